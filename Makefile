@@ -1,0 +1,69 @@
+# Every target sets up what it needs, in .venv, once. CONFIG= or PROFILE= chooses the run:
+#   make bench-all                                  the embedded demo, no download
+#   make bench-all CONFIG=configs/m3fd-msrs.yaml    the papers' run on your downloads
+#   make bench-all PROFILE=real-sample              configs/real-sample.yaml
+PROFILE ?= demo
+CONFIG ?= configs/$(PROFILE).yaml
+PYTHON ?= python3
+# cpu, cu128, ... : uv's torch backend, for machines that reach PyTorch's own index
+TORCH_BACKEND ?=
+UV_VERSION = 0.13.9
+
+VENV = .venv
+BIN = $(VENV)/bin
+READY = $(VENV)/.ready
+IVIF = $(BIN)/ivif-bench
+
+.PHONY: setup bench-all bench-fusion bench-detection bench-segmentation tables test test-all lint \
+        bench-speed lock clean
+
+setup: $(READY)
+
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+	  || { echo "ivif-bench needs Python 3.11 to 3.13; run make PYTHON=/path/to/python3.12"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) UV_LINK_MODE=hardlink $(BIN)/uv pip install --quiet \
+	  $(if $(TORCH_BACKEND),--torch-backend $(TORCH_BACKEND)) -r requirements.lock
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --no-deps --editable .
+	touch $@
+
+bench-all: $(READY)
+	$(IVIF) run $(CONFIG)
+
+bench-fusion: $(READY)
+	$(IVIF) quality $(CONFIG)
+
+bench-detection: $(READY)
+	$(IVIF) detect $(CONFIG)
+
+bench-segmentation: $(READY)
+	$(IVIF) segment $(CONFIG)
+
+# The run directory is named in the configuration; tables are made from what is in it.
+tables: $(READY)
+	$(IVIF) report $(CONFIG)
+
+test: $(READY)
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: $(READY)
+	$(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench-speed: $(READY)
+	for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+# Exact versions for every supported Python and system; no addresses in the file.
+lock: $(READY)
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras pyproject.toml \
+	  --upgrade --no-header --no-annotate --no-emit-index-url -o requirements.lock
+
+clean:
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

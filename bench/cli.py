@@ -1,0 +1,40 @@
+"""The command ``ivif-bench``: thin; each group of commands is a file in ``bench.commands``."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from bench.commands import data, inspecting, running, scoring
+from bench.errors import UserError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    help="Benchmark infrared-visible image fusion: quality, detection, segmentation, paper tables.",
+)
+running.register(app)
+scoring.register(app)
+inspecting.register(app)
+app.add_typer(data.app, name="data")
+
+
+def main() -> None:
+    """Run the command line; a user's error is one line and exit code 2."""
+    try:
+        app()
+    except UserError as problem:
+        print(f"ivif-bench: {problem}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print(
+            "ivif-bench: interrupted; the same command goes on where this one stopped",
+            file=sys.stderr,
+        )
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

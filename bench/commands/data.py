@@ -1,0 +1,81 @@
+"""``data demo``, ``data audit``, ``data prepare``: datasets before a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bench.errors import UserError
+
+app = typer.Typer(
+    no_args_is_help=True, help="Datasets: write the demo, audit a download, prepare labels."
+)
+
+RootOption = Annotated[Path, typer.Option(help="folder of the dataset, as downloaded")]
+OptionOption = Annotated[
+    list[str], typer.Option("--option", help="layout option KEY=VALUE, such as class_order=...")
+]
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Argument(help="folder to write into")] = Path("data/demo"),
+    train: Annotated[int, typer.Option(min=0)] = 24,
+    test: Annotated[int, typer.Option(min=1)] = 20,
+    seed: int = 0,
+) -> None:
+    """Write demo scenes in the official layouts of M3FD and MSRS; needs no download."""
+    from bench.data.demo import write_detection, write_segmentation
+
+    try:
+        write_detection(out / "M3FD_Detection", train=train, test=test, seed=seed)
+        write_segmentation(out / "MSRS", train=train, test=test, seed=seed)
+    except ValueError as problem:
+        raise UserError(str(problem)) from problem
+    typer.echo(
+        f"wrote {out / 'M3FD_Detection'} and {out / 'MSRS'}: {train} train and {test} test pairs each"
+    )
+
+
+@app.command()
+def audit(
+    layout: Annotated[str, typer.Argument(help="dataset layout; see 'list datasets'")],
+    root: RootOption,
+    split: Annotated[str, typer.Option(help="split to check: a name, a file, or 'official'")] = "",
+    option: OptionOption = [],  # noqa: B006 - typer copies it
+    as_json: Annotated[bool, typer.Option("--json", help="as JSON")] = False,
+) -> None:
+    """Check a dataset: counts, sizes, classes, labels, leakage. Exit code 1 if it has errors."""
+    from bench.data.base import open_dataset
+    from bench.data.splits import resolve_split
+
+    dataset = open_dataset(layout, root, **_options(option))
+    found = dataset.audit(resolve_split(dataset, split) if split else None)
+    if as_json:
+        from bench.commands.console import print_json
+
+        print_json(dict(found.data))
+    else:
+        for fact in found.facts:
+            typer.echo(fact)
+        for warning in found.warnings:
+            typer.echo(f"warning: {warning}")
+        for error in found.errors:
+            typer.echo(f"error: {error}")
+        typer.echo(f"{len(found.errors)} errors, {len(found.warnings)} warnings")
+    if found.errors:
+        raise typer.Exit(1)
+
+
+def _options(items: list[str]) -> dict[str, Any]:
+    import yaml
+
+    options: dict[str, Any] = {}
+    for item in items:
+        key, equals, value = item.partition("=")
+        if not equals:
+            raise UserError(f"--option {item!r}: expected KEY=VALUE")
+        options[key] = yaml.safe_load(value)
+    return options

@@ -1,0 +1,106 @@
+"""``list``, ``validate``, ``doctor``: what there is, and whether it would work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bench.errors import UserError
+from bench.registry import Registry, suggest
+
+JsonOption = Annotated[bool, typer.Option("--json", help="as JSON")]
+
+
+def _registries() -> dict[str, Registry[Any]]:
+    from bench.data.base import LAYOUTS
+    from bench.fusion import METHODS
+    from bench.registry import load_entry
+    from bench.task import TASKS
+    from reports.formats import FORMATS
+
+    found: dict[str, Registry[Any]] = {"methods": METHODS, "datasets": LAYOUTS, "tasks": TASKS}
+    for task in TASKS.specs().values():
+        found |= {name: load_entry(entry) for name, entry in task.lists.items()}
+    return found | {"formats": FORMATS}
+
+
+def list_components(
+    what: Annotated[
+        str, typer.Argument(help="methods, datasets, metrics, detectors, ...")
+    ] = "methods",
+    detail: Annotated[bool, typer.Option("--detail", help="everything that is declared")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """List what can be used, by kind."""
+    from dataclasses import asdict
+
+    registries = _registries()
+    if what not in registries:
+        raise UserError(f"nothing is listed under {what!r}; {suggest(what, sorted(registries))}")
+    specs = registries[what].specs().values()
+    if as_json:
+        from bench.commands.console import print_json
+
+        print_json([asdict(spec) for spec in specs])
+        return
+    width = max((len(spec.name) for spec in specs), default=0)
+    for spec in specs:
+        declared = asdict(spec)
+        line = declared.get("summary") or declared.get("title", "")
+        typer.echo(f"{spec.name:<{width}}  {line}")
+        if detail:
+            for key, value in declared.items():
+                if key not in ("name", "summary") and value not in ("", (), {}, 0):
+                    typer.echo(f"{'':<{width}}    {key}: {value}")
+
+
+def validate(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="run configuration (YAML)")],
+) -> None:
+    """Check a configuration, its datasets and its precomputed images without computing anything."""
+    from bench.config import load_config
+    from bench.pipeline.plan import Plan
+    from bench.store import Store
+
+    run_config = load_config(config)
+    absent = [
+        f"datasets.{name}: {data.root} is not there yet (demo scenes are written by 'run')"
+        for name, data in run_config.datasets.items()
+        if data.demo is not None and not Path(data.root).is_dir()
+    ]
+    if absent:
+        for line in absent:
+            typer.echo(line)
+    else:
+        plan = Plan(run_config, Store(run_config.folder))
+        plan.check_finished_methods()
+        for name, pairs in plan.pairs.items():
+            typer.echo(f"{name}: {len(pairs)} pairs to fuse and judge")
+    typer.echo(
+        f"{config}: valid; {len(run_config.methods)} methods, tasks: {', '.join(run_config.sections)}"
+    )
+
+
+def doctor(as_json: JsonOption = False) -> None:
+    """Check this machine: packages, system libraries, devices; exit code 1 if something is broken."""
+    from bench.doctor import examine
+
+    findings = examine()
+    if as_json:
+        from bench.commands.console import print_json
+
+        print_json(findings)
+    else:
+        for finding in findings:
+            typer.echo(f"{finding['state']:<7} {finding['what']}: {finding['detail']}")
+    if any(finding["state"] == "broken" for finding in findings):
+        raise typer.Exit(1)
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the application."""
+    app.command("list")(list_components)
+    app.command()(validate)
+    app.command()(doctor)

@@ -1,0 +1,142 @@
+"""``run``, ``fuse``, ``quality``, ``detect``, ``segment``, ``report``: the benchmark itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.errors import UserError
+
+ConfigArgument = Annotated[
+    Path,
+    typer.Argument(metavar="CONFIG", help="run configuration (YAML), such as configs/demo.yaml"),
+]
+WorkersOption = Annotated[
+    int | None, typer.Option("--workers", "-j", min=1, help="jobs at once; default: all processors")
+]
+SeedsOption = Annotated[
+    str, typer.Option("--seeds", help="training seeds instead of the protocol's, such as 0,1,2")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="a summary as JSON on standard output")]
+
+
+def run(
+    config: ConfigArgument,
+    workers: WorkersOption = None,
+    seeds: SeedsOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Run the whole benchmark: fuse, judge, write tables. What is done is not done again."""
+    _run(config, None, workers, seeds, as_json)
+
+
+def fuse(
+    config: ConfigArgument, workers: WorkersOption = None, as_json: JsonOption = False
+) -> None:
+    """Only fuse: every method on every dataset of the configuration."""
+    _run(config, (), workers, "", as_json)
+
+
+def quality(
+    config: ConfigArgument, workers: WorkersOption = None, as_json: JsonOption = False
+) -> None:
+    """Fuse what is missing and measure fusion quality."""
+    _run(config, ("quality",), workers, "", as_json)
+
+
+def detect(
+    config: ConfigArgument,
+    workers: WorkersOption = None,
+    seeds: SeedsOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Fuse what is missing and judge by object detection."""
+    _run(config, ("detection",), workers, seeds, as_json)
+
+
+def segment(
+    config: ConfigArgument,
+    workers: WorkersOption = None,
+    seeds: SeedsOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Fuse what is missing and judge by semantic segmentation."""
+    _run(config, ("segmentation",), workers, seeds, as_json)
+
+
+def report(
+    run_or_config: Annotated[
+        Path, typer.Argument(metavar="RUN", help="run directory such as runs/demo, or its CONFIG")
+    ],
+) -> None:
+    """Write and print the tables of a finished run again; needs no network library."""
+    from bench.config import load_config
+    from reports.write import write_report
+
+    folder = load_config(run_or_config).folder if run_or_config.is_file() else run_or_config
+    for path in write_report(folder):
+        typer.echo(f"wrote {path}", err=True)
+    _print_tables(folder)
+
+
+def _run(
+    path: Path, tasks: tuple[str, ...] | None, workers: int | None, seeds: str, as_json: bool
+) -> None:
+    from bench.commands.console import ProgressListener, console, print_json
+    from bench.config import load_config
+    from bench.pipeline.run import describe_failures, run
+
+    config = load_config(path)
+    if seeds:
+        config = config.with_seeds(_parse_seeds(seeds))
+    for task in tasks or ():
+        if task not in config.sections:
+            raise UserError(f"{path} has no section {task!r}; add one or choose another command")
+    with ProgressListener() as listener:
+        summary = run(config, tasks=tasks, workers=workers, listener=listener)
+    for failure in summary.failures:
+        console.print(f"[red]failed[/red] {failure}", soft_wrap=True)
+    if as_json:
+        print_json(
+            {
+                "run": str(config.folder),
+                "fused": summary.fused,
+                "computed": summary.computed,
+                "reused": summary.reused,
+                "failures": list(summary.failures),
+            }
+        )
+    elif tasks != ():
+        _print_tables(config.folder)
+    console.print(
+        f"{config.folder}: {summary.fused} images fused, {summary.computed} results computed, "
+        f"{summary.reused} recognised as done; tables in {config.folder / 'report'}",
+        soft_wrap=True,
+    )
+    if summary.failures:
+        raise UserError(describe_failures(summary.failures))
+
+
+def _print_tables(folder: Path) -> None:
+    from reports.frame import load_run
+    from reports.terminal import print_tables
+    from reports.write import build_report
+
+    print_tables(build_report(load_run(folder)).tables)
+
+
+def _parse_seeds(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError as problem:
+        raise UserError(
+            f"--seeds {text!r}: expected numbers separated by commas, such as 0,1,2"
+        ) from problem
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the application."""
+    for command in (run, fuse, quality, detect, segment, report):
+        app.command()(command)

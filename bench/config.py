@@ -1,0 +1,210 @@
+"""A run's configuration: pydantic models whose errors name the file, the key and what is allowed.
+
+Paths are relative to the working directory. ``${NAME}`` and ``${NAME:-default}`` in any string
+are replaced by environment variables.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from bench.data.base import LAYOUTS
+from bench.errors import UserError
+from bench.fusion import METHODS
+from bench.registry import load_entry, suggest
+from bench.task import TASKS, Section
+from bench.validation import checked
+
+_VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DemoConfig(_Strict):
+    """Write demo scenes into ``root`` before the run, if they are not there yet."""
+
+    task: Literal["detection", "segmentation"]
+    train: int = Field(ge=0)
+    test: int = Field(ge=1)
+    seed: int = 0
+    size: tuple[int, int] = (192, 256)
+
+
+class DatasetConfig(_Strict):
+    """One dataset: a layout, where it is, and the layout's own options."""
+
+    layout: str
+    root: str
+    options: dict[str, Any] = {}
+    demo: DemoConfig | None = None
+
+
+class MethodConfig(_Strict):
+    """One method (a row of the tables); a bare name stands for ``{name: NAME}``."""
+
+    name: str
+    type: str = ""
+    title: str = ""
+    options: dict[str, Any] = {}
+    datasets: tuple[str, ...] | None = None
+    missing: Literal["refuse", "allow"] = "refuse"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare_name(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+    @property
+    def kind(self) -> str:
+        """Registered name of the method that this row runs."""
+        return self.type or self.name
+
+
+class ReportConfig(_Strict):
+    """What is written under ``report/``."""
+
+    formats: tuple[str, ...] = ("markdown", "latex", "csv")
+    panels: int = Field(default=3, ge=0)
+
+
+class RunConfig(_Strict):
+    """A whole run."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9._+-]+$")
+    runs: str = "runs"
+    seed: int = 0
+    datasets: dict[str, DatasetConfig]
+    methods: tuple[MethodConfig, ...]
+    report: ReportConfig = ReportConfig()
+    sections: dict[str, tuple[Section, ...]] = {}
+
+    @property
+    def folder(self) -> Path:
+        """The run directory."""
+        return Path(self.runs) / self.name
+
+    def with_seeds(self, seeds: tuple[int, ...]) -> RunConfig:
+        """The same run with these training seeds in every section that trains."""
+        sections = {
+            task: tuple(
+                section.model_copy(update={"seeds": seeds})
+                if "seeds" in type(section).model_fields
+                else section
+                for section in found
+            )
+            for task, found in self.sections.items()
+        }
+        return self.model_copy(update={"sections": sections})
+
+
+def load_config(path: Path) -> RunConfig:
+    """Read a run configuration.
+
+    Raises:
+        UserError: one line with file, key and what is allowed there.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as problem:
+        raise UserError(f"cannot read configuration {path}: {problem.strerror}") from problem
+    except (yaml.YAMLError, UnicodeDecodeError) as problem:
+        where = getattr(problem, "problem_mark", None)
+        line = f" line {where.line + 1}" if where else ""
+        raise UserError(f"{path}{line}: not valid YAML: {_one_line(problem)}") from problem
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: expected keys such as name, datasets, methods")
+    try:
+        return parse_config(_expand(content))
+    except UserError as problem:
+        raise UserError(f"{path}: {problem}") from problem
+
+
+def parse_config(content: Mapping[str, Any]) -> RunConfig:
+    """Check a configuration given as plain values; keys that are not the run's are tasks."""
+    own = set(RunConfig.model_fields) - {"sections"}
+    known = sorted(own | set(TASKS.specs()))
+    for key in content:
+        if key not in known:
+            raise UserError(f"unknown key {key!r}; {suggest(str(key), known)}")
+    plain = {key: value for key, value in content.items() if key in own}
+    config = checked(RunConfig, plain, "")
+    sections = {
+        task: _sections(task, content[task], config) for task in TASKS.specs() if content.get(task)
+    }
+    _check_names(config)
+    return config.model_copy(update={"sections": sections})
+
+
+def _sections(task: str, value: Any, config: RunConfig) -> tuple[Section, ...]:
+    model: type[Section] = load_entry(TASKS.get(task).entry).section
+    items = value if isinstance(value, list) else [value]
+    found = []
+    for index, item in enumerate(items):
+        where = f"{task}.{index}" if isinstance(value, list) else task
+        section = checked(model, item, where)
+        if section.dataset not in config.datasets:
+            hint = suggest(section.dataset, sorted(config.datasets))
+            raise UserError(f"{where}.dataset: no dataset {section.dataset!r} in this run; {hint}")
+        found.append(section)
+    return tuple(found)
+
+
+def _check_names(config: RunConfig) -> None:
+    for name, dataset in config.datasets.items():
+        if dataset.layout not in LAYOUTS.specs():
+            hint = suggest(dataset.layout, list(LAYOUTS.specs()))
+            raise UserError(f"datasets.{name}.layout: unknown layout {dataset.layout!r}; {hint}")
+    seen: set[str] = set()
+    for index, method in enumerate(config.methods):
+        where = f"methods.{index}"
+        if method.name in seen:
+            raise UserError(
+                f"{where}.name: {method.name!r} occurs twice; rows need different names"
+            )
+        seen.add(method.name)
+        if method.kind not in METHODS.specs():
+            hint = suggest(method.kind, list(METHODS.specs()))
+            raise UserError(f"{where}: unknown fusion method {method.kind!r}; {hint}")
+        options = METHODS.get(method.kind).options
+        for option in method.options:
+            if option not in options:
+                hint = suggest(option, sorted(options)) if options else "it takes none"
+                raise UserError(f"{where}.options: {method.kind} has no option {option!r}; {hint}")
+        for dataset_name in method.datasets or ():
+            if dataset_name not in config.datasets:
+                hint = suggest(dataset_name, sorted(config.datasets))
+                raise UserError(
+                    f"{where}.datasets: no dataset {dataset_name!r} in this run; {hint}"
+                )
+
+
+def _expand(value: Any) -> Any:
+    if isinstance(value, str):
+        return _VARIABLE.sub(_variable, value)
+    if isinstance(value, dict):
+        return {key: _expand(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_expand(item) for item in value]
+    return value
+
+
+def _variable(match: re.Match[str]) -> str:
+    found = os.environ.get(match[1], match[2])
+    if found is None:
+        raise UserError(
+            f"environment variable {match[1]} is not set; set it or write ${{{match[1]}:-default}}"
+        )
+    return found
+
+
+def _one_line(problem: BaseException) -> str:
+    return " ".join(str(problem).split())

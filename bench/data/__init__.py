@@ -1,0 +1,1 @@
+"""Datasets: reading official layouts, splits, audits, and reading and writing images."""

@@ -1,0 +1,284 @@
+"""Audit of a dataset on disk: reads every file once, counts, and collects all defects.
+
+Errors are what would falsify results, warnings what is known, harmless or for the user to judge.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from bench.data.base import Audit, Dataset
+from bench.data.examine import Finding, examine, size_text
+from bench.data.known import Known
+from bench.data.layouts.paired_folders import PairedFolders
+from bench.data.splits import (
+    Split,
+    canonical_hash,
+    neighbour_leak,
+    official_split,
+    shared_stems,
+    within,
+)
+from bench.errors import UserError, first_few
+from bench.types import Pair
+
+_THREADS = 2  # decoding releases the interpreter; more would hold more images at a time
+_USUAL_SHARE = 0.8  # a set where this share has one size calls the others odd
+_LEAK_TO_WARN = 0.25
+IGNORED_LABEL = 255
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class _Notes:
+    """The audit while it grows."""
+
+    facts: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+def audit_pairs(dataset: Dataset, split: Split | None = None) -> Audit:
+    """Check all pairs of a dataset: both sides, sizes, channels, boxes, labels, totals and split.
+
+    Every file is read once, two pairs at a time; a defect is noted and the next pair is read.
+
+    Args:
+        dataset: any dataset; for ``PairedFolders`` incomplete pairs are listed too.
+        split: the split in use; the layout's own if None.
+
+    Returns:
+        Facts, warnings and errors; ``data`` holds the same as JSON values.
+    """
+    notes = _Notes(data={"dataset": dataset.name, "root": str(dataset.root)})
+    pairs = _list_pairs(dataset, notes)
+    known: Known | None = getattr(dataset, "known", None)
+    if known is not None and len(pairs) != known.images:
+        notes.facts.append(f"{len(pairs)} of {known.images} pairs of the full set")
+        known = None  # totals of a part say nothing
+    # Executor.map keeps the order; what it keeps are findings, never images.
+    with ThreadPoolExecutor(_THREADS) as pool:
+        findings = list(pool.map(lambda pair: examine(dataset, pair), pairs))
+    notes.errors += [error for finding in findings for error in finding.errors]
+    _sizes(findings, known, notes)
+    _channels(findings, notes)
+    _boxes(dataset, findings, known, notes)
+    _labels(dataset, findings, notes)
+    _tags(pairs, notes)
+    _split(dataset, split, pairs, notes)
+    return Audit(tuple(notes.facts), tuple(notes.warnings), tuple(notes.errors), notes.data)
+
+
+def _list_pairs(dataset: Dataset, notes: _Notes) -> tuple[Pair, ...]:
+    pairs: tuple[Pair, ...] = ()
+    if not isinstance(dataset, PairedFolders):
+        pairs = _attempt(lambda: dataset.pairs, notes) or ()
+    elif (scan := _attempt(lambda: dataset.scan, notes)) is not None:
+        pairs = scan.pairs
+        for stems, side in ((scan.no_infrared, "infrared"), (scan.no_visible, "visible")):
+            notes.data[f"no_{side}"] = list(stems)
+            if stems:
+                notes.errors.append(f"{len(stems)} stems have no {side} image: {first_few(stems)}")
+        if scan.twice:
+            notes.errors.append(f"stems in more than one part: {first_few(scan.twice)}")
+        if scan.orphans:
+            notes.warnings.append(
+                f"{len(scan.orphans)} annotations or labels without images: "
+                f"{first_few(scan.orphans)}"
+            )
+        if not pairs:
+            notes.errors.append(f"no pairs in {dataset.folders[0].infrared.parent}")
+    digest = canonical_hash(pair.stem for pair in pairs)
+    notes.data |= {"pairs": len(pairs), "stems_sha256": digest}
+    notes.facts.append(f"{len(pairs)} pairs, stems sha256 {digest}")
+    return pairs
+
+
+def _sizes(findings: list[Finding], known: Known | None, notes: _Notes) -> None:
+    sizes = Counter(size_text(finding.size) for finding in findings if finding.size is not None)
+    notes.data["sizes"] = dict(sizes.most_common())
+    if not sizes:
+        return
+    notes.facts.append(f"sizes: {_counts(sizes)}")
+    usual, count = sizes.most_common(1)[0]
+    odd = [f.stem for f in findings if f.size is not None and size_text(f.size) != usual]
+    odd = odd if count >= _USUAL_SHARE * sizes.total() else []
+    notes.data["odd_sizes"] = odd
+    if known is not None and known.sizes:
+        if dict(sizes) == dict(known.sizes):
+            notes.facts.append("sizes are those of the published set")
+            return
+        notes.warnings.append(
+            f"sizes differ from the published set ({_counts(Counter(known.sizes))}); "
+            "images may have been resized"
+        )
+    if odd:
+        notes.warnings.append(f"{len(odd)} pairs are not {usual}: {first_few(odd)}")
+
+
+def _channels(findings: list[Finding], notes: _Notes) -> None:
+    both = [finding.channels for finding in findings if finding.channels is not None]
+    for index, side in enumerate(("infrared", "visible")):
+        modes = Counter(channels[index] for channels in both)
+        notes.data[f"{side}_channels"] = dict(modes.most_common())
+        if modes:
+            notes.facts.append(f"{side} stored as {_counts(modes)}")
+    coloured = notes.data["infrared_channels"].get("RGB", 0)
+    if coloured:
+        notes.warnings.append(
+            f"{coloured} infrared images have colour (JPEG noise, a false-colour picture, or "
+            "swapped folders); their luma is used"
+        )
+
+
+def _boxes(dataset: Dataset, findings: list[Finding], known: Known | None, notes: _Notes) -> None:
+    read = [finding for finding in findings if finding.boxes is not None]
+    if not dataset.detection_classes or not read:
+        return
+    totals = Counter(name for finding in read for name in finding.boxes or ())
+    ignored = getattr(dataset, "ignored", ())
+    unknown = {
+        name: count
+        for name, count in sorted(totals.items())
+        if name not in dataset.detection_classes
+    }
+    empty = [finding.stem for finding in read if not finding.boxes]
+    outside = [finding.stem for finding in read if finding.outside]
+    classes = {name: totals[name] for name in dataset.detection_classes}
+    notes.data |= {
+        "boxes": sum(classes.values()),
+        "classes": classes,
+        "unknown_classes": unknown,
+        "images_without_boxes": empty,
+    }
+    notes.facts.append(
+        f"{sum(classes.values())} boxes in {len(read)} images: "
+        + ", ".join(f"{name} {count}" for name, count in classes.items())
+    )
+    for name, count in unknown.items():
+        stems = [finding.stem for finding in read if name in (finding.boxes or ())]
+        where = f"{count} boxes of unknown class {name!r} in {first_few(stems)}"
+        if name in ignored:
+            notes.facts.append(f"{where}: ignored, as asked for")
+        else:
+            notes.errors.append(
+                f"{where}; correct them, or set the dataset option ignore_classes: [{name}]"
+            )
+    if empty:
+        notes.warnings.append(f"{len(empty)} images without boxes: {first_few(empty)}")
+    if outside:
+        notes.warnings.append(
+            f"boxes without area or beyond the image in {len(outside)} images: {first_few(outside)}"
+        )
+    if known is not None and known.classes:
+        wrong = [
+            f"{name} {classes.get(name, 0)} instead of {count}"
+            for name, count in known.classes.items()
+            if classes.get(name, 0) != count
+        ]
+        if wrong:
+            notes.warnings.append(f"class totals differ from the published: {', '.join(wrong)}")
+        else:
+            notes.facts.append("class totals are those of the published set")
+
+
+def _labels(dataset: Dataset, findings: list[Finding], notes: _Notes) -> None:
+    read = [finding for finding in findings if finding.labels is not None]
+    if not dataset.segmentation_classes or not read:
+        return
+    pixels: Counter[int] = Counter()
+    for finding in read:
+        pixels.update(finding.labels or {})
+    names = dataset.segmentation_classes
+    counts = {name: pixels[index] for index, name in enumerate(names)}
+    wrong = sorted(value for value in pixels if value >= len(names) and value != IGNORED_LABEL)
+    empty = [finding.stem for finding in read if set(finding.labels or {}) == {0}]
+    notes.data |= {
+        "label_pixels": counts,
+        "ignored_pixels": pixels[IGNORED_LABEL],
+        "wrong_label_values": wrong,
+        "empty_labels": empty,
+    }
+    total = max(1, pixels.total())
+    notes.facts.append(
+        f"labels of {len(read)} images: "
+        + ", ".join(f"{name} {count / total:.3%}" for name, count in counts.items())
+    )
+    for value in wrong:
+        stems = [finding.stem for finding in read if value in (finding.labels or {})]
+        notes.errors.append(
+            f"label value {value} is no class id (0..{len(names) - 1}) in {first_few(stems)}"
+        )
+    if empty:
+        notes.warnings.append(
+            f"{len(empty)} label images are all {names[0]!r}: {first_few(empty)}; objects in them "
+            "count as background"
+        )
+
+
+def _tags(pairs: Iterable[Pair], notes: _Notes) -> None:
+    tags = Counter(tag for pair in pairs for tag in pair.tags)
+    notes.data["tags"] = dict(sorted(tags.items()))
+    if tags:
+        notes.facts.append(f"tags: {_counts(tags)}")
+
+
+def _split(dataset: Dataset, split: Split | None, pairs: tuple[Pair, ...], notes: _Notes) -> None:
+    if split is None:
+        split = _attempt(
+            lambda: official_split(dataset) if dataset.official_splits() else None, notes
+        )
+    if split is None:
+        return
+    stems = {pair.stem for pair in pairs}
+    sizes = {part: len(split.parts[part]) for part in split.parts}
+    leak, near = neighbour_leak(split), within(split, 25)
+    notes.data["split"] = {
+        "name": split.name,
+        "sha256": split.sha256,
+        "parts": {
+            part: {"images": count, "sha256": canonical_hash(split.parts[part])}
+            for part, count in sizes.items()
+        },
+        "neighbour_leak": leak if split.test else None,
+        "within_25": near if split.test else None,
+    }
+    counts = ", ".join(f"{part} {count}" for part, count in sizes.items())
+    notes.facts.append(f"split {split.name!r}: {counts}, sha256 {split.sha256}")
+    notes.errors += shared_stems(split)
+    for part, wanted in split.parts.items():
+        absent = sorted(set(wanted) - stems)
+        if absent:
+            notes.errors.append(
+                f"split {split.name!r}: {len(absent)} {part} stems have no pair: "
+                f"{first_few(absent)}"
+            )
+    if split.train and split.test:
+        notes.facts.append(
+            f"neighbour leak: {leak:.1%} of test has the next or previous number in train "
+            f"({near:.1%} within 25)"
+        )
+        if leak > _LEAK_TO_WARN:
+            notes.warnings.append(
+                f"split {split.name!r}: {leak:.1%} of test are number neighbours of training images, "
+                "near-copies where a set is cut from video; say so beside the numbers"
+            )
+
+
+def _attempt(get: Callable[[], T], notes: _Notes) -> T | None:
+    try:
+        return get()
+    except UserError as problem:
+        notes.errors.append(str(problem))
+        return None
+
+
+def _counts(counter: Counter[str], limit: int = 10) -> str:
+    shown = ", ".join(f"{name} ({count})" for name, count in counter.most_common(limit))
+    more = len(counter) - limit
+    return f"{shown} and {more} more" if more > 0 else shown

@@ -1,0 +1,116 @@
+"""Reading the files of one pair for an audit, noting defects instead of stopping at them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from bench.data.base import Dataset
+from bench.data.images import decode, read_labels
+from bench.data.layouts.paired_folders import PairedFolders
+from bench.errors import UserError
+from bench.types import Boxes, Pair
+
+
+@dataclass(slots=True)
+class Finding:
+    """What one pair gave; small, so that thousands can be kept.
+
+    Attributes:
+        size: (height, width), None if unreadable or mismatched.
+        channels: how infrared and visible are stored, such as ``gray`` or ``RGB, equal channels``.
+        boxes: class names of the boxes, None if they could not be read or there are none to read.
+        outside: boxes without area or beyond the image by more than a pixel.
+        labels: pixels per label value, None likewise.
+        errors: unreadable or inconsistent files, each a sentence.
+    """
+
+    stem: str
+    size: tuple[int, int] | None = None
+    channels: tuple[str, str] | None = None
+    boxes: tuple[str, ...] | None = None
+    outside: int = 0
+    labels: dict[int, int] | None = None
+    errors: list[str] = field(default_factory=list)
+
+
+def examine(dataset: Dataset, pair: Pair) -> Finding:
+    """Read the files of one pair."""
+    finding = Finding(pair.stem)
+    shapes = []
+    channels = []
+    for path in (pair.infrared, pair.visible):
+        try:
+            image = decode(path)
+        except UserError as problem:
+            finding.errors.append(str(problem))
+            continue
+        shapes.append(image.shape[:2])
+        channels.append(_stored_as(image))
+    if len(shapes) == 2:
+        finding.channels = (channels[0], channels[1])
+        if shapes[0] == shapes[1]:
+            finding.size = shapes[0]
+        else:
+            finding.errors.append(
+                f"{pair.stem}: infrared is {size_text(shapes[0])} and visible "
+                f"{size_text(shapes[1])}; the pair is not registered or the files are mixed up"
+            )
+    if dataset.detection_classes and pair.annotation is not None:
+        _examine_boxes(dataset, pair, finding)
+    if dataset.segmentation_classes and pair.mask is not None:
+        _examine_mask(pair, finding)
+    return finding
+
+
+def _examine_boxes(dataset: Dataset, pair: Pair, finding: Finding) -> None:
+    try:
+        boxes = _unchecked_boxes(dataset, pair)
+    except UserError as problem:
+        finding.errors.append(str(problem))
+        return
+    finding.boxes = boxes.classes
+    if finding.size is not None:
+        height, width = finding.size
+        x1, y1, x2, y2 = boxes.xyxy.T
+        bad = (x2 <= x1) | (y2 <= y1) | (x1 < -1) | (y1 < -1) | (x2 > width + 1) | (y2 > height + 1)
+        finding.outside = int(bad.sum())
+
+
+def _unchecked_boxes(dataset: Dataset, pair: Pair) -> Boxes:
+    # Dataset.boxes stops at the first unknown class; an audit counts them all.
+    if isinstance(dataset, PairedFolders) and pair.annotation is not None:
+        return dataset.read_boxes(pair, pair.annotation)
+    return dataset.boxes(pair)
+
+
+def _examine_mask(pair: Pair, finding: Finding) -> None:
+    assert pair.mask is not None
+    try:
+        labels = read_labels(pair.mask)
+    except UserError as problem:
+        finding.errors.append(str(problem))
+        return
+    counts = np.bincount(labels.ravel(), minlength=256)
+    finding.labels = {int(value): int(counts[value]) for value in np.flatnonzero(counts)}
+    if finding.size is not None and labels.shape != finding.size:
+        finding.errors.append(
+            f"{pair.mask}: labels are {size_text(labels.shape)}, "
+            f"the images {size_text(finding.size)}"
+        )
+
+
+def _stored_as(image: np.ndarray) -> str:
+    """Channels as they are in the file."""
+    if image.ndim == 2:
+        return "gray"
+    mode = "RGB" if image.shape[2] == 3 else "RGBA"
+    blue, green, red = (image[:, :, channel] for channel in range(3))
+    equal = np.array_equal(blue, green) and np.array_equal(green, red)
+    return f"{mode} with equal channels" if equal else mode
+
+
+def size_text(shape: tuple[int, ...]) -> str:
+    """``WIDTHxHEIGHT`` of an array's shape."""
+    return f"{shape[1]}x{shape[0]}"

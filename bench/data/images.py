@@ -1,0 +1,188 @@
+"""Reading and writing images: the one place where files become arrays and back.
+
+Colour files are always decoded in colour and then converted: OpenCV's grayscale read of a JPEG
+takes luma from the decoder and differs by up to 19 levels.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import tempfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from bench.errors import UserError
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
+_PNG_HEADER_END = 33  # signature (8) + IHDR chunk (25): text chunks go right behind
+_PROVENANCE_KEY = b"ivif-bench"
+
+
+def read_rgb(path: Path) -> np.ndarray:
+    """Read any 8-bit image as RGB, uint8 [H, W, 3].
+
+    Raises:
+        UserError: missing, unreadable, truncated or not 8-bit.
+    """
+    image = decode(path)
+    if image.ndim == 2:
+        return np.repeat(image[:, :, None], 3, axis=2)
+    return np.ascontiguousarray(image[:, :, 2::-1])
+
+
+def read_gray(path: Path) -> np.ndarray:
+    """Read any 8-bit image as one channel, uint8 [H, W]; colour becomes rounded luma."""
+    image = decode(path)
+    return image if image.ndim == 2 else luma(image[:, :, 2::-1])
+
+
+def read_stored(path: Path) -> np.ndarray:
+    """Read an 8-bit image with the channels it is stored with: uint8 [H, W] or RGB [H, W, 3]."""
+    image = decode(path)
+    return image if image.ndim == 2 else np.ascontiguousarray(image[:, :, 2::-1])
+
+
+def read_labels(path: Path) -> np.ndarray:
+    """Read a label image as it is stored, uint8 [H, W] class ids; never converted from colour."""
+    image = decode(path)
+    if image.ndim == 2:
+        return image
+    if (image[:, :, :1] == image[:, :, 1:3]).all():
+        return np.ascontiguousarray(image[:, :, 0])
+    raise UserError(
+        f"{path}: a label image must have one channel of class ids, this one is a colour picture"
+    )
+
+
+def luma(rgb: np.ndarray) -> np.ndarray:
+    """Y = 0.299 R + 0.587 G + 0.114 B, rounded half to even; uint8 [H, W, 3] -> uint8 [H, W]."""
+    weighted = rgb.astype(np.float64) @ np.array([0.299, 0.587, 0.114])
+    return np.rint(weighted).astype(np.uint8)
+
+
+def size_of(path: Path) -> tuple[int, int]:
+    """Height and width of an image file."""
+    return decode(path).shape[
+        :2
+    ]  # decoding finds truncated files, which reading a header would not
+
+
+def encode_png(image: np.ndarray, provenance: Mapping[str, object] | None = None) -> bytes:
+    """PNG bytes of uint8 [H, W] or RGB [H, W, 3]; ``provenance`` becomes a text chunk inside.
+
+    The bytes depend on nothing but the arguments, so equal images are equal files.
+    """
+    bgr = image if image.ndim == 2 else image[:, :, ::-1]
+    good, buffer = cv2.imencode(".png", np.ascontiguousarray(bgr), [cv2.IMWRITE_PNG_COMPRESSION, 4])
+    if not good:
+        raise RuntimeError("OpenCV could not encode a PNG")
+    data = buffer.tobytes()
+    if provenance is None:
+        return data
+    text = json.dumps(provenance, sort_keys=True, separators=(",", ":")).encode(
+        "latin-1", "backslashreplace"
+    )
+    body = b"tEXt" + _PROVENANCE_KEY + b"\0" + text
+    chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+    return data[:_PNG_HEADER_END] + chunk + data[_PNG_HEADER_END:]
+
+
+def png_provenance(path: Path) -> dict[str, object] | None:
+    """The provenance that ``encode_png`` put into a file, or None; reads only the file's head."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(_PNG_HEADER_END + 4096)
+    except OSError:
+        return None
+    if len(head) < _PNG_HEADER_END + 12:
+        return None
+    (length,) = struct.unpack(">I", head[_PNG_HEADER_END : _PNG_HEADER_END + 4])
+    body = head[_PNG_HEADER_END + 4 : _PNG_HEADER_END + 8 + length]
+    prefix = b"tEXt" + _PROVENANCE_KEY + b"\0"
+    if not body.startswith(prefix):
+        return None
+    try:
+        found = json.loads(body[len(prefix) :].decode("latin-1"))
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file so that it appears whole or not at all, even if the machine stops."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def find_image(folder: Path, stem: str) -> Path | None:
+    """The image of that stem in a folder, whatever its extension."""
+    for suffix in SUFFIXES:
+        for candidate in (folder / f"{stem}{suffix}", folder / f"{stem}{suffix.upper()}"):
+            if candidate.is_file():
+                return candidate
+    return None
+
+
+def images_in(folder: Path) -> dict[str, Path]:
+    """Stem to image file for a folder, sorted by stem.
+
+    Raises:
+        UserError: the folder is missing, or one stem occurs with two extensions.
+    """
+    if not folder.is_dir():
+        raise UserError(f"no such folder: {folder}")
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
+            continue
+        if path.stem in found:
+            raise UserError(
+                f"{folder}: stem {path.stem!r} occurs twice: {found[path.stem].name} and {path.name}"
+            )
+        found[path.stem] = path
+    return found
+
+
+def decode(path: Path) -> np.ndarray:
+    """uint8 [H, W] or [H, W, 3 or 4] in OpenCV's channel order, with clear errors."""
+    try:
+        data = path.read_bytes()
+    except OSError as problem:
+        raise UserError(f"cannot read image {path}: {problem.strerror or problem}") from problem
+    if not _complete(data):
+        raise UserError(f"{path}: the image is truncated; download or write it again")
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
+    if image is None:
+        raise UserError(f"{path}: not a readable image (empty, truncated or an unknown format)")
+    if image.dtype != np.uint8:
+        raise UserError(
+            f"{path}: {image.dtype} pixels; convert to 8 bit first, the benchmark does not guess a range"
+        )
+    if image.ndim == 3 and image.shape[2] == 1:
+        image = image[:, :, 0]
+    return image
+
+
+def _complete(data: bytes) -> bool:
+    """Whether a PNG or JPEG has its end; OpenCV fills what is missing with gray and says nothing."""
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return b"IEND" in data[-64:]
+    if data.startswith(b"\xff\xd8"):
+        return b"\xff\xd9" in data[-4096:]
+    return True

@@ -1,0 +1,1 @@
+"""One file per dataset layout; each declares ``SPECS`` and a ``Dataset``."""

@@ -1,0 +1,102 @@
+"""LLVIP: night street scenes with boxes of persons, in the official and in a per-part layout."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from bench.data import known
+from bench.data.base import LayoutSpec
+from bench.data.layouts.paired_folders import PairedFolders, PairFolders
+from bench.data.voc import read_voc
+from bench.errors import UserError
+from bench.types import Boxes, Pair
+
+SPECS = (
+    LayoutSpec(
+        name="llvip",
+        entry="bench.data.layouts.llvip:LLVIP",
+        title="LLVIP",
+        summary="15,488 pairs, boxes of persons: {infrared,visible}/{train,test} with Annotations",
+        source="Jia et al., LLVIP, ICCV workshops 2021; github.com/bupt-ai-cz/LLVIP",
+        terms="non-commercial, cite, do not identify people",
+    ),
+)
+
+PARTS = ("train", "test")
+
+
+class LLVIP(PairedFolders):
+    """``{infrared,visible}/{train,test}`` with ``Annotations/*.xml`` (official), or
+    ``{train,test}/{ir,vi}`` with ``instances.json`` (COCO) beside the images that have boxes."""
+
+    detection_classes = ("person",)
+    known = known.LLVIP
+    OPTIONS: ClassVar[Mapping[str, str]] = {
+        "ignore_classes": "class names whose boxes are left out",
+        "corner_origin": "what the XML calls the first pixel: 0 (default) or 1",
+    }
+
+    def __init__(self, root: Path, name: str, **options: Any) -> None:
+        super().__init__(root, name, **options)
+        # Unshifted, so that the XML and the published COCO conversion give the same boxes.
+        self._origin = self.origin_option()
+        self._coco: dict[Path, dict[str, Boxes]] = {}
+
+    def _find_folders(self) -> list[PairFolders]:
+        found, choices = [], []
+        for part in PARTS:
+            official = (f"infrared/{part}", f"visible/{part}")
+            plain = (f"{part}/ir", f"{part}/vi")
+            choices += [official, plain]
+            if (sides := self.locate([official])) is not None:
+                found.append(PairFolders(*sides, part=part, annotations=self.root / "Annotations"))
+            elif (sides := self.locate([plain])) is not None:
+                instances = self.root / part / "instances.json"
+                boxes = instances if instances.is_file() else None
+                found.append(PairFolders(*sides, part=part, annotations=boxes))
+        if not found:
+            raise self.no_folders(choices)
+        return found
+
+    def read_boxes(self, pair: Pair, path: Path) -> Boxes:
+        if path.suffix != ".json":
+            return read_voc(path, self._origin)
+        if path not in self._coco:
+            self._coco[path] = read_coco(path)
+        if pair.stem not in self._coco[path]:
+            raise UserError(f"{path}: no entry for image {pair.stem!r} under 'images'")
+        return self._coco[path][pair.stem]
+
+
+def read_coco(path: Path) -> dict[str, Boxes]:
+    """Boxes of every image of a COCO file by stem: class names unchecked, crowds left out.
+
+    Raises:
+        UserError: unreadable, or not of the COCO form.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        names = {item["id"]: str(item["name"]) for item in content["categories"]}
+        stems = {item["id"]: Path(str(item["file_name"])).stem for item in content["images"]}
+        corners: dict[str, list[list[float]]] = {stem: [] for stem in stems.values()}
+        classes: dict[str, list[str]] = {stem: [] for stem in stems.values()}
+        for item in content["annotations"]:
+            if item.get("iscrowd"):
+                continue
+            x, y, width, height = (float(value) for value in item["bbox"])
+            stem = stems[item["image_id"]]
+            corners[stem].append([x, y, x + width, y + height])
+            classes[stem].append(names[item["category_id"]])
+    except (OSError, ValueError) as problem:
+        raise UserError(f"cannot read annotation {path}: {problem}") from problem
+    except (KeyError, TypeError, AttributeError) as problem:
+        raise UserError(f"{path}: not a COCO file of boxes ({problem!r})") from problem
+    return {
+        stem: Boxes(np.array(rows, dtype=np.float64).reshape(-1, 4), tuple(classes[stem]))
+        for stem, rows in corners.items()
+    }

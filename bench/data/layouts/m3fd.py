@@ -1,0 +1,106 @@
+"""M3FD detection set, official layout: boxes read from XML by class name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+from bench.data import known
+from bench.data.base import LayoutSpec
+from bench.data.layouts.paired_folders import PairedFolders, PairFolders, lists_in
+from bench.data.voc import read_voc
+from bench.errors import UserError
+from bench.types import Boxes, Pair
+
+SPECS = (
+    LayoutSpec(
+        name="m3fd",
+        entry="bench.data.layouts.m3fd:M3FD",
+        title="M3FD",
+        summary="4,200 pairs, 34,407 boxes of six classes: {Ir,Vis,Annotation} with XML",
+        source="Liu et al., TarDAL, CVPR 2022; github.com/JinyuanLiu-CV/TarDAL",
+        terms="no licence stated for the images; some labels may be wrong or missing (authors)",
+    ),
+)
+
+CLASSES = ("People", "Car", "Bus", "Motorcycle", "Lamp", "Truck")
+FOLDERS = (("Ir", "Vis"), ("ir", "vi"))
+
+
+class M3FD(PairedFolders):
+    """The official archive, with or without its top folder, or zxSplit's lower-case names."""
+
+    detection_classes = CLASSES
+    known = known.M3FD
+    OPTIONS: ClassVar[Mapping[str, str]] = {
+        "ignore_classes": "class names whose boxes are left out, such as [dog]",
+        "corner_origin": "what the XML calls the first pixel: 0 (default, as published conversions do) or 1",
+        "scenarios": "JSON file of named id ranges (form of RGBXFusion's scenario.json) for tags",
+    }
+
+    def __init__(self, root: Path, name: str, **options: Any) -> None:
+        super().__init__(root, name, **options)
+        self._origin = self.origin_option()
+        self._conditions = read_scenarios(options["scenarios"]) if "scenarios" in options else {}
+
+    def _find_folders(self) -> list[PairFolders]:
+        infrared, visible = self.demand(FOLDERS, inside=(".", "M3FD_Detection"))
+        return [PairFolders(infrared, visible, annotations=infrared.parent / "Annotation")]
+
+    @cached_property
+    def base(self) -> Path:
+        """The folder that holds the image folders."""
+        return self.folders[0].infrared.parent
+
+    def official_splits(self) -> Mapping[str, tuple[str, ...]]:
+        """Lists in ``meta/`` beside the images; the authors never published a train/test split."""
+        return lists_in(self.base / "meta") or lists_in(self.root / "meta")
+
+    def read_boxes(self, pair: Pair, path: Path) -> Boxes:
+        if not path.is_file() and (self.base / "labels").is_dir():
+            raise UserError(
+                f"cannot read annotation {path}: no such file; {self.base / 'labels'} looks like "
+                "TarDAL's text labels: use layout m3fd-tardal"
+            )
+        return read_voc(path, self._origin)
+
+    def tags_of(self, stem: str) -> tuple[str, ...]:
+        if not self._conditions or not stem.isdigit():
+            return ()
+        number = int(stem)
+        return tuple(
+            name
+            for name, ranges in sorted(self._conditions.items())
+            if any(first <= number <= last for first, last in ranges)
+        )
+
+
+def read_scenarios(path: str) -> dict[str, list[tuple[int, int]]]:
+    """Id ranges (both ends included) by condition.
+
+    Args:
+        path: JSON list of ``{"name", "scene": [{"name", "range": [{"min", "max"}]}]}``.
+
+    Raises:
+        UserError: unreadable, or of another form.
+    """
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        return {
+            str(condition["name"]): [
+                (int(item["min"]), int(item["max"]))
+                for scene in condition["scene"]
+                for item in scene["range"]
+            ]
+            for condition in content
+        }
+    except (OSError, ValueError) as problem:
+        raise UserError(f"cannot read scenarios {path}: {problem}") from problem
+    except (KeyError, TypeError) as problem:
+        raise UserError(
+            f"scenarios {path}: expected a list of "
+            "{name, scene: [{name, range: [{min, max}]}]}"
+        ) from problem

@@ -1,0 +1,29 @@
+"""M3FD fusion set: 300 pairs without boxes. Its stems collide with those of the detection set."""
+
+from __future__ import annotations
+
+from bench.data import known
+from bench.data.base import LayoutSpec
+from bench.data.layouts.m3fd import FOLDERS
+from bench.data.layouts.paired_folders import PairedFolders, PairFolders
+
+SPECS = (
+    LayoutSpec(
+        name="m3fd-fusion",
+        entry="bench.data.layouts.m3fd_fusion:M3FDFusion",
+        title="M3FD-Fusion",
+        summary="300 pairs without boxes: {Ir,Vis}",
+        source="Liu et al., TarDAL, CVPR 2022; github.com/JinyuanLiu-CV/TarDAL",
+        terms="no licence stated; overlap with the detection set is likely: not held out from it",
+    ),
+)
+
+
+class M3FDFusion(PairedFolders):
+    """The official archive, with or without its top folder."""
+
+    known = known.M3FD_FUSION
+
+    def _find_folders(self) -> list[PairFolders]:
+        infrared, visible = self.demand(FOLDERS, inside=(".", "M3FD_Fusion"))
+        return [PairFolders(infrared, visible)]

@@ -1,0 +1,95 @@
+"""M3FD as TarDAL's code wants it: text labels whose class numbers depend on who converted them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from bench.data import known
+from bench.data.base import Audit, LayoutSpec
+from bench.data.layouts.m3fd import CLASSES, FOLDERS
+from bench.data.layouts.paired_folders import PairedFolders, PairFolders, lists_in
+from bench.data.splits import Split
+from bench.data.yolo_text import read_yolo
+from bench.errors import UserError
+from bench.types import Boxes, Pair
+
+SPECS = (
+    LayoutSpec(
+        name="m3fd-tardal",
+        entry="bench.data.layouts.m3fd_tardal:M3FDTarDAL",
+        title="M3FD",
+        summary="M3FD as re-laid by TarDAL: {ir,vi,labels,meta} with YOLO text; needs class_order",
+        source="Liu et al., TarDAL, CVPR 2022; github.com/JinyuanLiu-CV/TarDAL",
+        terms="no licence stated for the images; some labels may be wrong or missing (authors)",
+    ),
+)
+
+
+class M3FDTarDAL(PairedFolders):
+    """The numbers in the label files mean what ``class_order`` says; nothing is assumed.
+
+    TarDAL's own files have Lamp before Motorcycle, most others the reverse; a wrong order swaps
+    the two silently, which the audit of the full set finds by their known totals.
+    """
+
+    detection_classes = CLASSES
+    known = known.M3FD
+    OPTIONS: ClassVar[Mapping[str, str]] = {
+        "class_order": "required: the six class names in the order of the label numbers 0..5",
+        "corner_origin": "what the labels call the first pixel: 0 (default, as the XML) or 1",
+        "ignore_classes": "class names whose boxes are left out",
+    }
+
+    def __init__(self, root: Path, name: str, **options: Any) -> None:
+        super().__init__(root, name, **options)
+        self._origin = self.origin_option()
+        order = self.names_option("class_order")
+        if sorted(order) != sorted(CLASSES):
+            raise UserError(
+                f"dataset {name!r}: option 'class_order' must name {', '.join(CLASSES)} in the "
+                "order of the numbers in labels/*.txt (TarDAL's own files: People, Car, Bus, "
+                f"Lamp, Motorcycle, Truck), found {list(order)}"
+            )
+        self._names = dict(enumerate(order))
+
+    def _find_folders(self) -> list[PairFolders]:
+        infrared, visible = self.demand((FOLDERS[1], FOLDERS[0]), inside=(".", "M3FD_Detection"))
+        base = infrared.parent
+        if not (base / "labels").is_dir():
+            raise UserError(
+                f"dataset {self.name!r}: looked for folder labels in {base} and found none; "
+                "use layout m3fd if there is an Annotation folder"
+            )
+        return [PairFolders(infrared, visible, annotations=base / "labels", suffix=".txt")]
+
+    def official_splits(self) -> Mapping[str, tuple[str, ...]]:
+        """Lists in ``meta/``, as far as they are there: train, val and pred (images to fuse)."""
+        return lists_in(self.folders[0].infrared.parent / "meta")
+
+    def read_boxes(self, pair: Pair, path: Path) -> Boxes:
+        from bench.data.images import size_of
+
+        return read_yolo(path, self._names, size_of(pair.visible), self._origin)
+
+    def audit(self, split: Split | None = None) -> Audit:
+        """The common audit, and whether ``class_order`` fits the known totals of the full set."""
+        audit = super().audit(split)
+        error = order_error(audit.data.get("classes", {}), list(self._names.values()))
+        if len(self.scan.pairs) != known.M3FD.images or error is None:
+            return audit
+        return dataclasses.replace(audit, errors=(*audit.errors, error))
+
+
+def order_error(found: Mapping[str, int], order: list[str]) -> str | None:
+    """The order that would give the known totals, as an error, if it is another one than given."""
+    by_total = {total: name for name, total in known.M3FD.classes.items()}
+    implied = [by_total.get(found.get(name, 0)) for name in order]
+    if None in implied or implied == order:
+        return None
+    return (
+        f"class_order {order} does not fit the known totals (Lamp 2,405, Motorcycle 521, ...): "
+        f"these labels are in the order {implied}"
+    )

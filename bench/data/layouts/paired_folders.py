@@ -1,0 +1,289 @@
+"""What all layouts share: pairs found by stem in two folders, boxes and masks beside them.
+
+A layout says where its folders are; listing, pairing, tags, class checks and the audit are here.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from bench.data.base import Audit, Dataset
+from bench.data.known import Known
+from bench.data.splits import Split, read_list
+from bench.errors import UserError, first_few
+from bench.registry import suggest
+from bench.types import Boxes, Pair
+
+
+@dataclass(frozen=True, slots=True)
+class PairFolders:
+    """Folders that belong together.
+
+    Attributes:
+        infrared, visible: image folders.
+        part: official part they hold (``train``, ``test``), empty if the layout has none.
+        annotations: folder with a file ``<stem><suffix>`` per pair, or one file for all pairs.
+        suffix: of the annotation files, with the dot.
+        masks: folder with a PNG of class ids per pair.
+    """
+
+    infrared: Path
+    visible: Path
+    part: str = ""
+    annotations: Path | None = None
+    suffix: str = ".xml"
+    masks: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What the folders hold, complete or not.
+
+    Attributes:
+        pairs: complete pairs, sorted by stem.
+        no_infrared, no_visible: stems that lack a side.
+        twice: stems that occur in more than one part.
+        orphans: annotations and masks without a pair, as ``folder/file``.
+        parts: stems of the complete pairs by part.
+    """
+
+    pairs: tuple[Pair, ...]
+    no_infrared: tuple[str, ...]
+    no_visible: tuple[str, ...]
+    twice: tuple[str, ...]
+    orphans: tuple[str, ...]
+    parts: Mapping[str, tuple[str, ...]]
+
+
+class PairedFolders(Dataset):
+    """A dataset whose pairs are images of equal stem in two folders.
+
+    Args:
+        root: the folder that holds the layout.
+        name: name in the run.
+        **options: those of ``OPTIONS``; anything else is refused.
+
+    Raises:
+        UserError: missing folders (naming those looked for), unknown or wrong options.
+    """
+
+    OPTIONS: ClassVar[Mapping[str, str]] = {}
+    known: ClassVar[Known | None] = None
+
+    def __init__(self, root: Path, name: str, **options: Any) -> None:
+        super().__init__(root, name)
+        for option in options:
+            if option not in self.OPTIONS:
+                hint = suggest(option, sorted(self.OPTIONS)) if self.OPTIONS else "it takes none"
+                raise UserError(f"dataset {name!r}: unknown option {option!r}; {hint}")
+        self.options: Mapping[str, Any] = options
+        self.ignored = self.names_option("ignore_classes")
+        self.folders = tuple(self._find_folders())
+
+    @abstractmethod
+    def _find_folders(self) -> Sequence[PairFolders]:
+        """The folders of this layout under ``root``; use ``locate`` so that errors are alike."""
+
+    def read_boxes(self, pair: Pair, path: Path) -> Boxes:
+        """Boxes of a pair as its annotation file has them: class names unchecked, none left out."""
+        raise UserError(f"dataset {self.name!r} has no boxes")
+
+    def tags_of(self, stem: str) -> tuple[str, ...]:
+        """Conditions of a pair."""
+        return ()
+
+    # What layouts use to find their folders and options.
+
+    def locate(
+        self, choices: Sequence[tuple[str, str]], inside: Sequence[str] = (".",)
+    ) -> tuple[Path, Path] | None:
+        """The first (infrared, visible) folder pair that exists under ``root``, or None."""
+        for base in inside:
+            for infrared, visible in choices:
+                found = self.root / base / infrared, self.root / base / visible
+                if all(folder.is_dir() for folder in found):
+                    return found
+        return None
+
+    def demand(
+        self, choices: Sequence[tuple[str, str]], inside: Sequence[str] = (".",)
+    ) -> tuple[Path, Path]:
+        """``locate`` that raises, naming the folders that were looked for."""
+        found = self.locate(choices, inside)
+        if found is None:
+            raise self.no_folders(choices, inside)
+        return found
+
+    def no_folders(
+        self, choices: Sequence[tuple[str, str]], inside: Sequence[str] = (".",)
+    ) -> UserError:
+        """The error for a root without the folders of the layout."""
+        wanted = " or ".join(f"{infrared} with {visible}" for infrared, visible in choices)
+        below = [base for base in inside if base != "."]
+        where = f"{self.root} or in its {', '.join(below)}" if below else f"{self.root}"
+        return UserError(
+            f"dataset {self.name!r}: looked for folders {wanted} in {where} and found none; "
+            "give the folder that holds them as root"
+        )
+
+    def names_option(self, option: str) -> tuple[str, ...]:
+        """An option that is a list of names."""
+        value = self.options.get(option, ())
+        good = isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
+        if not good:
+            raise UserError(
+                f"dataset {self.name!r}: option {option!r} must be a list of names, not {value!r}"
+            )
+        return tuple(value)
+
+    def origin_option(self) -> int:
+        """The option ``corner_origin``: what annotations call the first pixel, 0 or 1."""
+        value = self.options.get("corner_origin", 0)
+        if value not in (0, 1) or isinstance(value, bool):
+            raise UserError(
+                f"dataset {self.name!r}: option 'corner_origin' must be 0 or 1, not {value!r}"
+            )
+        return int(value)
+
+    # The contract of a dataset.
+
+    @cached_property
+    def scan(self) -> Scan:
+        """List the folders; no file is opened and nothing is an error yet."""
+        from bench.data.images import images_in
+
+        pairs: dict[str, Pair] = {}
+        no_infrared: list[str] = []
+        no_visible: list[str] = []
+        twice: list[str] = []
+        orphans: list[str] = []
+        parts: dict[str, tuple[str, ...]] = {}
+        for folders in self.folders:
+            infrared, visible = images_in(folders.infrared), images_in(folders.visible)
+            no_infrared += visible.keys() - infrared.keys()
+            no_visible += infrared.keys() - visible.keys()
+            both = sorted(infrared.keys() & visible.keys())
+            twice += [stem for stem in both if stem in pairs]
+            parts[folders.part] = tuple(both)
+            orphans += _orphans(folders, infrared.keys() | visible.keys())
+            for stem in both:
+                pairs[stem] = self._pair(stem, infrared[stem], visible[stem], folders)
+        return Scan(
+            pairs=tuple(pairs[stem] for stem in sorted(pairs)),
+            no_infrared=tuple(sorted(no_infrared)),
+            no_visible=tuple(sorted(no_visible)),
+            twice=tuple(sorted(twice)),
+            orphans=tuple(orphans),
+            parts=parts,
+        )
+
+    def _pair(self, stem: str, infrared: Path, visible: Path, folders: PairFolders) -> Pair:
+        annotation = folders.annotations
+        if annotation is not None and annotation.suffix != ".json":
+            annotation = annotation / f"{stem}{folders.suffix}"
+        mask = folders.masks / f"{stem}.png" if folders.masks is not None else None
+        return Pair(self.name, stem, infrared, visible, annotation, mask, tags=self.tags_of(stem))
+
+    def _read_pairs(self) -> tuple[Pair, ...]:
+        scan = self.scan
+        for stems, side in ((scan.no_infrared, "infrared"), (scan.no_visible, "visible")):
+            if stems:
+                raise UserError(
+                    f"dataset {self.name!r} at {self.root}: no {side} image for "
+                    f"{first_few(stems)}; complete the download or remove the other side"
+                )
+        if scan.twice:
+            raise UserError(
+                f"dataset {self.name!r} at {self.root}: stems in more than one part: "
+                f"{first_few(scan.twice)}; results would be measured on training images"
+            )
+        if not scan.pairs:
+            raise UserError(
+                f"dataset {self.name!r}: no images in {self.folders[0].infrared}; "
+                "complete the download"
+            )
+        return scan.pairs
+
+    def official_splits(self) -> Mapping[str, tuple[str, ...]]:
+        """The stems of the folders named as parts."""
+        return {part: stems for part, stems in self.scan.parts.items() if part}
+
+    def boxes(self, pair: Pair) -> Boxes:
+        """Ground-truth boxes of a pair, by class name; ``ignore_classes`` are left out.
+
+        Raises:
+            UserError: no or broken annotation, or a class that the dataset does not have.
+        """
+        if pair.annotation is None:
+            raise UserError(f"dataset {self.name!r}: {pair.stem} has no boxes")
+        found = self.read_boxes(pair, pair.annotation)
+        unknown = sorted(set(found.classes) - {*self.detection_classes, *self.ignored})
+        if unknown:
+            raise UserError(
+                f"{pair.annotation}: unknown class {unknown[0]!r} (known: "
+                f"{', '.join(self.detection_classes)}); to leave such boxes out set the dataset "
+                f"option ignore_classes: [{', '.join(unknown)}]"
+            )
+        keep = [index for index, name in enumerate(found.classes) if name not in self.ignored]
+        return Boxes(found.xyxy[keep], tuple(found.classes[index] for index in keep))
+
+    def mask(self, pair: Pair) -> np.ndarray:
+        """Label image of a pair, uint8 [H, W]: class ids, 255 where nothing is to be judged.
+
+        Raises:
+            UserError: no or unreadable file, or a value that is not a class id.
+        """
+        from bench.data.images import read_labels
+
+        if pair.mask is None:
+            raise UserError(f"dataset {self.name!r}: {pair.stem} has no segmentation labels")
+        labels = read_labels(pair.mask)
+        count = len(self.segmentation_classes)
+        wrong = np.unique(labels[(labels >= count) & (labels != 255)])
+        if wrong.size:
+            raise UserError(
+                f"{pair.mask}: label value {wrong[0]} is no class id (0..{count - 1}, 255 is "
+                "ignored); is it a colour or a 0/255 picture?"
+            )
+        return labels
+
+    def audit(self, split: Split | None = None) -> Audit:
+        """Check every file and count; see ``bench.data.audit.audit_pairs``."""
+        from bench.data.audit import audit_pairs
+
+        return audit_pairs(self, split)
+
+
+def _orphans(folders: PairFolders, stems: set[str]) -> list[str]:
+    """Annotation and mask files whose images are both missing."""
+    found: list[str] = []
+    for folder, suffix in ((folders.annotations, folders.suffix), (folders.masks, ".png")):
+        if folder is not None and folder.is_dir():
+            paths = sorted(folder.glob(f"*{suffix}"))
+            found += [f"{folder.name}/{path.name}" for path in paths if path.stem not in stems]
+    return found
+
+
+def lists_in(folder: Path) -> dict[str, tuple[str, ...]]:
+    """The lists ``train.txt``, ``val.txt``, ``test.txt`` and ``pred.txt`` of a folder, if any."""
+    paths = {part: folder / f"{part}.txt" for part in ("train", "val", "test", "pred")}
+    return {part: read_list(path) for part, path in paths.items() if path.is_file()}
+
+
+def voc_palette(count: int) -> tuple[tuple[int, int, int], ...]:
+    """Distinct colours for class ids: Pascal VOC's map, the bits of the id spread over RGB."""
+    colours = []
+    for index in range(count):
+        channels = [0, 0, 0]
+        for bit in range(8):
+            for channel in range(3):
+                channels[channel] |= (index >> (3 * bit + channel) & 1) << (7 - bit)
+        colours.append((channels[0], channels[1], channels[2]))
+    return tuple(colours)

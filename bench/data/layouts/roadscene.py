@@ -1,0 +1,28 @@
+"""RoadScene: 221 pairs of driving video, nearly every one of its own size."""
+
+from __future__ import annotations
+
+from bench.data import known
+from bench.data.base import LayoutSpec
+from bench.data.layouts.paired_folders import PairedFolders, PairFolders
+
+SPECS = (
+    LayoutSpec(
+        name="roadscene",
+        entry="bench.data.layouts.roadscene:RoadScene",
+        title="RoadScene",
+        summary="221 pairs without boxes: {cropinfrared,crop_LR_visible} or {ir,vi}",
+        source="Xu et al., U2Fusion, TPAMI 2020; github.com/hanna-xu/RoadScene",
+        terms="no licence; derived from FLIR video, FLIR terms apply",
+    ),
+)
+
+
+class RoadScene(PairedFolders):
+    """``cropinfrared`` fits ``crop_LR_visible``; the other official folders differ in size."""
+
+    known = known.ROADSCENE
+
+    def _find_folders(self) -> list[PairFolders]:
+        infrared, visible = self.demand([("cropinfrared", "crop_LR_visible"), ("ir", "vi")])
+        return [PairFolders(infrared, visible)]

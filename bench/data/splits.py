@@ -1,0 +1,269 @@
+"""Splits: named lists of stems with a hash, so that two runs can prove they used the same one.
+
+The sets are cut from video: images with neighbouring numbers look alike, so a random split tests
+on near-copies of what was trained on. ``neighbour_leak`` and ``within`` say how much.
+"""
+
+from __future__ import annotations
+
+import bisect
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bench.data.base import Dataset
+from bench.errors import UserError, first_few
+from bench.registry import suggest
+
+PARTS = ("train", "val", "test")
+_SUFFIXES = {"png", "jpg", "jpeg", "bmp", "tif", "tiff", "xml", "txt"}
+_SHIPPED = Path(__file__).parent / "split_files"
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Which images are trained on and which are judged.
+
+    Attributes:
+        name: how tables call it.
+        parts: ``train``, ``val`` and ``test`` stems, each sorted; absent parts are empty.
+    """
+
+    name: str
+    parts: Mapping[str, tuple[str, ...]]
+
+    @property
+    def train(self) -> tuple[str, ...]:
+        return self.parts.get("train", ())
+
+    @property
+    def val(self) -> tuple[str, ...]:
+        return self.parts.get("val", ())
+
+    @property
+    def test(self) -> tuple[str, ...]:
+        return self.parts.get("test", ())
+
+    @property
+    def sha256(self) -> str:
+        """Hash over the canonical hashes of all parts, so that any change of any list shows."""
+        lines = "".join(
+            f"{part} {canonical_hash(self.parts[part])}\n" for part in sorted(self.parts)
+        )
+        return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def canonical_hash(stems: Iterable[str]) -> str:
+    """sha256 of the sorted stems, one per line, newline at the end."""
+    return hashlib.sha256("".join(f"{stem}\n" for stem in sorted(stems)).encode()).hexdigest()
+
+
+def overlap(first: Iterable[str], second: Iterable[str]) -> tuple[str, ...]:
+    """Stems that are in both lists, sorted; anything here makes a test on one of them void."""
+    return tuple(sorted(set(first) & set(second)))
+
+
+def neighbour_leak(split: Split) -> float:
+    """Share of test stems whose next or previous number is in train, 0..1.
+
+    Stems count as neighbours if the text before their last number is equal (``00004N``: 4,
+    ``FLIR_00006``: 6 after ``FLIR_``). NaN without test stems.
+    """
+    return within(split, 1)
+
+
+def within(split: Split, distance: int) -> float:
+    """Share of test stems with a train stem at most ``distance`` numbers away, 0..1.
+
+    The same number in both (``00004D`` and ``00004N``) is distance 0 and counts; stems without a
+    number never do. NaN without test stems.
+    """
+    if not split.test:
+        return float("nan")
+    train: dict[str, list[int]] = {}
+    for prefix, number in filter(None, map(_numbered, split.train)):
+        train.setdefault(prefix, []).append(number)
+    for numbers in train.values():
+        numbers.sort()
+    near = 0
+    for prefix, number in filter(None, map(_numbered, split.test)):
+        numbers = train.get(prefix, [])
+        at = bisect.bisect_left(numbers, number - distance)
+        near += at < len(numbers) and numbers[at] <= number + distance
+    return near / len(split.test)
+
+
+def _numbered(stem: str) -> tuple[str, int] | None:
+    """The last number of a stem and the text before it."""
+    found = re.fullmatch(r"(.*?)([0-9]+)[^0-9]*", stem)
+    return (found[1], int(found[2])) if found else None
+
+
+def resolve_split(dataset: Dataset, wanted: str | Mapping[str, str]) -> Split:
+    """Find the split that a protocol or a user names, and check it against the dataset.
+
+    Args:
+        wanted: ``official`` (the layout's own parts), ``all`` (every pair is test), the name of a
+            shipped split, the path of a split file (YAML with ``parts``), the path of a plain list
+            (its stems are test), or a mapping from part to the path of a plain list.
+
+    Raises:
+        UserError: unknown split, stems that the dataset lacks, or parts that overlap.
+    """
+    split = _find(dataset, wanted)
+    check_disjoint(split)
+    for stems in split.parts.values():
+        dataset.select(stems)
+    return split
+
+
+def check_disjoint(split: Split) -> None:
+    """Refuse to judge on images that are trained on."""
+    for line in shared_stems(split):
+        raise UserError(f"{line}; results would be measured on training images")
+
+
+def shared_stems(split: Split) -> list[str]:
+    """A line for every two parts of a split that share stems; none for a sound split."""
+    names = sorted(split.parts)
+    lines = []
+    for index, first in enumerate(names):
+        for second in names[index + 1 :]:
+            both = overlap(split.parts[first], split.parts[second])
+            if both:
+                lines.append(
+                    f"split {split.name!r}: {first} and {second} share {len(both)} stems "
+                    f"({first_few(both)})"
+                )
+    return lines
+
+
+def read_list(path: Path) -> tuple[str, ...]:
+    """Stems of a plain list, one per line, sorted; extensions and folders are cut off.
+
+    Raises:
+        UserError: unreadable, or a stem is named twice.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as problem:
+        raise UserError(f"cannot read split list {path}: {problem}") from problem
+    words = (line.strip() for line in lines)
+    stems = [_stem(word) for word in words if word and not word.startswith("#")]
+    _refuse_repeats(stems, f"split list {path}")
+    return tuple(sorted(stems))
+
+
+def _refuse_repeats(stems: Sequence[str], where: str) -> None:
+    twice = sorted(stem for stem, count in Counter(stems).items() if count > 1)
+    if twice:
+        raise UserError(f"{where} names stems twice: {first_few(twice)}")
+
+
+def _stem(line: str) -> str:
+    name = line.replace("\\", "/").rsplit("/", 1)[-1]
+    base, dot, suffix = name.rpartition(".")
+    return base if dot and suffix.lower() in _SUFFIXES else name
+
+
+def _find(dataset: Dataset, wanted: str | Mapping[str, str]) -> Split:
+    if not isinstance(wanted, str):
+        _check_parts(wanted, "split lists")
+        return Split("user list", {part: read_list(Path(path)) for part, path in wanted.items()})
+    if wanted == "all":
+        return Split("all", {"test": tuple(pair.stem for pair in dataset.pairs)})
+    if wanted == "official":
+        return official_split(dataset)
+    if wanted in shipped_splits():
+        return read_split_file(_SHIPPED / f"{wanted}.yaml")
+    path = Path(wanted)
+    if not path.is_file():
+        known = ["official", "all", *shipped_splits()]
+        raise UserError(
+            f"unknown split {wanted!r}: neither a file nor a known split; {suggest(wanted, known)}"
+        )
+    if path.suffix in {".yaml", ".yml", ".json"}:
+        return read_split_file(path)
+    return Split(path.name, {"test": read_list(path)})
+
+
+def official_split(dataset: Dataset) -> Split:
+    """The layout's own train, val and test; other lists, such as TarDAL's ``pred``, are not judged.
+
+    Raises:
+        UserError: the layout has none.
+    """
+    found = dataset.official_splits()
+    parts = {part: tuple(sorted(found[part])) for part in PARTS if part in found}
+    if not parts:
+        raise UserError(
+            f"dataset {dataset.name!r} has no official split; name a shipped one "
+            f"({', '.join(shipped_splits())}) or give a list with --split FILE"
+        )
+    return Split("official", parts)
+
+
+def shipped_splits() -> list[str]:
+    """Names of the splits that come with the package."""
+    return sorted(path.stem for path in _SHIPPED.glob("*.yaml"))
+
+
+def read_split_file(path: Path) -> Split:
+    """Read a split file: ``name``, ``parts`` (stems, ranges ``00000-00041``), their ``sha256``.
+
+    Raises:
+        UserError: unreadable, another form, a stem twice, or a part that is not what its declared
+            sha256 (see ``canonical_hash``) says.
+    """
+    try:
+        content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as problem:
+        reason = " ".join(str(problem).split())
+        raise UserError(f"cannot read split file {path}: {reason}") from problem
+    if not isinstance(content, dict) or not isinstance(content.get("parts"), dict):
+        raise UserError(f"split file {path}: expected keys 'name' and 'parts'")
+    _check_parts(content["parts"], f"split file {path}")
+    parts: dict[str, tuple[str, ...]] = {}
+    for part, items in content["parts"].items():
+        stems = _expand(items, path)
+        _refuse_repeats(stems, f"split file {path}: part {part!r}")
+        parts[part] = tuple(sorted(stems))
+    declared = content.get("sha256") or {}
+    if not isinstance(declared, dict):
+        raise UserError(f"split file {path}: 'sha256' must map a part to its hash")
+    for part, expected in declared.items():
+        if canonical_hash(parts.get(part, ())) != expected:
+            raise UserError(
+                f"split file {path}: part {part!r} does not have its declared sha256; "
+                "the file was edited"
+            )
+    return Split(str(content.get("name", path.stem)), parts)
+
+
+def _check_parts(parts: Mapping[Any, Any], where: str) -> None:
+    for part in parts:
+        if part not in PARTS:
+            raise UserError(f"{where}: unknown part {part!r}; use {', '.join(PARTS)}")
+
+
+def _expand(items: Any, path: Path) -> list[str]:
+    if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+        raise UserError(
+            f"split file {path}: stems must be quoted strings in a list ('00012', not 12)"
+        )
+    stems: list[str] = []
+    for item in items:
+        first, dash, last = item.partition("-")
+        if not (dash and first.isdigit() and last.isdigit() and len(first) == len(last)):
+            stems.append(item)
+            continue
+        if first > last:
+            raise UserError(f"split file {path}: range {item!r} runs backwards")
+        stems += [f"{number:0{len(first)}d}" for number in range(int(first), int(last) + 1)]
+    return stems

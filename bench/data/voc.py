@@ -1,0 +1,60 @@
+"""Boxes from Pascal VOC XML, by class name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+
+from bench.errors import UserError
+from bench.types import Boxes
+
+_CORNERS = ("xmin", "ymin", "xmax", "ymax")
+
+
+def read_voc(path: Path, origin: int = 0) -> Boxes:
+    """Read the objects of one VOC file; class names are taken as they stand, unchecked.
+
+    Args:
+        path: XML file.
+        origin: what the file calls the first pixel. Its corners are shifted by it and nothing is
+            added to the width, so width is ``xmax - xmin`` whatever the origin.
+
+    Returns:
+        Boxes with 0-based corners in pixels; empty for a file without objects.
+
+    Raises:
+        UserError: missing or broken file, an object without name or corners, xmax before xmin.
+    """
+    try:
+        tree = ElementTree.fromstring(path.read_bytes())
+    except OSError as problem:
+        raise UserError(
+            f"cannot read annotation {path}: {problem.strerror or problem}"
+        ) from problem
+    except ElementTree.ParseError as problem:
+        raise UserError(f"{path}: not well-formed XML ({problem}); download it again") from problem
+    corners: list[list[float]] = []
+    names: list[str] = []
+    for number, item in enumerate(tree.iter("object"), start=1):
+        name = (item.findtext("name") or "").strip()
+        if not name:
+            raise UserError(f"{path}: object {number} has no <name>")
+        names.append(name)
+        corners.append(_corners(item, f"{path}: object {number} ({name})"))
+    xyxy = np.array(corners, dtype=np.float64).reshape(-1, 4) - origin
+    return Boxes(xyxy, tuple(names))
+
+
+def _corners(item: ElementTree.Element, where: str) -> list[float]:
+    texts = [item.findtext(f"bndbox/{corner}") for corner in _CORNERS]
+    try:
+        values = [float(text or "") for text in texts]
+    except ValueError:
+        raise UserError(
+            f"{where}: <bndbox> needs the numbers xmin, ymin, xmax, ymax, found {texts}"
+        ) from None
+    if not np.isfinite(values).all() or values[2] < values[0] or values[3] < values[1]:
+        raise UserError(f"{where}: corners {values} do not form a box (xmax < xmin or ymax < ymin)")
+    return values

@@ -1,0 +1,95 @@
+"""The contract of a fusion method: what it declares and how it is called."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from bench.registry import Registry
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsSpec:
+    """A weights file: where it can be had and what it must be.
+
+    Attributes:
+        name: file name.
+        sha256: checksum of the file, empty if the authors never published one.
+        url: download address, empty if it must be had by hand.
+        terms: under what terms.
+    """
+
+    name: str
+    sha256: str = ""
+    url: str = ""
+    terms: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MethodSpec:
+    """What is known of a fusion method before it is loaded.
+
+    Attributes:
+        name: used in configurations and tables.
+        entry: ``"module:Class"`` of its ``FusionMethod``.
+        title: name in tables.
+        paper: reference, or why there is none.
+        licence: of the code in this project and of the weights.
+        version: raised whenever the same options give other pixels, so old results are redone.
+        output: ``gray`` [N,1,H,W] or ``rgb`` [N,3,H,W].
+        stride: sizes are padded to a multiple of it inside the method.
+        parameters: number of learned parameters, 0 for none.
+        options: names of the options it takes, with a line each.
+        weights: files it needs.
+        source: the row is one of the two source images itself.
+        finished: the images exist already; the class offers ``locate`` instead of ``fuse``.
+    """
+
+    name: str
+    entry: str
+    title: str
+    paper: str
+    licence: str
+    version: int = 1
+    output: Literal["gray", "rgb"] = "gray"
+    stride: int = 1
+    parameters: int = 0
+    options: dict[str, str] = field(default_factory=dict)
+    weights: tuple[WeightsSpec, ...] = ()
+    source: bool = False
+    finished: bool = False
+
+
+class FusionMethod(ABC):
+    """A fusion method, ready to run. Options come as keyword arguments of the constructor."""
+
+    @abstractmethod
+    def fuse(self, infrared: Tensor, visible: Tensor, seeds: Sequence[int]) -> Tensor:
+        """Fuse a batch.
+
+        Args:
+            infrared: float32 [N, 1, H, W] in [0, 1].
+            visible: float32 [N, 3, H, W] RGB in [0, 1].
+            seeds: N per-image seeds; the result of an image depends on its own seed only, never
+                on its batch.
+
+        Returns:
+            float32 [N, 1 or 3, H, W] in [0, 1], at the input's size for any size.
+        """
+
+
+class FinishedImages(ABC):
+    """A method whose images exist already; registered with ``finished=True``."""
+
+    @abstractmethod
+    def locate(self, dataset: str, stem: str) -> Path:
+        """Where the fused image of a pair should be; the file need not exist."""
+
+
+METHODS: Registry[MethodSpec] = Registry("fusion method", "fusion_models", "ivif_bench.methods")

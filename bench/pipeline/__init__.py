@@ -1,0 +1,1 @@
+"""Plans what is missing and runs it: fuse, then tasks, then reports."""

@@ -1,0 +1,172 @@
+"""Fusing: what is missing, and one image at a time into place.
+
+Every PNG carries in a text chunk the key of its method and the hashes of its sources, so a file
+says by itself whether it is what the run needs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bench.config import MethodConfig
+from bench.data.images import encode_png, png_provenance, read_gray, read_rgb, write_bytes
+from bench.errors import UserError
+from bench.fusion import METHODS, FinishedImages, FusionMethod
+from bench.store import Fingerprints, Store, key_of
+from bench.types import Pair
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Progress = Callable[[int, int, str], None]
+
+
+def load_method(method: MethodConfig) -> FusionMethod | FinishedImages:
+    """Create the method of a configuration row.
+
+    Raises:
+        UserError: an option has a wrong value or a required one is missing.
+    """
+    try:
+        loaded: FusionMethod | FinishedImages = METHODS.load(method.kind)(**method.options)
+    except (TypeError, ValueError) as problem:
+        raise UserError(f"method {method.name!r}: {problem}") from problem
+    return loaded
+
+
+def method_key(method: MethodConfig, seed: int, fingerprint: Fingerprints) -> str:
+    """Identity of a method's images, apart from their sources: options, weights, seed, version.
+
+    An option that names an existing file (weights, say) counts by the file's content.
+    """
+    spec = METHODS.get(method.kind)
+    options = {
+        name: fingerprint(Path(value))
+        if isinstance(value, str) and Path(value).is_file()
+        else value
+        for name, value in method.options.items()
+    }
+    weights = [weights.sha256 for weights in spec.weights]
+    return key_of("fuse", spec.name, spec.version, options, weights, seed)
+
+
+def image_seed(run_seed: int, stem: str) -> int:
+    """Seed of one image, from the run's seed and its stem alone; 63 bits."""
+    digest = hashlib.sha256(f"{run_seed}/{stem}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+def image_mark(key: str, pair: Pair, fingerprint: Fingerprints) -> dict[str, str]:
+    """What a fused PNG says of its origin."""
+    return {
+        "method": key,
+        "infrared": fingerprint(pair.infrared),
+        "visible": fingerprint(pair.visible),
+    }
+
+
+def plan_fusing(
+    method: MethodConfig, seed: int, pairs: Mapping[str, Sequence[Pair]], store: Store
+) -> dict[str, Any] | None:
+    """Describe the fusing a method still needs, or None if every image is there.
+
+    Args:
+        pairs: dataset name to the pairs that must be fused.
+
+    Returns:
+        A job of plain JSON values for ``fuse_job``.
+    """
+    key = method_key(method, seed, store.fingerprint)
+    images = []
+    for dataset, wanted in pairs.items():
+        folder = store.fused_folder(dataset, method.name, key)
+        for pair in wanted:
+            target = folder / f"{pair.stem}.png"
+            mark = image_mark(key, pair, store.fingerprint)
+            if png_provenance(target) != mark:
+                images.append(
+                    {
+                        "stem": pair.stem,
+                        "dataset": dataset,
+                        "infrared": str(pair.infrared),
+                        "visible": str(pair.visible),
+                        "target": str(target),
+                        "mark": mark,
+                    }
+                )
+    if not images:
+        return None
+    return {
+        "kind": "fuse",
+        "method": method.model_dump(mode="json"),
+        "seed": seed,
+        "images": images,
+    }
+
+
+def fuse_job(job: Mapping[str, Any], progress: Progress) -> None:
+    """Fuse the images of a job one at a time; each file appears whole or not at all."""
+    import torch
+
+    method = load_method(MethodConfig.model_validate(job["method"]))
+    if not isinstance(method, FusionMethod):
+        raise TypeError(f"{type(method).__name__} has nothing to fuse")
+    images = job["images"]
+    with torch.inference_mode():
+        for index, image in enumerate(images):
+            mark = image["mark"]
+            # Another process on the same run directory may have been faster.
+            if png_provenance(Path(image["target"])) != mark:
+                fused = fuse_one(method, image, job["seed"])
+                write_bytes(Path(image["target"]), encode_png(fused, mark))
+            progress(index + 1, len(images), image["stem"])
+
+
+def fuse_one(method: FusionMethod, image: Mapping[str, Any], run_seed: int) -> np.ndarray:
+    """Read a pair, fuse it and quantise once; uint8 [H, W] or RGB [H, W, 3]."""
+    infrared, visible = read_pair(
+        image["dataset"], image["stem"], image["infrared"], image["visible"]
+    )
+    fused = method.fuse(
+        _tensor(infrared[:, :, None]), _tensor(visible), [image_seed(run_seed, image["stem"])]
+    )
+    height, width = infrared.shape
+    channels = fused.shape[1]
+    if fused.shape != (1, channels, height, width) or channels not in (1, 3):
+        raise ValueError(
+            f"{type(method).__name__} returned shape {tuple(fused.shape)} for {height}x{width}"
+        )
+    if not bool(fused.isfinite().all()):
+        raise ValueError(f"{type(method).__name__} returned NaN or infinity for {image['stem']}")
+    pixels = (fused[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
+    return np.ascontiguousarray(pixels[:, :, 0] if channels == 1 else pixels)
+
+
+def read_pair(
+    dataset: str, stem: str, infrared: str, visible: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Read both images: uint8 [H, W] and RGB [H, W, 3].
+
+    Raises:
+        UserError: unreadable, or the sizes differ.
+    """
+    ir, vi = read_gray(Path(infrared)), read_rgb(Path(visible))
+    if ir.shape != vi.shape[:2]:
+        raise UserError(
+            f"dataset {dataset!r}, stem {stem!r}: infrared is {ir.shape[1]}x{ir.shape[0]} but visible is "
+            f"{vi.shape[1]}x{vi.shape[0]} (width x height); the pair must be registered to one size: "
+            f"{infrared}, {visible}"
+        )
+    return ir, vi
+
+
+def _tensor(image: np.ndarray) -> Tensor:
+    """uint8 [H, W, C] -> float32 [1, C, H, W] in [0, 1]."""
+    import torch
+
+    return torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float() / 255

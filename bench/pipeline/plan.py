@@ -1,0 +1,185 @@
+"""What a run needs: open datasets, stems to fuse, fused sets, units of work."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bench.config import MethodConfig, RunConfig
+from bench.data.base import Dataset, open_ref
+from bench.errors import UserError
+from bench.fusion import METHODS, FinishedImages
+from bench.pipeline.fuse import load_method, method_key, plan_fusing
+from bench.pipeline.precomputed import check_finished
+from bench.registry import load_entry
+from bench.store import Store
+from bench.task import TASKS, Planning, Section, Task
+from bench.types import DatasetRef, FusedSet, Pair, Unit
+
+
+class Plan:
+    """The plan of one run: what exists, what is missing. Reads file names and hashes, no pixels.
+
+    Args:
+        config: the run.
+        store: its run directory.
+        tasks: names of the tasks to plan; None means all that the configuration has.
+    """
+
+    def __init__(
+        self, config: RunConfig, store: Store, tasks: tuple[str, ...] | None = None
+    ) -> None:
+        self.config = config
+        self.store = store
+        self.sections: list[tuple[str, Task, Section]] = [
+            (name, load_entry(TASKS.get(name).entry)(), section)
+            for name, sections in config.sections.items()
+            if tasks is None or name in tasks
+            for section in sections
+        ]
+        self.refs = {
+            name: DatasetRef(name, data.layout, data.root, data.options)
+            for name, data in config.datasets.items()
+        }
+        self.datasets: dict[str, Dataset] = {}
+        for name, ref in self.refs.items():
+            try:
+                self.datasets[name] = open_ref(ref)
+            except TypeError as problem:
+                raise UserError(f"datasets.{name}.options: {problem}") from problem
+        self.pairs = self._pairs_to_fuse()
+
+    def _pairs_to_fuse(self) -> dict[str, tuple[Pair, ...]]:
+        """Pairs that some section needs, by dataset; every pair where no section says."""
+        stems: dict[str, set[str]] = {}
+        for _, task, section in self.sections:
+            wanted = task.stems(section, self.datasets[section.dataset])
+            stems.setdefault(section.dataset, set()).update(wanted)
+        if not self.sections:
+            stems = {name: set(data.by_stem) for name, data in self.datasets.items()}
+        return {
+            name: self.datasets[name].select(tuple(sorted(found))) for name, found in stems.items()
+        }
+
+    def _datasets_of(self, method: MethodConfig) -> dict[str, tuple[Pair, ...]]:
+        return {
+            name: pairs
+            for name, pairs in self.pairs.items()
+            if method.datasets is None or name in method.datasets
+        }
+
+    def fuse_jobs(self) -> list[tuple[MethodConfig, dict[str, Any]]]:
+        """Fusing that is still to be done, one job per method."""
+        jobs = []
+        for method in self.config.methods:
+            if METHODS.get(method.kind).finished:
+                continue
+            pairs = self._datasets_of(method)
+            job = plan_fusing(method, self.config.seed, pairs, self.store)
+            if job is not None:
+                jobs.append((method, job))
+        return jobs
+
+    def check_finished_methods(self) -> None:
+        """Check precomputed images before anything is computed."""
+        for method in self.config.methods:
+            if METHODS.get(method.kind).finished:
+                self._fused_sets(method)
+
+    def _fused_sets(self, method: MethodConfig) -> list[FusedSet]:
+        key = method_key(method, self.config.seed, self.store.fingerprint)
+        sets = []
+        finished = load_method(method) if METHODS.get(method.kind).finished else None
+        for dataset, pairs in self._datasets_of(method).items():
+            if isinstance(finished, FinishedImages):
+                sets.append(check_finished(method, finished, dataset, pairs, key, self.store))
+            else:
+                folder = self.store.fused_folder(dataset, method.name, key)
+                images = {pair.stem: folder / f"{pair.stem}.png" for pair in pairs}
+                sets.append(FusedSet(dataset, method.name, key, images))
+        return sets
+
+    def fused(self) -> dict[tuple[str, str], FusedSet]:
+        """All fused sets of the run; call it when nothing is left to fuse."""
+        return {
+            (found.dataset, found.method): found
+            for method in self.config.methods
+            for found in self._fused_sets(method)
+        }
+
+    def units(self, fused: Mapping[tuple[str, str], FusedSet]) -> list[Unit]:
+        """Units of work of all planned sections."""
+        planning = Planning(
+            datasets=self.datasets,
+            refs=self.refs,
+            fused=fused,
+            methods=[method.name for method in self.config.methods],
+            seed=self.config.seed,
+            fingerprint=self.store.fingerprint,
+        )
+        return [unit for _, task, section in self.sections for unit in task.plan(section, planning)]
+
+
+def plan_document(
+    plan: Plan,
+    units: list[Unit],
+    fused: Mapping[tuple[str, str], FusedSet],
+    earlier: Mapping[str, Any],
+) -> dict[str, Any]:
+    """What ``plan.json`` says to the reports: rows, results, and images for the panels.
+
+    Results of tasks that this plan leaves out are taken over from the ``earlier`` document.
+    """
+    planned = {name for name, _, _ in plan.sections}
+    kept = [entry for entry in earlier.get("units", []) if entry["task"] not in planned]
+    own = [
+        {
+            "task": unit.task,
+            "dataset": unit.dataset,
+            "method": unit.method,
+            "protocol": unit.protocol,
+            "seed": unit.seed,
+            "key": unit.key,
+            "about": unit.about,
+            "result": str(plan.store.result_path(unit).relative_to(plan.store.root)),
+        }
+        for unit in units
+    ]
+    order = {name: index for index, name in enumerate(TASKS.specs())}
+    methods = [
+        {"name": method.name, "title": method.title or _title(method)}
+        for method in plan.config.methods
+    ]
+    return {
+        "name": plan.config.name,
+        "methods": methods,
+        "units": sorted(kept + own, key=lambda entry: order.get(entry["task"], 99)),
+        "panels": _panels(plan, fused),
+    }
+
+
+def _title(method: MethodConfig) -> str:
+    return METHODS.get(method.kind).title if method.kind == method.name else method.name
+
+
+def _panels(plan: Plan, fused: Mapping[tuple[str, str], FusedSet]) -> list[dict[str, Any]]:
+    """The first, middle and last judged pairs that every method has, with their images."""
+    sources = {row.name: METHODS.get(row.kind).source for row in plan.config.methods}
+    panels = []
+    for dataset, pairs in plan.pairs.items():
+        sets = {name: found for (owner, name), found in fused.items() if owner == dataset}
+        shared = [
+            pair for pair in pairs if all(pair.stem in found.images for found in sets.values())
+        ]
+        count = min(plan.config.report.panels, len(shared))
+        chosen = [shared[(2 * i + 1) * len(shared) // (2 * count)] for i in range(count)]
+        for pair in chosen:
+            images = {
+                "Infrared": str(pair.infrared.absolute()),
+                "Visible": str(pair.visible.absolute()),
+            }
+            for name, found in sets.items():
+                if not sources[name]:
+                    images[name] = str(found.images[pair.stem].absolute())
+            panels.append({"dataset": dataset, "stem": pair.stem, "images": images})
+    return panels

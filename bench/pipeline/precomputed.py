@@ -1,0 +1,89 @@
+"""Finished images of a method: found, checked, and listed by stem where something is wrong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.config import MethodConfig
+from bench.data.images import size_of
+from bench.errors import UserError, first_few
+from bench.fusion import FinishedImages
+from bench.store import Store, write_json
+from bench.types import FusedSet, Pair
+
+
+def check_finished(
+    method: MethodConfig,
+    images: FinishedImages,
+    dataset: str,
+    pairs: Sequence[Pair],
+    key: str,
+    store: Store,
+) -> FusedSet:
+    """Use the images where they are, after every one has been decoded and measured once.
+
+    Raises:
+        UserError: missing images (unless the row says ``missing: allow``), unreadable ones, or
+            sizes that differ from the sources; all are listed by stem.
+    """
+    found = {pair.stem: images.locate(dataset, pair.stem) for pair in pairs}
+    missing = tuple(stem for stem, path in found.items() if not path.is_file())
+    if missing and method.missing == "refuse":
+        example = found[missing[0]]
+        raise UserError(
+            f"method {method.name!r} lacks {len(missing)} of {len(pairs)} images of dataset {dataset!r}: "
+            f"{first_few(missing)} (looked for {example}); add them, name the datasets it has under "
+            "'datasets', or set 'missing: allow' to judge it on the images it has"
+        )
+    if len(missing) == len(pairs):
+        raise UserError(
+            f"method {method.name!r} has none of the {len(pairs)} images of dataset {dataset!r}: "
+            f"looked for {found[missing[0]]}; check its root"
+        )
+    present = {stem: path for stem, path in found.items() if stem not in set(missing)}
+    _check_sizes(method.name, dataset, pairs, present, store, key)
+    return FusedSet(dataset, method.name, key, present, missing)
+
+
+def _check_sizes(
+    method: str,
+    dataset: str,
+    pairs: Sequence[Pair],
+    present: dict[str, Path],
+    store: Store,
+    key: str,
+) -> None:
+    """Decode what was not decoded before; what was found good is remembered by content."""
+    memory = store.fused_folder(dataset, method, key) / "checked.json"
+    try:
+        good: dict[str, list[str]] = json.loads(memory.read_text())
+    except (OSError, ValueError):
+        good = {}
+    problems = []
+    for pair in pairs:
+        if pair.stem not in present:
+            continue
+        path = present[pair.stem]
+        mark = [store.fingerprint(path), store.fingerprint(pair.infrared)]
+        if good.get(pair.stem) == mark:
+            continue
+        try:
+            fused_size, source_size = size_of(path), size_of(pair.infrared)
+        except UserError as problem:
+            problems.append(str(problem))
+            continue
+        if fused_size == source_size:
+            good[pair.stem] = mark
+        else:
+            problems.append(
+                f"{pair.stem} is {fused_size[1]}x{fused_size[0]}, its sources are "
+                f"{source_size[1]}x{source_size[0]}"
+            )
+    if problems:
+        raise UserError(
+            f"method {method!r}, dataset {dataset!r}: {len(problems)} unusable images: "
+            f"{first_few(problems, 4)}; fused images must have the size of their sources"
+        )
+    write_json(memory, good)

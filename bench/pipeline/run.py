@@ -1,0 +1,220 @@
+"""The whole run: demo data, fuse, tasks, report. Whatever is complete is recognised and skipped."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bench.config import RunConfig
+from bench.data.images import write_bytes
+from bench.errors import UserError, first_few
+from bench.pipeline.executors.local import Job, run_jobs
+from bench.pipeline.plan import Plan, plan_document
+from bench.store import Store, commit, key_of, locked, write_json
+from bench.types import Unit
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a run did.
+
+    Attributes:
+        fused: images fused now.
+        computed, reused: units of work done now, and found complete.
+        failures: problems of units that did not finish.
+        report: report files written.
+    """
+
+    fused: int
+    computed: int
+    reused: int
+    failures: tuple[str, ...]
+    report: tuple[Path, ...]
+
+
+class Listener:
+    """Told what a run is doing; the command line shows it, tests ignore it."""
+
+    def stage(self, title: str, jobs: Sequence[Job]) -> None:
+        """A stage begins with these jobs."""
+
+    def progress(self, job: Job, done: int, total: int, what: str) -> None:
+        """A job got on."""
+
+    def finished(self, job: Job) -> None:
+        """A job ended, well or not."""
+
+    def note(self, text: str) -> None:
+        """Something worth a line."""
+
+
+def run(
+    config: RunConfig,
+    *,
+    tasks: tuple[str, ...] | None = None,
+    workers: int | None = None,
+    listener: Listener | None = None,
+    report: bool = True,
+) -> Summary:
+    """Do what is missing of a run.
+
+    Args:
+        tasks: only these tasks (and the fusing they need); an empty tuple only fuses; None is all.
+        workers: jobs at once; default is the number of processors.
+
+    Raises:
+        UserError: something in the input must be put right first; finished work stays.
+    """
+    listener = listener or Listener()
+    workers = workers or os.cpu_count() or 1
+    store = Store(config.folder)
+    write_demo_data(config, listener)
+    plan = Plan(config, store, tasks)
+    plan.check_finished_methods()
+    _write_config(config, store)
+    try:
+        fused_now = _fuse(plan, workers, listener)
+        fused = plan.fused()
+        units = plan.units(fused)
+        earlier = _read_plan(store)
+        write_json(store.root / "plan.json", plan_document(plan, units, fused, earlier))
+        missing = [unit for unit in units if not store.is_done(unit)]
+        failures = _execute(store, missing, workers, listener)
+    finally:
+        store.fingerprint.save()
+    written = _report(config, store, listener) if report and units else ()
+    return Summary(
+        fused_now, len(missing) - len(failures), len(units) - len(missing), failures, written
+    )
+
+
+def write_demo_data(config: RunConfig, listener: Listener) -> None:
+    """Write the demo scenes that the configuration asks for, unless they are there."""
+    for name, dataset in config.datasets.items():
+        if dataset.demo is None:
+            continue
+        from bench.data import demo
+
+        root = Path(dataset.root)
+        if not root.is_dir():
+            listener.note(f"writing demo scenes for {name} into {root}")
+        write = (
+            demo.write_detection if dataset.demo.task == "detection" else demo.write_segmentation
+        )
+        settings = dataset.demo
+        try:
+            with locked(root):
+                write(
+                    root,
+                    train=settings.train,
+                    test=settings.test,
+                    seed=settings.seed,
+                    size=settings.size,
+                )
+        except ValueError as problem:
+            raise UserError(f"datasets.{name}: {problem}") from problem
+
+
+def _fuse(plan: Plan, workers: int, listener: Listener) -> int:
+    jobs = []
+    for method, description in plan.fuse_jobs():
+        log = plan.store.root / "logs" / "fuse" / f"{method.name}.log"
+        job = Job(
+            label=method.name,
+            folder=plan.store.root / "work" / "fuse" / method.name,
+            description={**description, "threads": 1, "log": str(log)},
+        )
+        jobs.append(job)
+    if not jobs:
+        return 0
+    plan.store.fingerprint.save()
+    count = sum(len(job.description["images"]) for job in jobs)
+    problems = _run_stage(f"fusing {count} images", jobs, workers, listener)
+    if problems:
+        raise UserError("; ".join(problems))
+    return count
+
+
+def _execute(
+    store: Store, units: Sequence[Unit], workers: int, listener: Listener
+) -> tuple[str, ...]:
+    """Run units task by task; what fails leaves a hole in the tables, never a lost neighbour."""
+    failures: list[str] = []
+    for task in dict.fromkeys(unit.task for unit in units):
+        jobs = [
+            Job(
+                label=unit.label,
+                folder=store.work_folder(unit),
+                description={
+                    "kind": "unit",
+                    "unit": asdict(unit),
+                    "run": str(store.root),
+                    "threads": unit.threads,
+                    "log": str(store.log_path(unit)),
+                },
+            )
+            for unit in units
+            if unit.task == task
+        ]
+        failures += _run_stage(task, jobs, workers, listener)
+    return tuple(failures)
+
+
+def _run_stage(title: str, jobs: Sequence[Job], workers: int, listener: Listener) -> list[str]:
+    listener.stage(title, jobs)
+    outcomes = run_jobs(jobs, workers, listener.progress, listener.finished)
+    return [outcome.problem for outcome in outcomes if outcome.problem]
+
+
+def _report(config: RunConfig, store: Store, listener: Listener) -> tuple[Path, ...]:
+    """Write the report, unless the one that is there was made from the same plan and results."""
+    from reports.write import write_report
+
+    inputs = {
+        "plan": store.fingerprint(store.root / "plan.json"),
+        "results": sorted(
+            path.stem
+            for path in (store.root / "results").rglob("*.parquet")
+            if path.with_suffix(".json").is_file()
+        ),
+        "formats": config.report.formats,
+        "code": commit(),
+    }
+    key, memory = key_of(inputs), store.root / "report" / "inputs.json"
+    try:
+        if json.loads(memory.read_text()) == key:
+            return ()
+    except (OSError, ValueError):
+        pass
+    memory.unlink(missing_ok=True)
+    listener.note("writing tables")
+    written = tuple(write_report(store.root, config.report.formats))
+    write_json(memory, key)
+    return written
+
+
+def _write_config(config: RunConfig, store: Store) -> None:
+    content: dict[str, Any] = config.model_dump(mode="json", exclude={"sections"})
+    for task, sections in config.sections.items():
+        content[task] = [section.model_dump(mode="json") for section in sections]
+    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+    write_bytes(store.root / "config.yaml", text.encode())
+
+
+def _read_plan(store: Store) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads((store.root / "plan.json").read_text())
+    except (OSError, ValueError):
+        return {}
+    return found
+
+
+def describe_failures(failures: Sequence[str]) -> str:
+    """One line for all failed units."""
+    return f"{len(failures)} units failed; their cells are empty: {first_few(list(failures), 3)}"

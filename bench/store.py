@@ -1,0 +1,252 @@
+"""The run directory: keys, atomic files, only-missing, provenance.
+
+::
+
+    runs/<name>/config.yaml               the configuration as run
+    runs/<name>/plan.json                 which results belong to it
+    runs/<name>/fused/<dataset>/<method>-<key>/<stem>.png
+    runs/<name>/results/<task>/<dataset>/<method>-<key>.parquet   with a .json beside it
+    runs/<name>/checkpoints/<key>/        trained networks, shared by units
+    runs/<name>/logs/, work/, cache/      messages, unfinished work, file hashes
+    runs/<name>/report/                   tables
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import re
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from filelock import FileLock
+
+from bench.data.images import write_bytes
+from bench.errors import UserError
+from bench.types import Provenance, Record, Unit
+
+RECORD_SCHEMA = pa.schema(
+    [
+        ("dataset", pa.string()),
+        ("method", pa.string()),
+        ("task", pa.string()),
+        ("protocol", pa.string()),
+        ("seed", pa.int64()),
+        ("stem", pa.string()),
+        ("class_name", pa.string()),
+        ("metric", pa.string()),
+        ("value", pa.float64()),
+        ("reason", pa.string()),
+    ]
+)
+_PACKAGES = (
+    "ivif-bench",
+    "numpy",
+    "torch",
+    "torchvision",
+    "ultralytics",
+    "onedl-mmsegmentation",
+    "pycocotools",
+    "opencv-python",
+    "numba",
+    "pyarrow",
+)
+
+
+def key_of(*parts: Any) -> str:
+    """Short hash over JSON values that decide a result: 16 hexadecimal digits."""
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=_plain)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def safe_name(name: str) -> str:
+    """A name from outside as one harmless path component."""
+    cleaned = re.sub(r"[^A-Za-z0-9._+@-]", "_", name).lstrip(".")
+    if not cleaned:
+        raise UserError(f"{name!r} cannot be used as a name; use letters, digits, '.', '_' or '-'")
+    return cleaned
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON atomically and readable; the order of keys is kept, for it may be a column order."""
+    text = json.dumps(value, indent=1, ensure_ascii=False, default=_plain)
+    write_bytes(path, text.encode() + b"\n")
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold a lock beside a path, so that two processes on one run directory take turns."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{path}.lock"):
+        yield
+
+
+def once(folder: Path, make: Callable[[Path], None]) -> Path:
+    """Make a folder exactly once, whoever asks, and return it.
+
+    ``make`` fills a temporary sibling that survives a crash (so it may resume from what is
+    there); the finished folder appears by rename.
+    """
+    with locked(folder):
+        if not folder.exists():
+            partial = folder.with_name(f"{folder.name}.part")
+            partial.mkdir(parents=True, exist_ok=True)
+            make(partial)
+            partial.replace(folder)
+    return folder
+
+
+class Fingerprints:
+    """sha256 of files, remembered by path, size and modification time."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._changed = False
+        try:
+            self._known: dict[str, list[Any]] = json.loads(path.read_text())
+        except (OSError, ValueError):
+            self._known = {}
+
+    def __call__(self, path: Path) -> str:
+        """Hash of a file's content; a missing file is a user error."""
+        try:
+            stat = path.stat()
+        except OSError as problem:
+            raise UserError(f"cannot read {path}: {problem.strerror}") from problem
+        mark = [stat.st_size, stat.st_mtime_ns]
+        name = str(path.absolute())
+        known = self._known.get(name)
+        if known is not None and known[:2] == mark:
+            return str(known[2])
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        self._known[name] = [*mark, digest]
+        self._changed = True
+        return digest
+
+    def save(self) -> None:
+        """Keep what was learned; losing it to another process costs time, never correctness."""
+        if self._changed:
+            write_bytes(self._path, json.dumps(self._known).encode())
+            self._changed = False
+
+
+class Store:
+    """Paths and files of one run directory."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.fingerprint = Fingerprints(root / "cache" / "fingerprints.json")
+
+    def fused_folder(self, dataset: str, method: str, key: str) -> Path:
+        return self.root / "fused" / safe_name(dataset) / f"{safe_name(method)}-{key}"
+
+    def result_path(self, unit: Unit) -> Path:
+        return (
+            self.root
+            / "results"
+            / unit.task
+            / safe_name(unit.dataset)
+            / f"{safe_name(unit.method)}-{unit.key}.parquet"
+        )
+
+    def work_folder(self, unit: Unit) -> Path:
+        return self.root / "work" / unit.task / unit.key
+
+    def log_path(self, unit: Unit) -> Path:
+        name = f"{safe_name(unit.dataset)}-{safe_name(unit.method)}-seed{unit.seed}-{unit.key}.log"
+        return self.root / "logs" / unit.task / name
+
+    def is_done(self, unit: Unit) -> bool:
+        """Whether a unit's results are complete: the JSON is written last, so it is the sign."""
+        path = self.result_path(unit)
+        return path.is_file() and path.with_suffix(".json").is_file()
+
+    def write_result(
+        self, unit: Unit, records: Sequence[Record], seconds: float, device: str = "cpu"
+    ) -> Path:
+        """Write the Parquet of a unit and then its JSON; equal records are equal bytes."""
+        path = self.result_path(unit)
+        ordered = sorted(records, key=lambda row: (row.stem, row.class_name, row.metric))
+        columns = {name: [getattr(row, name) for row in ordered] for name in RECORD_SCHEMA.names}
+        sink = pa.BufferOutputStream()
+        pq.write_table(pa.table(columns, schema=RECORD_SCHEMA), sink, compression="zstd")
+        write_bytes(path, sink.getvalue().to_pybytes())
+        provenance = Provenance(
+            key=unit.key,
+            what={
+                "unit": {
+                    "task": unit.task,
+                    "dataset": unit.dataset,
+                    "method": unit.method,
+                    "protocol": unit.protocol,
+                    "seed": unit.seed,
+                },
+                "about": unit.about,
+            },
+            versions=versions(),
+            commit=commit(),
+            device=f"{device} on {platform.node()}, {platform.machine()}, {os.cpu_count()} cores",
+            seconds=round(seconds, 3),
+            finished=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        )
+        write_json(path.with_suffix(".json"), asdict(provenance))
+        return path
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Versions of what numbers depend on."""
+    found = {"python": platform.python_version()}
+    for name in _PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+@cache
+def commit() -> str:
+    """Git commit of this code, with ``+changes`` if the tree was edited, or ``unknown``."""
+    here = Path(__file__).resolve().parent.parent
+    if not (here / ".git").exists():
+        return "unknown"
+    try:
+        head = subprocess.run(
+            ["git", "rev-parse", "HEAD"],
+            cwd=here,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        ).stdout.strip()
+        status = subprocess.run(
+            ["git", "status", "--porcelain", "--untracked-files=no"],
+            cwd=here,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        ).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return f"{head}+changes" if status else head
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} is not a JSON value")

@@ -1,0 +1,119 @@
+"""The contract of a downstream task: how a question is planned as units of work and executed."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from bench.data.base import Dataset
+from bench.registry import Registry
+from bench.types import DatasetRef, FusedSet, Record, Unit
+
+# What a unit's ``about`` may hold. Reports read nothing else of a task, so a table's footer,
+# its column order and its warnings all come from here.
+ABOUT_KEYS = {
+    "dataset_title": "name of the dataset in captions",
+    "split": "name of the split",
+    "split_sha256": "hash of the split",
+    "images": "number of judged images",
+    "convention": "metric convention (quality)",
+    "metrics": "ordered mapping from metric name to 'up' or 'down'",
+    "classes": "ordered class names (detection, segmentation)",
+    "network": "what judged, with its parameters and initial weights",
+    "mode": "retrain, frozen, zeroshot-coco, ...",
+    "scorer": "who computed AP or IoU, and how",
+    "chroma": "how colour was made for gray results",
+    "protocol_sha256": "hash of the resolved protocol",
+    "warnings": "list of sentences a caption must carry, such as PSEUDO LABELS",
+    "missing": "stems that the method lacks",
+}
+
+
+class Section(BaseModel):
+    """Base of a task's section in a run configuration; unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    dataset: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSpec:
+    """What is known of a task before it is loaded.
+
+    Attributes:
+        name: key of its sections in a run configuration: ``quality``, ``detection``, ...
+        entry: ``"module:Class"`` of its ``Task``.
+        title: heading of its tables.
+        lists: registries of its own components, as ``"module:attribute"``, by the name under which
+            ``ivif-bench list`` shows them.
+    """
+
+    name: str
+    entry: str
+    title: str
+    lists: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Planning:
+    """What a task may look at while it plans.
+
+    Attributes:
+        datasets: open datasets by name.
+        refs: how to open them again in a worker.
+        fused: fused sets by (dataset, method), only of methods of the run.
+        methods: names of all methods of the run, in its order.
+        seed: the run's seed.
+        fingerprint: sha256 of a file, remembered between runs.
+    """
+
+    datasets: Mapping[str, Dataset]
+    refs: Mapping[str, DatasetRef]
+    fused: Mapping[tuple[str, str], FusedSet]
+    methods: Sequence[str]
+    seed: int
+    fingerprint: Callable[[Path], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """Where a unit may write while it runs.
+
+    Attributes:
+        scratch: private folder of this unit; kept after a crash so that work can go on.
+        shared: folder for artefacts that several units use (checkpoints); use ``bench.store.once``.
+        log: file that takes the messages of libraries.
+        progress: call with (done, total, what) now and then.
+    """
+
+    scratch: Path
+    shared: Path
+    log: Path
+    progress: Callable[[int, int, str], None]
+
+
+class Task(ABC):
+    """A downstream question about fused images."""
+
+    section: ClassVar[type[Section]]
+
+    @abstractmethod
+    def stems(self, section: Any, dataset: Dataset) -> tuple[str, ...]:
+        """Stems of the dataset that must be fused before this section can be planned."""
+
+    @abstractmethod
+    def plan(self, section: Any, planning: Planning) -> list[Unit]:
+        """The units of work that answer this section, for every method that has images."""
+
+    @abstractmethod
+    def execute(self, unit: Unit, workspace: Workspace) -> list[Record]:
+        """Do one unit of work; runs in a worker with nothing but the unit and its folders."""
+
+
+TASKS: Registry[TaskSpec] = Registry("task", "tasks", "ivif_bench.tasks")

@@ -1,0 +1,148 @@
+"""What crosses from one room to the next: small frozen values, picklable, free of torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One registered infrared-visible pair of a dataset, as paths.
+
+    Attributes:
+        dataset: name of the dataset in the run; stems collide between datasets, so both count.
+        stem: file name without extension.
+        infrared: image file read as one channel, uint8.
+        visible: image file read as RGB, uint8.
+        annotation: file with the boxes of this pair, if the dataset has boxes.
+        mask: label image (class ids), if the dataset has masks.
+        tags: conditions that results may be broken down by, such as ``day`` or ``night``.
+    """
+
+    dataset: str
+    stem: str
+    infrared: Path
+    visible: Path
+    annotation: Path | None = None
+    mask: Path | None = None
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetRef:
+    """How to open a dataset again in another process: plain JSON values."""
+
+    name: str
+    layout: str
+    root: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Boxes:
+    """Objects of one image.
+
+    Attributes:
+        xyxy: float64 [N, 4] pixels, 0-based corners x1, y1, x2, y2; width is x2 - x1.
+        classes: N class names (never ids: their order differs between conversions).
+        scores: float64 [N] in 0..1 for detections, None for ground truth.
+    """
+
+    xyxy: np.ndarray
+    classes: tuple[str, ...]
+    scores: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        if self.xyxy.shape != (len(self.classes), 4):
+            raise ValueError(
+                f"{len(self.classes)} class names for boxes of shape {self.xyxy.shape}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class FusedSet:
+    """The fused images of one method on one dataset: finished files, one per stem.
+
+    Attributes:
+        dataset: name of the dataset in the run.
+        method: name of the method in the run.
+        key: identity of method, options, weights and seed (and of nothing else).
+        images: stem to PNG file. Stems the method does not have are absent.
+        missing: stems asked for that a precomputed method lacks, when the run allows it.
+    """
+
+    dataset: str
+    method: str
+    key: str
+    images: Mapping[str, Path]
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One number: a row of the tidy results.
+
+    ``stem`` names the image and ``class_name`` the class a value belongs to; both are empty for a
+    value over all images or classes. ``value`` is NaN where the quantity is undefined, and then
+    ``reason`` says why (``constant_fused``, ``no_truth``, ...).
+    """
+
+    dataset: str
+    method: str
+    task: str
+    protocol: str
+    seed: int
+    metric: str
+    value: float
+    stem: str = ""
+    class_name: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One unit of work: a picklable description, not a closure.
+
+    Attributes:
+        task: registered name of the task that executes it.
+        dataset, method, protocol, seed: what it is about, for people and file names.
+        key: hash over everything that decides the result.
+        payload: plain JSON values that the task needs to execute it.
+        about: plain JSON values for table footers and captions (see ``bench.task.ABOUT_KEYS``).
+        threads: thread count it computes with, fixed so that results do not depend on the machine.
+        gpus: GPUs that it asks for.
+    """
+
+    task: str
+    dataset: str
+    method: str
+    protocol: str
+    seed: int
+    key: str
+    payload: Mapping[str, Any] = field(default_factory=dict)
+    about: Mapping[str, Any] = field(default_factory=dict)
+    threads: int = 1
+    gpus: int = 0
+
+    @property
+    def label(self) -> str:
+        """Short name for progress lines and file names."""
+        return f"{self.dataset}/{self.method}/{self.protocol}/seed{self.seed}"
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where a file of results comes from; written as JSON beside it."""
+
+    key: str
+    what: Mapping[str, Any]
+    versions: Mapping[str, str]
+    commit: str
+    device: str
+    seconds: float
+    finished: str

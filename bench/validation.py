@@ -1,0 +1,64 @@
+"""From pydantic's validation errors to one line that a user can act on."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from bench.errors import UserError
+from bench.registry import suggest
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def checked(model: type[M], value: Any, where: str) -> M:
+    """Validate plain values against a model.
+
+    Args:
+        where: what the value is, in front of the key in messages; may be empty.
+
+    Raises:
+        UserError: one line with the key, what is wrong and what is allowed there.
+    """
+    try:
+        return model.model_validate(value)
+    except ValidationError as problem:
+        raise UserError(_explain(model, problem, where)) from problem
+
+
+def _explain(model: type[BaseModel], problem: ValidationError, where: str) -> str:
+    """The first error of a validation as one line: key, what is wrong, what is allowed."""
+    errors = problem.errors()
+    first = errors[0]
+    key = ".".join(part for part in [where, *map(str, first["loc"])] if part)
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        message = (
+            f"unknown key; {suggest(str(first['loc'][-1]), _keys_at(model, first['loc'][:-1]))}"
+        )
+    elif first["type"] == "missing":
+        message = "this key is required"
+    more = f" (and {len(errors) - 1} more errors)" if len(errors) > 1 else ""
+    return f"{key or 'top level'}: {message}{more}"
+
+
+def _keys_at(model: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
+    """Allowed keys of the model that a location inside ``model`` leads to."""
+    for part in location:
+        field = model.model_fields.get(str(part))
+        if field is None:
+            continue
+        inner = [
+            a
+            for a in _types_in(field.annotation)
+            if isinstance(a, type) and issubclass(a, BaseModel)
+        ]
+        if inner:
+            model = inner[0]
+    return sorted(model.model_fields)
+
+
+def _types_in(annotation: Any) -> list[Any]:
+    inner = getattr(annotation, "__args__", ())
+    return [annotation] if not inner else [t for part in inner for t in _types_in(part)]

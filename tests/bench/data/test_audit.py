@@ -1,0 +1,230 @@
+"""Audits: every defect of a broken copy is found in one go, and real samples pass."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from bench.data import known
+from bench.data.audit import audit_pairs
+from bench.data.base import open_dataset
+from bench.data.known import Known
+from bench.data.layouts.m3fd import M3FD
+from bench.data.layouts.m3fd_tardal import order_error
+from bench.data.splits import Split, canonical_hash
+
+TARDAL_ORDER = ["People", "Car", "Bus", "Lamp", "Motorcycle", "Truck"]
+
+
+def image(path: Path, height: int = 24, width: int = 32, *, gray: bool = False) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shape = (height, width) if gray else (height, width, 3)
+    cv2.imwrite(str(path), np.random.default_rng(7).integers(0, 256, shape, dtype=np.uint8))
+
+
+def xml(path: Path, *names: str, box: tuple[int, int, int, int] = (2, 3, 12, 13)) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    corners = zip(("xmin", "ymin", "xmax", "ymax"), box, strict=True)
+    inner = "".join(f"<{tag}>{value}</{tag}>" for tag, value in corners)
+    objects = [f"<object><name>{n}</name><bndbox>{inner}</bndbox></object>" for n in names]
+    path.write_text(f"<annotation>{''.join(objects)}</annotation>")
+
+
+def m3fd_tree(root: Path, count: int) -> None:
+    for number in range(count):
+        image(root / "Ir" / f"{number:05d}.png", gray=True)
+        image(root / "Vis" / f"{number:05d}.png")
+        xml(root / "Annotation" / f"{number:05d}.xml", "Car", "Lamp")
+
+
+def only(lines: tuple[str, ...], *parts: str) -> str:
+    """The one line that holds all parts."""
+    found = [line for line in lines if all(part in line for part in parts)]
+    assert len(found) == 1, (parts, lines)
+    return found[0]
+
+
+def test_all_defects_of_a_broken_copy_are_collected(tmp_path: Path) -> None:
+    m3fd_tree(tmp_path, 12)
+    (tmp_path / "Ir" / "00000.png").unlink()
+    (tmp_path / "Vis" / "00001.png").unlink()
+    whole = (tmp_path / "Vis" / "00002.png").read_bytes()
+    (tmp_path / "Vis" / "00002.png").write_bytes(whole[: len(whole) // 2])
+    image(tmp_path / "Vis" / "00003.png", height=20)
+    for side in ("Ir", "Vis"):
+        image(tmp_path / side / "00004.png", height=40)
+    (tmp_path / "Annotation" / "00005.xml").unlink()
+    xml(tmp_path / "Annotation" / "00006.xml", "dog", "Car", "dog")
+    xml(tmp_path / "Annotation" / "00007.xml")
+    xml(tmp_path / "Annotation" / "00008.xml", "Car", box=(30, 3, 90, 13))
+    (tmp_path / "Ir" / "00009.png").write_bytes(b"")
+    xml(tmp_path / "Annotation" / "77777.xml", "Car")
+    audit = open_dataset("m3fd", tmp_path).audit()
+    only(audit.errors, "1 stems have no infrared image: 00000")
+    only(audit.errors, "1 stems have no visible image: 00001")
+    only(audit.errors, "00002.png", "truncated")
+    only(audit.errors, "00003", "infrared is 32x24 and visible 32x20")
+    only(audit.warnings, "1 pairs are not 32x24: 00004")
+    only(audit.errors, "cannot read annotation", "00005.xml")
+    only(audit.errors, "2 boxes of unknown class 'dog' in 00006", "ignore_classes: [dog]")
+    only(audit.warnings, "1 images without boxes: 00007")
+    only(audit.warnings, "beyond the image in 1 images: 00008")
+    only(audit.errors, "00009.png")
+    only(audit.warnings, "1 annotations or labels without images: Annotation/77777.xml")
+    assert len(audit.errors) == 7
+    assert audit.data["classes"] == {
+        "People": 0,
+        "Car": 8,
+        "Bus": 0,
+        "Motorcycle": 0,
+        "Lamp": 6,
+        "Truck": 0,
+    }
+    assert audit.data["pairs"] == 10
+    assert audit.data["stems_sha256"] == canonical_hash(f"{n:05d}" for n in range(2, 12))
+    assert json.loads(json.dumps(audit.data)) == audit.data
+
+
+def test_ignored_classes_are_facts_not_errors(tmp_path: Path) -> None:
+    m3fd_tree(tmp_path, 1)
+    xml(tmp_path / "Annotation" / "00000.xml", "dog", "Car")
+    audit = open_dataset("m3fd", tmp_path, ignore_classes=["dog"]).audit()
+    assert audit.errors == ()
+    only(audit.facts, "1 boxes of unknown class 'dog'", "ignored")
+
+
+def test_a_stem_with_two_extensions_is_an_error_not_a_crash(tmp_path: Path) -> None:
+    m3fd_tree(tmp_path, 2)
+    image(tmp_path / "Vis" / "00001.bmp")
+    audit = open_dataset("m3fd", tmp_path).audit()
+    only(audit.errors, "'00001' occurs twice")
+
+
+def msrs_tree(root: Path, train: list[str], test: list[str]) -> None:
+    for part, stems in (("train", train), ("test", test)):
+        for stem in stems:
+            image(root / part / "ir" / f"{stem}.png", gray=True)
+            image(root / part / "vi" / f"{stem}.png")
+            path = root / part / "Segmentation_labels" / f"{stem}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            labels = np.zeros((24, 32), np.uint8)
+            labels[:6] = 1
+            cv2.imwrite(str(path), labels)
+
+
+def test_label_defects_and_pixel_shares(tmp_path: Path) -> None:
+    msrs_tree(tmp_path, ["00001D", "00002D"], ["00009N", "00010N"])
+    masks = tmp_path / "test" / "Segmentation_labels"
+    cv2.imwrite(str(masks / "00009N.png"), np.zeros((24, 32), np.uint8))
+    odd = np.zeros((20, 32), np.uint8)
+    odd[0, 0], odd[0, 1] = 200, 255
+    cv2.imwrite(str(masks / "00010N.png"), odd)
+    (tmp_path / "train" / "Segmentation_labels" / "00001D.png").unlink()
+    audit = open_dataset("msrs", tmp_path).audit()
+    only(audit.errors, "label value 200 is no class id (0..8) in 00010N")
+    only(audit.errors, "00010N.png", "labels are 32x20, the images 32x24")
+    only(audit.errors, "00001D.png", "cannot read image")
+    only(audit.warnings, "1 label images are all 'unlabelled': 00009N")
+    assert len(audit.errors) == 3
+    assert audit.data["label_pixels"]["car"] == 6 * 32
+    assert audit.data["ignored_pixels"] == 1
+    assert audit.data["tags"] == {"day": 2, "night": 2}
+
+
+def test_the_split_in_use_is_audited_and_defaults_to_the_official(tmp_path: Path) -> None:
+    msrs_tree(tmp_path, ["00001D", "00002D"], ["00003N", "00010N"])
+    dataset = open_dataset("msrs", tmp_path)
+    audit = dataset.audit()
+    assert audit.data["split"]["name"] == "official"
+    assert audit.data["split"]["neighbour_leak"] == 0.5
+    only(audit.facts, "neighbour leak: 50.0%")
+    only(audit.warnings, "near-copies", "50.0%")
+    mixed = Split("mixed", {"train": ("00001D", "00003N"), "test": ("00003N", "00099N")})
+    audit = audit_pairs(dataset, mixed)
+    only(audit.errors, "'mixed': test and train share 1 stems (00003N)")
+    only(audit.errors, "'mixed': 1 test stems have no pair: 00099N")
+    assert audit.data["split"]["sha256"] == mixed.sha256
+    assert audit.data["split"]["parts"]["test"]["sha256"] == canonical_hash(mixed.test)
+
+
+def test_a_broken_official_list_does_not_stop_the_audit(tmp_path: Path) -> None:
+    m3fd_tree(tmp_path, 2)
+    (tmp_path / "meta").mkdir()
+    (tmp_path / "meta" / "test.txt").write_text("00001\n00001\n")
+    audit = open_dataset("m3fd", tmp_path).audit()
+    only(audit.errors, "names stems twice: 00001")
+    assert audit.data["pairs"] == 2
+
+
+@pytest.mark.parametrize("lamps", [3, 4])
+def test_totals_are_compared_for_the_full_set_only(
+    lamps: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    m3fd_tree(tmp_path, 3)
+    dataset = open_dataset("m3fd", tmp_path)
+    partial = dataset.audit()
+    only(partial.facts, "3 of 4200 pairs of the full set")
+    assert partial.warnings == ()
+    full = Known(images=3, classes={"Car": 3, "Lamp": lamps}, sizes={"32x24": 3})
+    monkeypatch.setattr(M3FD, "known", full)
+    audit = dataset.audit()
+    only(audit.facts, "sizes are those of the published set")
+    if lamps == 3:
+        only(audit.facts, "class totals are those of the published set")
+    else:
+        only(audit.warnings, "Lamp 3 instead of 4")
+
+
+def test_published_totals_add_up() -> None:
+    assert sum(known.M3FD.classes.values()) == 34407
+    assert sum(known.M3FD.sizes.values()) == known.M3FD.images == 4200
+    assert sum(known.MSRS.parts.values()) == known.MSRS.images
+    assert sum(known.LLVIP.parts.values()) == known.LLVIP.images
+
+
+@pytest.mark.golden
+def test_published_totals_equal_the_sum_of_the_published_parts(shared: Path) -> None:
+    stats = json.loads((shared / "data" / "M3FD_meta" / "label_stats.json").read_text())
+    total: Counter[str] = Counter()
+    for part in stats.values():
+        total.update(part["per_class"])
+    assert dict(total) == dict(known.M3FD.classes)
+
+
+def test_swapped_lamps_and_motorcycles_are_told_by_their_totals() -> None:
+    readme = ["People", "Car", "Bus", "Motorcycle", "Lamp", "Truck"]
+    assert order_error(known.M3FD.classes, readme) is None
+    # TarDAL's files read in the readme's order: number 3 is really Lamp.
+    swapped = {**known.M3FD.classes, "Motorcycle": 2405, "Lamp": 521}
+    message = order_error(swapped, readme)
+    assert message is not None
+    assert str(TARDAL_ORDER) in message
+    # Totals that fit no order at all are a matter of other warnings.
+    assert order_error({**swapped, "Bus": 1}, readme) is None
+
+
+@pytest.mark.golden
+@pytest.mark.parametrize(
+    ("layout", "inside", "options", "facts"),
+    [
+        ("m3fd", "M3FD_Detection", {}, {"pairs": 12, "boxes": 169}),
+        ("m3fd-tardal", "M3FD_Detection", {"class_order": TARDAL_ORDER}, {"boxes": 169}),
+        ("msrs", "MSRS", {}, {"pairs": 71, "wrong_label_values": []}),
+        ("msrs-detection", "MSRS", {}, {"classes": {"person": 34, "car": 8}}),
+        ("tno", "TNO42", {}, {"pairs": 16}),
+        ("roadscene", "RoadScene", {}, {"infrared_channels": {"gray": 180}, "odd_sizes": []}),
+        ("llvip", "LLVIP", {}, {"pairs": 38, "boxes": 16, "sizes": {"1280x1024": 38}}),
+    ],
+)
+def test_real_samples_have_no_errors(
+    shared: Path, layout: str, inside: str, options: dict[str, Any], facts: dict[str, Any]
+) -> None:
+    audit = open_dataset(layout, shared / "data" / inside, **options).audit()
+    assert audit.errors == ()
+    assert {key: audit.data[key] for key in facts} == facts

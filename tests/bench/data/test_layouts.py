@@ -1,0 +1,495 @@
+"""Dataset layouts: the same promises from all of them, and the real samples read exactly."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from bench.data.base import LAYOUTS, Dataset, open_dataset
+from bench.data.images import size_of
+from bench.errors import UserError
+
+HEIGHT, WIDTH = 24, 32
+TARDAL_ORDER = ["People", "Car", "Bus", "Lamp", "Motorcycle", "Truck"]
+README_ORDER = ["People", "Car", "Bus", "Motorcycle", "Lamp", "Truck"]
+
+
+def image(path: Path, channels: int = 3, value: int | None = None) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shape = (HEIGHT, WIDTH) if channels == 1 else (HEIGHT, WIDTH, channels)
+    generator = np.random.default_rng(len(path.name))
+    pixels = generator.integers(0, 256, shape, dtype=np.uint8)
+    cv2.imwrite(str(path), pixels if value is None else np.full(shape, value, np.uint8))
+
+
+def pair_files(infrared: Path, visible: Path, stems: list[str], suffix: str = ".png") -> None:
+    for stem in stems:
+        image(infrared / f"{stem}.png", channels=1)
+        image(visible / f"{stem}{suffix}")
+
+
+def voc(path: Path, *objects: tuple[str, int, int, int, int]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    items = "".join(
+        f"<object><name>{name}</name><bndbox><xmin>{a}</xmin><ymin>{b}</ymin><xmax>{c}</xmax>"
+        f"<ymax>{d}</ymax></bndbox></object>"
+        for name, a, b, c, d in objects
+    )
+    path.write_text(f"<annotation>{items}</annotation>")
+
+
+def text(path: Path, content: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content)
+
+
+def m3fd(root: Path) -> dict[str, Any]:
+    base = root / "M3FD_Detection"
+    pair_files(base / "Ir", base / "Vis", ["00002", "00000", "00001"])
+    for stem in ("00000", "00001", "00002"):
+        voc(base / "Annotation" / f"{stem}.xml", ("Car", 2, 3, 12, 13), ("Lamp", 1, 1, 4, 5))
+    return {}
+
+
+def m3fd_tardal(root: Path) -> dict[str, Any]:
+    pair_files(root / "ir", root / "vi", ["00000", "00001"])
+    for stem in ("00000", "00001"):
+        text(root / "labels" / f"{stem}.txt", "3 0.25 0.5 0.125 0.25\n")
+    text(root / "meta" / "train.txt", "00000.png\n")
+    text(root / "meta" / "pred.txt", "00000.png\n00001.png\n")
+    return {"class_order": TARDAL_ORDER}
+
+
+def m3fd_fusion(root: Path) -> dict[str, Any]:
+    pair_files(root / "Ir", root / "Vis", ["00000", "04160"])
+    return {}
+
+
+def msrs(root: Path) -> dict[str, Any]:
+    for part, stems in (("train", ["00001D", "00003N"]), ("test", ["00004N"])):
+        pair_files(root / part / "ir", root / part / "vi", stems)
+        for stem in stems:
+            image(root / part / "Segmentation_labels" / f"{stem}.png", channels=1, value=8)
+    return {}
+
+
+def msrs_detection(root: Path) -> dict[str, Any]:
+    base = root / "detection"
+    pair_files(base / "ir", base / "vi", ["1", "810"])
+    text(base / "labels" / "1.txt", "2 0.5 0.5 0.25 0.5\n0 0.25 0.25 0.25 0.25\n")
+    text(base / "labels" / "810.txt", "")
+    text(root / "meta" / "detection_names.csv", "detection,image\n1,00001D\n810,00810N\n")
+    return {}
+
+
+def tno(root: Path) -> dict[str, Any]:
+    pair_files(root / "ir", root / "vi", ["01", "03"])
+    return {}
+
+
+def roadscene(root: Path) -> dict[str, Any]:
+    pair_files(root / "cropinfrared", root / "crop_LR_visible", ["FLIR_00006"], suffix=".JPG")
+    return {}
+
+
+def llvip(root: Path) -> dict[str, Any]:
+    for part, stem in (("train", "010001"), ("test", "190001")):
+        pair_files(root / "infrared" / part, root / "visible" / part, [stem], suffix=".jpg")
+        voc(root / "Annotations" / f"{stem}.xml", ("person", 2, 3, 12, 13))
+    return {}
+
+
+def folder(root: Path) -> dict[str, Any]:
+    pair_files(root / "thermal", root / "colour", ["b", "a"], suffix=".bmp")
+    for stem in "ab":
+        voc(root / "xml" / f"{stem}.xml", ("boat", 2, 3, 12, 13))
+        image(root / "ids" / f"{stem}.png", channels=1, value=1)
+    return {
+        "infrared": "thermal",
+        "visible": "colour",
+        "annotations": "xml",
+        "classes": ["boat"],
+        "masks": "ids",
+        "mask_classes": ["water", "shore"],
+    }
+
+
+TREES: dict[str, Callable[[Path], dict[str, Any]]] = {
+    "folder": folder,
+    "llvip": llvip,
+    "m3fd": m3fd,
+    "m3fd-fusion": m3fd_fusion,
+    "m3fd-tardal": m3fd_tardal,
+    "msrs": msrs,
+    "msrs-detection": msrs_detection,
+    "roadscene": roadscene,
+    "tno": tno,
+}
+
+
+def grown(layout: str, root: Path) -> Dataset:
+    return open_dataset(layout, root, **TREES[layout](root))
+
+
+def test_every_layout_of_the_package_has_a_generated_tree_here() -> None:
+    shipped = {name for name, spec in LAYOUTS.specs().items() if spec.entry.startswith("bench.")}
+    assert shipped == set(TREES)
+
+
+@pytest.mark.parametrize("layout", sorted(TREES))
+def test_a_generated_tree_opens_with_sorted_complete_pairs(layout: str, tmp_path: Path) -> None:
+    dataset = grown(layout, tmp_path)
+    stems = [pair.stem for pair in dataset.pairs]
+    assert stems == sorted(stems)
+    assert len(set(stems)) == len(stems) > 0
+    for pair in dataset.pairs:
+        assert pair.dataset == dataset.name == layout
+        assert pair.infrared != pair.visible
+        assert size_of(pair.infrared) == size_of(pair.visible) == (HEIGHT, WIDTH)
+        if pair.annotation is not None:
+            boxes = dataset.boxes(pair)
+            assert boxes.scores is None
+            assert set(boxes.classes) <= set(dataset.detection_classes)
+            assert (boxes.xyxy >= 0).all()
+            assert (boxes.xyxy <= (WIDTH, HEIGHT, WIDTH, HEIGHT)).all()
+        if pair.mask is not None:
+            labels = dataset.mask(pair)
+            assert labels.shape == (HEIGHT, WIDTH)
+            assert labels.max() < len(dataset.segmentation_classes)
+    assert len(dataset.palette) == len(dataset.segmentation_classes)
+    assert len(set(dataset.palette)) == len(dataset.palette)
+
+
+@pytest.mark.parametrize("layout", sorted(TREES))
+def test_the_audit_of_a_sound_tree_has_no_errors(layout: str, tmp_path: Path) -> None:
+    audit = grown(layout, tmp_path).audit()
+    assert audit.errors == ()
+    assert json.loads(json.dumps(audit.data))["pairs"] > 0
+
+
+@pytest.mark.parametrize("layout", sorted(TREES))
+def test_an_empty_root_names_the_folders_looked_for(layout: str, tmp_path: Path) -> None:
+    options = TREES[layout](tmp_path / "full")
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    wanted = options.get("infrared", "ir" if layout not in {"roadscene", "llvip"} else "infrared")
+    with pytest.raises(UserError, match=rf"(?i)looked for folders .*{wanted}.*{empty}"):
+        open_dataset(layout, empty, **options)
+
+
+@pytest.mark.parametrize("layout", sorted(TREES))
+def test_an_unknown_option_is_refused_by_name(layout: str, tmp_path: Path) -> None:
+    options = TREES[layout](tmp_path)
+    with pytest.raises(UserError, match="unknown option 'clases'"):
+        open_dataset(layout, tmp_path, **options, clases=["x"])
+
+
+@pytest.mark.parametrize("layout", sorted(TREES))
+def test_a_stem_with_one_side_is_an_error_that_names_it(layout: str, tmp_path: Path) -> None:
+    options = TREES[layout](tmp_path)
+    victim = open_dataset(layout, tmp_path, **options).pairs[0]
+    victim.visible.unlink()
+    with pytest.raises(UserError, match=f"no visible image for {victim.stem}"):
+        _ = open_dataset(layout, tmp_path, **options).pairs
+
+
+def test_m3fd_corners_are_taken_as_they_are_unless_an_origin_is_given(tmp_path: Path) -> None:
+    dataset = grown("m3fd", tmp_path)
+    boxes = dataset.boxes(dataset.by_stem["00001"])
+    assert boxes.classes == ("Car", "Lamp")
+    assert boxes.xyxy.tolist() == [[2, 3, 12, 13], [1, 1, 4, 5]]
+    shifted = open_dataset("m3fd", dataset.root, corner_origin=1)
+    assert shifted.boxes(shifted.by_stem["00001"]).xyxy.tolist() == [[1, 2, 11, 12], [0, 0, 3, 4]]
+
+
+def test_m3fd_accepts_lower_case_folders_and_its_lists(tmp_path: Path) -> None:
+    pair_files(tmp_path / "ir", tmp_path / "vi", ["00000", "00001"])
+    text(tmp_path / "meta" / "train.txt", "00000\n")
+    text(tmp_path / "meta" / "test.txt", "00001\n")
+    dataset = open_dataset("m3fd", tmp_path)
+    assert dataset.official_splits() == {"train": ("00000",), "test": ("00001",)}
+
+
+def test_an_unknown_class_names_file_class_and_option(tmp_path: Path) -> None:
+    m3fd(tmp_path)
+    path = tmp_path / "M3FD_Detection" / "Annotation" / "00001.xml"
+    voc(path, ("dog", 2, 3, 12, 13), ("Car", 5, 5, 9, 9))
+    dataset = open_dataset("m3fd", tmp_path)
+    with pytest.raises(UserError, match=rf"{path}.*'dog'.*ignore_classes: \[dog\]"):
+        dataset.boxes(dataset.by_stem["00001"])
+    told = open_dataset("m3fd", tmp_path, ignore_classes=["dog"])
+    assert told.boxes(told.by_stem["00001"]).classes == ("Car",)
+    assert told.boxes(told.by_stem["00001"]).xyxy.tolist() == [[5, 5, 9, 9]]
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("<annotation><object>", "not well-formed XML"),
+        ("<annotation><object><bndbox/></object></annotation>", "object 1 has no <name>"),
+        ("<annotation><object><name>Car</name></object></annotation>", "needs the numbers"),
+        (
+            "<annotation><object><name>Car</name><bndbox><xmin>9</xmin><ymin>1</ymin>"
+            "<xmax>3</xmax><ymax>4</ymax></bndbox></object></annotation>",
+            "do not form a box",
+        ),
+    ],
+)
+def test_a_broken_xml_is_named(content: str, says: str, tmp_path: Path) -> None:
+    m3fd(tmp_path)
+    path = tmp_path / "M3FD_Detection" / "Annotation" / "00000.xml"
+    path.write_text(content)
+    dataset = open_dataset("m3fd", tmp_path)
+    with pytest.raises(UserError, match=f"{path}.*{says}"):
+        dataset.boxes(dataset.pairs[0])
+
+
+def test_a_missing_xml_is_named(tmp_path: Path) -> None:
+    m3fd(tmp_path)
+    path = tmp_path / "M3FD_Detection" / "Annotation" / "00002.xml"
+    path.unlink()
+    dataset = open_dataset("m3fd", tmp_path)
+    with pytest.raises(UserError, match=f"cannot read annotation {path}"):
+        dataset.boxes(dataset.by_stem["00002"])
+
+
+def test_tardal_labels_without_xml_point_to_the_other_layout(tmp_path: Path) -> None:
+    m3fd_tardal(tmp_path)
+    dataset = open_dataset("m3fd", tmp_path)
+    with pytest.raises(UserError, match="use layout m3fd-tardal"):
+        dataset.boxes(dataset.pairs[0])
+
+
+@pytest.mark.parametrize("order", [None, TARDAL_ORDER[:5], [*TARDAL_ORDER[:5], "Dog"]])
+def test_tardal_text_demands_all_six_names_in_order(order: Any, tmp_path: Path) -> None:
+    m3fd_tardal(tmp_path)
+    options = {} if order is None else {"class_order": order}
+    with pytest.raises(UserError, match="option 'class_order' must name"):
+        open_dataset("m3fd-tardal", tmp_path, **options)
+
+
+@pytest.mark.parametrize(("order", "name"), [(TARDAL_ORDER, "Lamp"), (README_ORDER, "Motorcycle")])
+def test_the_same_number_means_what_the_order_says(
+    order: list[str], name: str, tmp_path: Path
+) -> None:
+    m3fd_tardal(tmp_path)
+    dataset = open_dataset("m3fd-tardal", tmp_path, class_order=order)
+    boxes = dataset.boxes(dataset.pairs[0])
+    assert boxes.classes == (name,)
+    # Centre 8, 12 and size 4, 6.
+    np.testing.assert_allclose(boxes.xyxy, [[6, 9, 10, 15]])
+
+
+@pytest.mark.parametrize(
+    "line", ["0 0.5 0.5 0.1", "0 10 20 5 5", "x 0 0 0 0", "-1 0 0 0 0", "0.5 0 0 0 0"]
+)
+def test_a_malformed_label_line_is_named(line: str, tmp_path: Path) -> None:
+    msrs_detection(tmp_path)
+    path = tmp_path / "detection" / "labels" / "1.txt"
+    path.write_text(f"0 0.5 0.5 0.1 0.1\n{line}\n")
+    dataset = open_dataset("msrs-detection", tmp_path)
+    with pytest.raises(UserError, match=f"{path}, line 2"):
+        dataset.boxes(dataset.by_stem["1"])
+
+
+def test_msrs_detection_reads_coco_numbers_and_tags_from_either_root(tmp_path: Path) -> None:
+    msrs_detection(tmp_path)
+    for root in (tmp_path, tmp_path / "detection"):
+        dataset = open_dataset("msrs-detection", root)
+        boxes = dataset.boxes(dataset.by_stem["1"])
+        assert boxes.classes == ("car", "person")
+        np.testing.assert_allclose(boxes.xyxy, [[12, 6, 20, 18], [4, 3, 12, 9]])
+        assert dataset.boxes(dataset.by_stem["810"]).xyxy.shape == (0, 4)
+        assert [pair.tags for pair in dataset.pairs] == [("day",), ("night",)]
+
+
+def test_msrs_detection_refuses_number_1_instead_of_calling_it_car(tmp_path: Path) -> None:
+    msrs_detection(tmp_path)
+    text(tmp_path / "detection" / "labels" / "1.txt", "1 0.5 0.5 0.25 0.5\n")
+    dataset = open_dataset("msrs-detection", tmp_path)
+    with pytest.raises(UserError, match="unknown class 'index 1'"):
+        dataset.boxes(dataset.by_stem["1"])
+
+
+def test_msrs_parts_are_folders_and_tags_the_last_letter(tmp_path: Path) -> None:
+    dataset = grown("msrs", tmp_path)
+    assert dataset.official_splits() == {"train": ("00001D", "00003N"), "test": ("00004N",)}
+    assert [pair.tags for pair in dataset.pairs] == [("day",), ("night",), ("night",)]
+    assert len(dataset.segmentation_classes) == 9
+
+
+def test_msrs_with_only_its_test_part_opens(tmp_path: Path) -> None:
+    msrs(tmp_path)
+    shutil.rmtree(tmp_path / "train")
+    assert open_dataset("msrs", tmp_path).official_splits() == {"test": ("00004N",)}
+
+
+def test_a_stem_in_train_and_test_is_refused(tmp_path: Path) -> None:
+    msrs(tmp_path)
+    pair_files(tmp_path / "train" / "ir", tmp_path / "train" / "vi", ["00004N"])
+    with pytest.raises(UserError, match="more than one part: 00004N"):
+        _ = open_dataset("msrs", tmp_path).pairs
+
+
+@pytest.mark.parametrize(("value", "good"), [(8, True), (255, True), (9, False), (254, False)])
+def test_label_values_outside_the_classes_are_refused(
+    value: int, good: bool, tmp_path: Path
+) -> None:
+    msrs(tmp_path)
+    path = tmp_path / "test" / "Segmentation_labels" / "00004N.png"
+    image(path, channels=1, value=value)
+    dataset = open_dataset("msrs", tmp_path)
+    if good:
+        assert (dataset.mask(dataset.by_stem["00004N"]) == value).all()
+    else:
+        with pytest.raises(UserError, match=f"{path}: label value {value} is no class id"):
+            dataset.mask(dataset.by_stem["00004N"])
+
+
+def test_scenario_ranges_become_tags(tmp_path: Path) -> None:
+    m3fd(tmp_path)
+    ranges = [{"min": 0, "max": 1}]
+    scenes = [
+        {"name": "night", "scene": [{"name": "alley", "range": ranges}]},
+        {"name": "challenge", "scene": [{"name": "fog", "range": [{"min": 1, "max": 1}]}]},
+    ]
+    text(tmp_path / "scenario.json", json.dumps(scenes))
+    dataset = open_dataset("m3fd", tmp_path, scenarios=str(tmp_path / "scenario.json"))
+    assert [pair.tags for pair in dataset.pairs] == [("night",), ("challenge", "night"), ()]
+    text(tmp_path / "scenario.json", "[{}]")
+    with pytest.raises(UserError, match=r"scenario\.json: expected a list"):
+        open_dataset("m3fd", tmp_path, scenarios=str(tmp_path / "scenario.json"))
+
+
+def test_folder_demands_class_names_with_annotations(tmp_path: Path) -> None:
+    options = folder(tmp_path)
+    del options["classes"]
+    with pytest.raises(UserError, match="'annotations' and 'classes' belong together"):
+        open_dataset("folder", tmp_path, **options)
+
+
+def test_two_folder_datasets_keep_their_own_classes(tmp_path: Path) -> None:
+    options = folder(tmp_path)
+    first = open_dataset("folder", tmp_path, **options)
+    second = open_dataset("folder", tmp_path, **{**options, "classes": ["ship"]})
+    assert (first.detection_classes, second.detection_classes) == (("boat",), ("ship",))
+    with pytest.raises(UserError, match="unknown class 'boat'"):
+        second.boxes(second.pairs[0])
+
+
+def test_the_user_palette_is_that_of_pascal_voc() -> None:
+    from bench.data.layouts.paired_folders import voc_palette
+
+    palette = voc_palette(21)
+    assert palette[1] == (128, 0, 0)
+    assert palette[15] == (192, 128, 128)  # person
+    assert palette[20] == (0, 64, 128)  # tv monitor
+
+
+@pytest.mark.parametrize("bad", ["dog", [1], 2])
+def test_a_list_option_of_another_kind_is_refused(bad: Any, tmp_path: Path) -> None:
+    m3fd(tmp_path)
+    with pytest.raises(UserError, match="'ignore_classes' must be a list of names"):
+        open_dataset("m3fd", tmp_path, ignore_classes=bad)
+
+
+# Real samples.
+
+
+def coco_boxes(path: Path) -> dict[str, list[tuple[str, list[float]]]]:
+    """Class and x1, y1, x2, y2 by stem, in the file's own coordinates."""
+    content = json.loads(path.read_text())
+    names = {item["id"]: item["name"] for item in content["categories"]}
+    stems = {item["id"]: Path(item["file_name"]).stem for item in content["images"]}
+    found: dict[str, list[tuple[str, list[float]]]] = {stem: [] for stem in stems.values()}
+    for item in content["annotations"]:
+        x, y, width, height = item["bbox"]
+        box = [x, y, x + width, y + height]
+        found[stems[item["image_id"]]].append((names[item["category_id"]], box))
+    return found
+
+
+def read_back(dataset: Dataset, stem: str) -> list[tuple[str, list[float]]]:
+    boxes = dataset.boxes(dataset.by_stem[stem])
+    return sorted(zip(boxes.classes, boxes.xyxy.tolist(), strict=True))
+
+
+@pytest.mark.golden
+@pytest.mark.parametrize("inside", ["M3FD_Detection", "."])
+def test_real_m3fd_boxes_equal_the_published_conversion(shared: Path, inside: str) -> None:
+    dataset = open_dataset("m3fd", shared / "data" / inside)
+    expected = coco_boxes(shared / "data" / "M3FD_meta" / "instances_dev12.json")
+    assert [pair.stem for pair in dataset.pairs] == sorted(expected)
+    for stem, boxes in expected.items():
+        assert read_back(dataset, stem) == sorted(boxes)
+    names = Counter(name for pair in dataset.pairs for name in dataset.boxes(pair).classes)
+    assert names == {"Car": 86, "People": 65, "Lamp": 18}
+
+
+@pytest.mark.golden
+def test_real_tardal_text_gives_the_boxes_of_the_xml(shared: Path) -> None:
+    root = shared / "data" / "M3FD_Detection"
+    xml = open_dataset("m3fd", root)
+    txt = open_dataset("m3fd-tardal", root, class_order=TARDAL_ORDER)
+    assert len(txt.pairs) == 12
+    for pair in txt.pairs:
+        ours, theirs = txt.boxes(pair), xml.boxes(xml.by_stem[pair.stem])
+        assert ours.classes == theirs.classes
+        np.testing.assert_allclose(ours.xyxy, theirs.xyxy, atol=1e-4)
+
+
+@pytest.mark.golden
+def test_real_msrs_test_has_13_day_and_12_night_pairs(shared: Path) -> None:
+    dataset = open_dataset("msrs", shared / "data" / "MSRS")
+    pairs = dataset.select(dataset.official_splits()["test"])
+    assert Counter(tag for pair in pairs for tag in pair.tags) == {"day": 13, "night": 12}
+    assert dataset.mask(pairs[0]).shape == (480, 640)
+    listed = (shared / "data" / "MSRS" / "meta" / "test.txt").read_text().split()
+    assert [pair.stem for pair in pairs] == sorted(listed)
+
+
+@pytest.mark.golden
+def test_real_msrs_detection_boxes_equal_the_recorded_truth(shared: Path) -> None:
+    dataset = open_dataset("msrs-detection", shared / "data" / "MSRS")
+    expected = coco_boxes(shared / "data" / "detections" / "msrs_dev15_gt.json")
+    assert {pair.stem for pair in dataset.pairs} == set(expected)
+    total = 0
+    for stem, boxes in expected.items():
+        found = read_back(dataset, stem)
+        assert [name for name, _ in found] == [name for name, _ in sorted(boxes)]
+        # The text has six decimals, the recorded truth whole pixels.
+        for (_, ours), (_, theirs) in zip(found, sorted(boxes), strict=True):
+            np.testing.assert_allclose(ours, theirs, atol=1e-3)
+        total += len(found)
+    assert total == 42
+
+
+@pytest.mark.golden
+def test_real_llvip_test_has_16_persons_and_train_no_boxes(shared: Path) -> None:
+    dataset = open_dataset("llvip", shared / "data" / "LLVIP")
+    parts = dataset.official_splits()
+    assert (len(parts["train"]), len(parts["test"])) == (32, 6)
+    expected = coco_boxes(shared / "data" / "LLVIP" / "test" / "instances.json")
+    assert sum(map(len, expected.values())) == 16
+    for stem in parts["test"]:
+        assert read_back(dataset, stem) == sorted(expected[stem])
+    with pytest.raises(UserError, match="has no boxes"):
+        dataset.boxes(dataset.by_stem[parts["train"][0]])
+
+
+@pytest.mark.golden
+@pytest.mark.parametrize(
+    ("layout", "inside", "count"), [("tno", "TNO42", 16), ("roadscene", "RoadScene", 180)]
+)
+def test_real_plain_folders_have_all_their_pairs(
+    shared: Path, layout: str, inside: str, count: int
+) -> None:
+    assert len(open_dataset(layout, shared / "data" / inside).pairs) == count

@@ -1,0 +1,115 @@
+"""Nothing finished is lost and nothing half-finished is believed: kill -9, then the same command."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from small_runs import command, ivif, write_config, write_pairs
+
+SIZE = (448, 576)
+COUNT = 12
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    """A finished run and its bytes."""
+    folder = tmp_path_factory.mktemp("kill")
+    write_pairs(folder / "pairs", COUNT, SIZE)
+    done = ivif("run", write_config(folder, "whole"), "-j", "2")
+    assert done.returncode == 0, done.stderr
+    return folder, _bytes(folder / "whole" / "small")
+
+
+def _bytes(run: Path) -> dict[str, bytes]:
+    """Fused images, Parquet files and tables; the JSON beside them holds times and host."""
+    kept = [*run.glob("fused/**/*.png"), *run.glob("results/**/*.parquet"), *run.glob("report/*")]
+    return {
+        str(path.relative_to(run)): path.read_bytes()
+        for path in kept
+        if path.suffix in {".png", ".parquet", ".md", ".tex", ".csv"}
+    }
+
+
+def _kill_when(process: subprocess.Popen[bytes], ready) -> None:
+    deadline = time.monotonic() + 120
+    while not ready():
+        assert process.poll() is None, "the run ended before it could be interrupted"
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+    process.kill()
+    process.wait()
+
+
+def _interrupt(folder: Path, runs: str, ready) -> Path:
+    config = write_config(folder, runs)
+    with (folder / f"{runs}.log").open("wb") as log:
+        process = subprocess.Popen(command("run", config, "-j", "1"), stdout=log, stderr=log)
+        _kill_when(process, ready)
+    time.sleep(0.3)  # the worker dies with its parent
+    return config
+
+
+def test_killed_while_fusing_the_same_command_gives_the_same_bytes(uninterrupted):
+    folder, expected = uninterrupted
+    images = folder / "fusing" / "small" / "fused"
+
+    def some_fused() -> bool:
+        return len(list(images.glob("pairs/*/*.png"))) > COUNT
+
+    config = _interrupt(folder, "fusing", some_fused)
+    left = len(list(images.glob("pairs/*/*.png")))
+    assert COUNT < left < 3 * COUNT
+    time.sleep(0.5)
+    assert len(list(images.glob("pairs/*/*.png"))) == left, "an orphan goes on fusing"
+    done = ivif("run", config, "-j", "2")
+    assert done.returncode == 0, done.stderr
+    assert f"{3 * COUNT - left} images fused" in done.stderr
+    assert _bytes(folder / "fusing" / "small") == expected
+
+
+def test_killed_while_scoring_the_same_command_gives_the_same_bytes(uninterrupted):
+    folder, expected = uninterrupted
+    work = folder / "scoring" / "small" / "work" / "quality"
+
+    def some_scored() -> bool:
+        return any(len(path.read_bytes().splitlines()) >= 3 for path in work.glob("*/images.jsonl"))
+
+    config = _interrupt(folder, "scoring", some_scored)
+    assert len(list((folder / "scoring" / "small" / "results").rglob("*.parquet"))) < 3
+    done = ivif("run", config, "-j", "2")
+    assert done.returncode == 0, done.stderr
+    assert "0 images fused" in done.stderr
+    assert _bytes(folder / "scoring" / "small") == expected
+
+
+def test_a_finished_run_is_recognised(uninterrupted):
+    folder, expected = uninterrupted
+    again = ivif("run", folder / "whole.yaml")
+    assert again.returncode == 0
+    assert "0 images fused, 0 results computed, 3 recognised as done" in again.stderr
+    assert _bytes(folder / "whole" / "small") == expected
+
+
+def test_the_number_of_workers_changes_nothing(uninterrupted):
+    folder, expected = uninterrupted
+    done = ivif("run", write_config(folder, "single"), "-j", "1")
+    assert done.returncode == 0, done.stderr
+    assert _bytes(folder / "single" / "small") == expected
+
+
+def test_two_processes_on_one_run_directory_do_not_corrupt_it(uninterrupted):
+    folder, expected = uninterrupted
+    config = write_config(folder, "both")
+    processes = [
+        subprocess.Popen(
+            command("run", config, "-j", "1"), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        )
+        for _ in range(2)
+    ]
+    for process in processes:
+        _, errors = process.communicate(timeout=300)
+        assert process.returncode == 0, errors.decode()
+    assert _bytes(folder / "both" / "small") == expected

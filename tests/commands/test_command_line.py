@@ -1,0 +1,91 @@
+"""The command line answers at once and says what there is."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+from small_runs import ivif, write_pairs
+
+HEAVY = ("torch", "ultralytics", "mmseg", "mmengine", "numba", "matplotlib", "diffusers", "pandas")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["list", "methods"], ["list", "metrics"], ["list", "detectors"]]
+)
+def test_answers_without_importing_heavy_libraries(arguments):
+    code = (
+        "import sys\nfrom bench.cli import app\n"
+        f"try:\n    app({arguments!r})\nexcept SystemExit as end:\n    assert not end.code, end.code\n"
+        f"loaded = [name for name in {HEAVY!r} if name in sys.modules]\n"
+        "print('LOADED', loaded)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip().endswith("LOADED []")
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("methods", "laplacian"),
+        ("datasets", "m3fd"),
+        ("metrics", "Qabf"),
+        ("conventions", "cddfuse"),
+        ("detectors", "yolov5x"),
+        ("segmenters", "segformer-b0"),
+        ("formats", "latex"),
+        ("tasks", "detection"),
+    ],
+)
+def test_every_kind_of_component_is_listed(kind, expected):
+    done = ivif("list", kind, "--json")
+    assert done.returncode == 0, done.stderr
+    assert expected in [item["name"] for item in json.loads(done.stdout)]
+
+
+def test_an_unknown_kind_gets_a_hint():
+    done = ivif("list", "metrcs")
+    assert done.returncode == 2
+    assert "did you mean metrics?" in done.stderr
+
+
+def test_score_writes_every_value_and_lists_what_has_no_partner(tmp_path):
+    write_pairs(tmp_path / "pairs", 3, (176, 208))
+    write_pairs(tmp_path / "fused", 4, (176, 208), seed=1)
+    out = tmp_path / "scores.json"
+    done = ivif(
+        "score",
+        "--infrared",
+        tmp_path / "pairs" / "ir",
+        "--visible",
+        tmp_path / "pairs" / "vi",
+        "--fused",
+        f"mine={tmp_path / 'fused' / 'vi'}",
+        "--json",
+        out,
+    )
+    assert done.returncode == 0, done.stderr
+    result = json.loads(out.read_text())
+    assert result["convention"] == "cddfuse"
+    assert "00003" in json.dumps(result)
+    assert "mine" in done.stdout
+    for name in ("EN", "SF", "AG", "SD", "CC", "SCD", "MI", "VIF", "Qabf", "MS-SSIM"):
+        assert name in done.stdout
+
+
+def test_doctor_finds_this_machine_fit():
+    done = ivif("doctor", "--json")
+    findings = json.loads(done.stdout)
+    assert [finding for finding in findings if finding["state"] == "broken"] == []
+    assert done.returncode == 0
+
+
+def test_validate_names_the_pairs_of_a_configuration(tmp_path):
+    from small_runs import write_config
+
+    write_pairs(tmp_path / "pairs", 3, (176, 208))
+    done = ivif("validate", write_config(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert "pairs: 3 pairs" in done.stdout

@@ -1,0 +1,64 @@
+"""Helpers of the pipeline tests: a small run on generated pairs, and the command line as a process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import yaml
+
+
+def write_pairs(root: Path, count: int, size: tuple[int, int], seed: int = 0) -> None:
+    """Smooth random pairs in plain folders ``ir`` and ``vi``."""
+    generator = np.random.default_rng(seed)
+    for index in range(count):
+        for folder, channels in (("ir", 1), ("vi", 3)):
+            coarse = generator.integers(0, 256, (size[0] // 8 + 1, size[1] // 8 + 1, channels))
+            image = cv2.resize(coarse.astype(np.uint8), size[::-1], interpolation=cv2.INTER_CUBIC)
+            (root / folder).mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(root / folder / f"{index:05d}.png"), image)
+
+
+def write_config(folder: Path, runs: str = "runs", **changes) -> Path:
+    """A configuration of two methods and the quality task on ``folder/pairs``."""
+    content = {
+        "name": "small",
+        "runs": str(folder / runs),
+        "datasets": {
+            "pairs": {
+                "layout": "folder",
+                "root": str(folder / "pairs"),
+                "options": {"infrared": "ir", "visible": "vi"},
+            }
+        },
+        "methods": ["visible", "average", "laplacian"],
+        "quality": {"dataset": "pairs", "convention": "cddfuse"},
+        "report": {"panels": 0},
+        **changes,
+    }
+    path = folder / f"{runs}.yaml"
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+def command(*arguments: str | Path) -> list[str]:
+    """``ivif-bench`` with these arguments, as this interpreter runs it."""
+    return [sys.executable, "-m", "bench.cli", *map(str, arguments)]
+
+
+def ivif(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the command line to its end."""
+    environment = os.environ | {"COLUMNS": "200"}
+    return subprocess.run(
+        command(*arguments),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        cwd=cwd,
+        env=environment,
+    )
