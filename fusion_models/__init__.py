@@ -1,0 +1,1 @@
+"""Fusion methods, one self-contained file or folder per paper."""
