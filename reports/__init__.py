@@ -1,0 +1,1 @@
+"""Reports: from the records of a run directory to tables and figures. Imports no torch, no task."""

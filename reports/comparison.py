@@ -1,0 +1,161 @@
+"""What one table compares: the same question about the same images, asked of several methods."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bench.errors import UserError
+from bench.store import key_of, safe_name
+from reports.frame import PlannedUnit, RunResults, UnitResult
+
+# Results that differ in one of these were asked different questions, whatever they are called.
+_IDENTITY = ("protocol_sha256", "split_sha256", "mode", "convention", "classes")
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """One question with everybody's answers.
+
+    Attributes:
+        name: unique in a report, good as a file name.
+        methods: name to title of the methods that were asked, in the run's order.
+        planned: method to its units, ordered by seed.
+        results: the finished ones.
+        holes_allowed: whether the run was told to go on without some images.
+    """
+
+    name: str
+    task: str
+    dataset: str
+    protocol: str
+    methods: Mapping[str, str]
+    planned: Mapping[str, tuple[PlannedUnit, ...]]
+    results: Mapping[PlannedUnit, UnitResult]
+    holes_allowed: bool = False
+
+    def of(self, method: str) -> tuple[UnitResult, ...]:
+        """Results of a method over its seeds; empty as soon as one of them is missing."""
+        units = self.planned[method]
+        found = tuple(self.results[unit] for unit in units if unit in self.results)
+        return found if len(found) == len(units) else ()
+
+    @property
+    def missing(self) -> tuple[PlannedUnit, ...]:
+        """Planned units without a result."""
+        return tuple(
+            unit for units in self.planned.values() for unit in units if unit not in self.results
+        )
+
+    def about(self, key: str, default: Any = None) -> Any:
+        """What the results say of themselves, from the first that says it."""
+        for result in self.results.values():
+            if result.about.get(key) not in (None, "", [], {}):
+                return result.about[key]
+        return default
+
+    @property
+    def dataset_title(self) -> str:
+        return str(self.about("dataset_title", self.dataset))
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Warnings of the results; one that only some methods carry names them."""
+        carriers: dict[str, list[str]] = {}
+        for unit, result in self.results.items():
+            for text in result.about.get("warnings") or ():
+                carriers.setdefault(str(text), []).append(unit.method)
+        asked = {unit.method for unit in self.results}
+        return tuple(
+            text if set(who) == asked else f"{text} [{', '.join(self._titles(who))}]"
+            for text, who in carriers.items()
+        )
+
+    def _titles(self, names: Sequence[str]) -> list[str]:
+        return [title for name, title in self.methods.items() if name in set(names)]
+
+
+def comparisons(run: RunResults) -> tuple[Comparison, ...]:
+    """Sort a run's units into tables, in the order of the plan.
+
+    Raises:
+        UserError: one method has two results for the same question and seed.
+    """
+    kinds: dict[tuple[str, str, str], list[PlannedUnit]] = {}
+    for unit in run.planned:
+        kinds.setdefault((unit.task, unit.dataset, unit.protocol), []).append(unit)
+    found: list[tuple[Comparison, str]] = []
+    for (task, dataset, protocol), units in kinds.items():
+        for identity, members in _by_question(units, run.results).items():
+            _refuse_doubles(members)
+            planned = {
+                name: tuple(
+                    sorted((u for u in members if u.method == name), key=lambda unit: unit.seed)
+                )
+                for name in run.methods
+            }
+            planned = {name: mine for name, mine in planned.items() if mine}
+            item = Comparison(
+                name="",
+                task=task,
+                dataset=dataset,
+                protocol=protocol,
+                methods={name: run.methods[name] for name in planned},
+                planned=planned,
+                results={unit: run.results[unit] for unit in members if unit in run.results},
+                holes_allowed=run.missing_ok,
+            )
+            found.append((item, identity))
+    return _named(found)
+
+
+def _by_question(
+    units: Sequence[PlannedUnit], results: Mapping[PlannedUnit, UnitResult]
+) -> dict[str, list[PlannedUnit]]:
+    """Units by what was really asked. A missing unit joins where its method and seed are wanted."""
+    groups: dict[str, list[PlannedUnit]] = {}
+    for unit in units:
+        if unit in results:
+            groups.setdefault(_question(results[unit].about), []).append(unit)
+    homeless = [unit for unit in units if unit not in results]
+    for unit in homeless:
+        wanted = [
+            members
+            for members in groups.values()
+            if not any((m.method, m.seed) == (unit.method, unit.seed) for m in members)
+        ]
+        (wanted[0] if wanted else groups.setdefault("missing", [])).append(unit)
+    return groups
+
+
+def _question(about: Mapping[str, Any]) -> str:
+    # With classes, metrics are no part of the question: which tags occur depends on the images.
+    metrics = None if about.get("classes") else about.get("metrics")
+    return key_of([about.get(key) for key in _IDENTITY], metrics)
+
+
+def _refuse_doubles(units: Sequence[PlannedUnit]) -> None:
+    seen: dict[tuple[str, int], PlannedUnit] = {}
+    for unit in units:
+        other = seen.setdefault((unit.method, unit.seed), unit)
+        if other is not unit:
+            raise UserError(
+                f"two results answer the same question, {unit.label}: {other.result} and "
+                f"{unit.result}; take one of the two sections out of the configuration"
+            )
+
+
+def _named(found: Sequence[tuple[Comparison, str]]) -> tuple[Comparison, ...]:
+    """The shortest of task-dataset, task-dataset-protocol and one with a hash that is unique."""
+    short = [safe_name(f"{item.task}-{item.dataset}") for item, _ in found]
+    long = [safe_name(f"{item.task}-{item.dataset}-{item.protocol}") for item, _ in found]
+    named = []
+    for index, (item, identity) in enumerate(found):
+        name = short[index]
+        if short.count(name) > 1:
+            name = long[index]
+            if long.count(name) > 1:
+                name = f"{name}-{identity[:8]}"
+        named.append(replace(item, name=name))
+    return tuple(named)

@@ -1,0 +1,103 @@
+"""The lines under a table: what a reader needs to repeat it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bench.errors import first_few
+from reports.comparison import Comparison
+
+_LINES = (
+    ("convention", "Convention"),
+    ("network", "Network"),
+    ("mode", "Mode"),
+    ("scorer", "Scorer"),
+    ("chroma", "Chroma"),
+)
+
+
+def footer(comparison: Comparison, images: str) -> tuple[str, ...]:
+    """Footer lines of a comparison.
+
+    Args:
+        images: the builder's line on how many images its numbers stand on.
+
+    Where results of one table disagree (a version, a commit), every value is printed; nothing is
+    dropped to look tidy.
+    """
+    lines = [f"{title}: {text}." for key, title in _LINES if (text := _said(comparison, key))]
+    protocol = _hashed(comparison, comparison.protocol, "protocol_sha256", 8)
+    lines.append(f"Protocol: {protocol}.")
+    if split := _said(comparison, "split"):
+        lines.append(f"Split: {_hashed(comparison, split, 'split_sha256', 12)}.")
+    lines += [images, _seeds(comparison)]
+    if comparison.missing:
+        names = [f"{comparison.methods[u.method]} seed {u.seed}" for u in comparison.missing]
+        lines.append(f"Missing results (—): {first_few(names, 12)}.")
+    if comparison.results:
+        lines.append(f"Commit {_commits(comparison)}; {_versions(comparison)}.")
+    return tuple(lines)
+
+
+def _said(comparison: Comparison, key: str) -> str:
+    """One value if all results agree, else every value with the methods that say it."""
+    values: dict[str, list[str]] = {}
+    for unit, result in comparison.results.items():
+        value = result.about.get(key)
+        if value in (None, ""):
+            continue
+        text = (
+            ", ".join(f"{k} {v}" for k, v in value.items())
+            if isinstance(value, Mapping)
+            else str(value)
+        )
+        values.setdefault(text, []).append(comparison.methods[unit.method])
+    if len(values) < 2:
+        return next(iter(values), "")
+    return "; ".join(
+        f"{text} ({', '.join(dict.fromkeys(methods))})" for text, methods in values.items()
+    )
+
+
+def _hashed(comparison: Comparison, name: str, key: str, digits: int) -> str:
+    digest = str(comparison.about(key, ""))
+    return f"{name} (sha256 {digest[:digits]})" if digest else name
+
+
+def _seeds(comparison: Comparison) -> str:
+    """Seeds of the table; methods that ran with others are named with theirs."""
+    sets = [
+        (comparison.methods[name], tuple(unit.seed for unit in units))
+        for name, units in comparison.planned.items()
+    ]
+    values = [seeds for _, seeds in sets]
+    usual = max(values, key=lambda seeds: (values.count(seeds), len(seeds)))
+    text = f"Seeds: {_list(usual)}"
+    others = [f"{title} {_list(seeds)}" for title, seeds in sets if seeds != usual]
+    if others:
+        text += f" (but {'; '.join(others)})"
+    if any(len(seeds) > 1 for seeds in values):
+        text += "; mean ± sample standard deviation over seeds"
+    return f"{text}."
+
+
+def _list(seeds: tuple[int, ...]) -> str:
+    return ", ".join(map(str, seeds))
+
+
+def _commits(comparison: Comparison) -> str:
+    found = {result.provenance.commit for result in comparison.results.values()}
+    return "/".join(sorted(map(_short, found)))
+
+
+def _short(commit: str) -> str:
+    head, plus, changes = commit.partition("+")
+    return f"{head[:7]}{plus}{changes}" if head != "unknown" else commit
+
+
+def _versions(comparison: Comparison) -> str:
+    found: dict[str, set[str]] = {}
+    for result in comparison.results.values():
+        for package, version in result.provenance.versions.items():
+            found.setdefault(str(package), set()).add(str(version))
+    return ", ".join(f"{name} {'/'.join(sorted(found[name]))}" for name in sorted(found))

@@ -1,0 +1,26 @@
+"""Output formats, one file each: finished tables in, texts of files out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bench.registry import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class FormatSpec:
+    """A format of tables.
+
+    Attributes:
+        name: what users ask for.
+        entry: ``"module:function"``; the function takes the report's title, its tables and its
+            remarks (sentences) and returns file name to text. Equal tables must give equal texts.
+        title: name in messages.
+    """
+
+    name: str
+    entry: str
+    title: str
+
+
+FORMATS: Registry[FormatSpec] = Registry("report format", "reports.formats", "ivif_bench.formats")

@@ -1,0 +1,142 @@
+"""Means with what they stand on: how many images, how many seeds, how sure.
+
+* Over images: mean of the defined values; undefined ones (NaN) are left out, counted and named by
+  their reason. Interval: percentile bootstrap of the mean (Efron and Tibshirani 1993, ch. 13).
+* Over seeds: mean, sample standard deviation (n - 1) and Student's t interval of the mean.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import numpy as np
+
+LEVEL = 0.95
+RESAMPLES = 2000
+BOOTSTRAP_SEED = 20230613  # any constant will do; a fixed one makes a repeated report identical
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A mean and its uncertainty.
+
+    Attributes:
+        value: the mean, None if nothing was defined.
+        n: images it is over (0 if it is not a mean over images).
+        seeds: seeds it is over.
+        sd: sample standard deviation over seeds, None for fewer than two.
+        low, high: 95 % interval of the mean, None where there is nothing to estimate it from.
+        interval: what the interval is, empty if there is none.
+        left_out: reason to number of undefined values (of all seeds) that are not in the mean.
+    """
+
+    value: float | None
+    n: int = 0
+    seeds: int = 1
+    sd: float | None = None
+    low: float | None = None
+    high: float | None = None
+    interval: str = ""
+    left_out: Mapping[str, int] = field(default_factory=dict)
+
+
+def over_images(values: Sequence[float] | np.ndarray, reasons: Sequence[str] = ()) -> Estimate:
+    """Mean over images.
+
+    Args:
+        values: one value per image; NaN where undefined.
+        reasons: why, beside each value; may be empty if there is no NaN.
+    """
+    array = np.asarray(values, dtype=np.float64)
+    undefined = np.isnan(array)
+    left_out = Counter(
+        (reasons[index] if index < len(reasons) else "") or "undefined"
+        for index in np.flatnonzero(undefined).tolist()
+    )
+    defined = array[~undefined]
+    if not defined.size:
+        return Estimate(None, left_out=dict(left_out))
+    interval = bootstrap_interval(defined)
+    return Estimate(
+        value=_mean(defined),
+        n=int(defined.size),
+        low=interval[0] if interval else None,
+        high=interval[1] if interval else None,
+        interval="bootstrap over images" if interval else "",
+        left_out=dict(left_out),
+    )
+
+
+def over_seeds(estimates: Sequence[Estimate]) -> Estimate:
+    """Mean over seeds of the same quantity; undefined as soon as one seed is undefined.
+
+    With one seed, the estimate is returned as it is. With more, the spread over seeds takes the
+    place of the spread over images.
+    """
+    if len(estimates) == 1:
+        return estimates[0]
+    left_out: Counter[str] = Counter()
+    for estimate in estimates:
+        left_out.update(estimate.left_out)
+    values = [estimate.value for estimate in estimates if estimate.value is not None]
+    if not estimates or len(values) < len(estimates):
+        return Estimate(None, seeds=len(estimates), left_out=dict(left_out))
+    mean = _mean(values)
+    sd = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
+    half = _t_quantile(len(values) - 1) * sd / math.sqrt(len(values))
+    return Estimate(
+        value=mean,
+        n=min(estimate.n for estimate in estimates),
+        seeds=len(values),
+        sd=sd,
+        low=mean - half,
+        high=mean + half,
+        interval="t over seeds",
+        left_out=dict(left_out),
+    )
+
+
+def bootstrap_interval(values: np.ndarray) -> tuple[float, float] | None:
+    """95 % percentile interval of the mean under resampling of images; None below two images.
+
+    All samples of one size share their resamples, so intervals of methods over the same images
+    are paired, and the same numbers always give the same interval.
+    """
+    if len(values) < 2:
+        return None
+    means = _resamples(len(values)) @ values / len(values)
+    tail = (1 - LEVEL) / 2
+    low, high = np.quantile(means, [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def paired_difference(first: Mapping[str, float], second: Mapping[str, float]) -> Estimate:
+    """Mean of ``first - second`` over the stems that both have and where both are defined."""
+    stems = sorted(set(first) & set(second))
+    differences = np.array([first[stem] - second[stem] for stem in stems], dtype=np.float64)
+    return over_images(differences)
+
+
+@lru_cache(maxsize=2)
+def _resamples(n: int) -> np.ndarray:
+    """How often each of n images is drawn: float64 [RESAMPLES, n], rows sum to n."""
+    random = np.random.default_rng([BOOTSTRAP_SEED, n])
+    counts = np.empty((RESAMPLES, n))
+    for row in counts:
+        row[:] = np.bincount(random.integers(0, n, n), minlength=n)
+    return counts
+
+
+def _mean(values: Sequence[float] | np.ndarray) -> float:
+    """Exactly rounded sum, so that the order of images or seeds cannot show."""
+    return math.fsum(values) / len(values)
+
+
+def _t_quantile(degrees: int) -> float:
+    from scipy.special import stdtrit
+
+    return float(stdtrit(degrees, (1 + LEVEL) / 2))

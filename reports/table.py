@@ -1,0 +1,168 @@
+"""The one table model: builders make it, formats and the terminal only print it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from reports.statistics import Estimate
+
+Mark = Literal["", "best", "second"]
+Direction = Literal["up", "down"]
+
+MISSING = "—"  # no result: the unit was planned and is not there, or cannot be compared
+UNDEFINED = "–"  # a result that says there is no such number: no image or no truth to judge by
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One quantity.
+
+    Attributes:
+        key: metric name as in the records, with the class name behind a colon if it has one.
+        title: heading, without the arrow.
+        direction: whether more (``up``) or less (``down``) is better.
+        decimals: printed digits behind the point.
+        scale: printed number = value * scale (100 for percent).
+    """
+
+    key: str
+    title: str
+    direction: Direction = "up"
+    decimals: int = 3
+    scale: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One number of a table, in the unit of the records, and how it is printed.
+
+    Attributes:
+        text: printed mean, with ``± sd`` behind it if there are several seeds.
+        note: letter of a footnote, or empty.
+        comparable: False if it stands on other images than its column; it is then never marked.
+        mark: best or second-best of its column.
+    """
+
+    estimate: Estimate
+    text: str
+    note: str = ""
+    comparable: bool = True
+    mark: Mark = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One method."""
+
+    name: str
+    title: str
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A footnote that cells refer to by its letter."""
+
+    letter: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A finished table.
+
+    Attributes:
+        name: file name without extension, unique in a report.
+        title: heading.
+        caption: what it shows, without the warnings.
+        warnings: sentences that every format prints as part of the caption.
+        footer: what a reader needs to repeat it, one line each.
+    """
+
+    name: str
+    title: str
+    caption: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    notes: tuple[Note, ...] = ()
+    footer: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def full_caption(self) -> str:
+        """Caption and warnings; what formats print."""
+        return " ".join((self.caption, *self.warnings))
+
+
+class Notes:
+    """Gives footnotes their letters; equal texts share one."""
+
+    def __init__(self) -> None:
+        self._letters: dict[str, str] = {}
+
+    def letter(self, text: str) -> str:
+        return self._letters.setdefault(text, _letter(len(self._letters)))
+
+    def all(self) -> tuple[Note, ...]:
+        return tuple(Note(letter, text) for text, letter in self._letters.items())
+
+
+def cell(estimate: Estimate, column: Column, note: str = "", comparable: bool = True) -> Cell:
+    """A cell that shows an estimate in its column's unit and precision."""
+    if estimate.value is None:
+        return Cell(estimate, UNDEFINED, note, comparable)
+    text = printed(estimate.value, column)
+    if estimate.sd is not None:
+        text = f"{text} ± {printed(estimate.sd, column)}"
+    return Cell(estimate, text, note, comparable)
+
+
+def missing_cell(note: str = "") -> Cell:
+    """A hole, shown as one."""
+    return Cell(Estimate(None), MISSING, note)
+
+
+def printed(value: float, column: Column) -> str:
+    """A number at its column's precision; a rounded zero has no sign."""
+    text = f"{value * column.scale:.{column.decimals}f}"
+    return text.lstrip("-") if float(text) == 0 else text
+
+
+def with_marks(rows: Sequence[Row], columns: Sequence[Column]) -> tuple[Row, ...]:
+    """Mark best and second-best of every column.
+
+    All rows take part, the sources ``visible`` and ``infrared`` too: a fusion that does not beat
+    its sources must not be printed in bold. Ranks come from unrounded values; cells that print the
+    same number get the same mark. A column with fewer than two comparable numbers gets none.
+    """
+    marks: list[list[Mark]] = [[""] * len(columns) for _ in rows]
+    for at, column in enumerate(columns):
+        ranked = [
+            (value if column.direction == "down" else -value, printed(value, column), index)
+            for index, row in enumerate(rows)
+            if row.cells[at].comparable and (value := row.cells[at].estimate.value) is not None
+        ]
+        if len(ranked) < 2:
+            continue
+        places = list(dict.fromkeys(text for _, text, _ in sorted(ranked)))
+        for _, text, index in ranked:
+            if text == places[0]:
+                marks[index][at] = "best"
+            elif text == places[1]:
+                marks[index][at] = "second"
+    return tuple(
+        replace(row, cells=tuple(replace(c, mark=m) for c, m in zip(row.cells, line, strict=True)))
+        for row, line in zip(rows, marks, strict=True)
+    )
+
+
+def _letter(index: int) -> str:
+    """a … z, aa, ab, …"""
+    text = ""
+    index += 1
+    while index:
+        index, rest = divmod(index - 1, 26)
+        text = chr(ord("a") + rest) + text
+    return text

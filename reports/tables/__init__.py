@@ -1,0 +1,24 @@
+"""Table builders, one file per task, found by the task's name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bench.registry import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class BuilderSpec:
+    """A builder of a task's tables.
+
+    Attributes:
+        name: the task's name, as in records.
+        entry: ``"module:function"``; the function takes a ``reports.comparison.Comparison`` and
+            returns a list of ``reports.table.Table``.
+    """
+
+    name: str
+    entry: str
+
+
+BUILDERS: Registry[BuilderSpec] = Registry("report table", "reports.tables", "ivif_bench.tables")

@@ -1,0 +1,208 @@
+"""What detection and segmentation tables share: scores per class and over classes, in percent.
+
+Such scores are made from all images at once and cannot be recomputed for fewer. So a method that
+was judged on other images than the rest has no place in the main table: its row stays empty, and
+a second table shows its numbers for what they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bench.errors import first_few
+from reports.footer import footer
+from reports.statistics import Estimate, over_seeds
+from reports.table import MISSING, Cell, Column, Notes, Row, Table, cell, missing_cell, with_marks
+
+if TYPE_CHECKING:
+    from reports.comparison import Comparison
+    from reports.frame import UnitResult
+
+Scores = Mapping[tuple[str, str], tuple[float, str]]
+_BEST = "Best value bold, second best underlined; the source images take part."
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What one such table shows.
+
+    Attributes:
+        name: file name of the table.
+        what: sentence of title and caption, such as ``Detection on M3FD``.
+        measure: what the numbers are, for the caption.
+        columns: keys are ``metric`` or ``metric:class``.
+    """
+
+    name: str
+    what: str
+    measure: str
+    columns: tuple[Column, ...]
+
+
+def percent(key: str, title: str) -> Column:
+    """A column of shares in 0..1, printed in percent with one decimal."""
+    return Column(key, title, "up", decimals=1, scale=100)
+
+
+def metrics_of(comparison: Comparison) -> tuple[str, ...]:
+    """Names of the metrics over all classes that any result holds, in order of appearance."""
+    found: dict[str, None] = {}
+    for result in comparison.results.values():
+        rows = result.rows
+        found.update(
+            dict.fromkeys(rows.loc[(rows["class_name"] == "") & (rows["stem"] == ""), "metric"])
+        )
+    return tuple(found)
+
+
+def number(comparison: Comparison, metric: str) -> str:
+    """A count of the records, such as ``n_images[night]``; several if results disagree."""
+    found = {_scores(result).get((metric, "")) for result in comparison.results.values()}
+    return "/".join(sorted(f"{item[0]:.0f}" for item in found if item)) or "unknown"
+
+
+def tables(comparison: Comparison, layout: Layout) -> list[Table]:
+    """The main table and, if some methods were judged on other images, the one of those."""
+    judged = {name: _images(comparison.of(name)) for name in comparison.methods}
+    finished = [images for images in judged.values() if images]
+    usual = min(finished, key=lambda images: (len(images[1]), -images[0]), default=None)
+    apart = [name for name, images in judged.items() if images and images != usual]
+    line = f"Images: {usual[0]}." if usual else "Images: none."
+    if apart:
+        line = (
+            f"{line[:-1]}; judged on other images and therefore not compared: "
+            f"{'; '.join(f'{comparison.methods[name]} ({_describe(judged[name])})' for name in apart)}."
+        )
+    notes = Notes()
+    rows = []
+    for name, title in comparison.methods.items():
+        if name in apart:
+            note = notes.letter(f"judged on other images; see table {layout.name}-own-images")
+            cells: tuple[Cell, ...] = tuple(missing_cell(note) for _ in layout.columns)
+        else:
+            cells = _cells(comparison.of(name), layout.columns, notes)
+        rows.append(Row(name, title, cells))
+    rows = _same_classes(rows, comparison, layout.columns, notes)
+    main = Table(
+        name=layout.name,
+        title=layout.what,
+        caption=f"{layout.what}: {layout.measure}. {_BEST}",
+        columns=layout.columns,
+        rows=with_marks(rows, layout.columns),
+        notes=notes.all(),
+        footer=footer(comparison, line),
+        warnings=comparison.warnings,
+    )
+    if not apart:
+        return [main]
+    return [main, _own_images(comparison, layout, apart, judged)]
+
+
+def _own_images(
+    comparison: Comparison,
+    layout: Layout,
+    apart: Sequence[str],
+    judged: Mapping[str, tuple[int, tuple[str, ...]] | None],
+) -> Table:
+    notes = Notes()
+    rows = tuple(
+        Row(
+            name,
+            f"{comparison.methods[name]} (n = {images[0] if (images := judged[name]) else 0})",
+            _cells(comparison.of(name), layout.columns, notes),
+        )
+        for name in apart
+    )
+    line = f"Images: {'; '.join(f'{comparison.methods[name]} {_describe(judged[name])}' for name in apart)}."
+    return Table(
+        name=f"{layout.name}-own-images",
+        title=f"{layout.what}: methods judged on their own images",
+        caption=(
+            f"{layout.what}, each method on the n images it has: {layout.measure}. "
+            "Not comparable with each other or with the main table, so nothing is marked."
+        ),
+        columns=layout.columns,
+        rows=rows,
+        notes=notes.all(),
+        footer=footer(comparison, line),
+        warnings=comparison.warnings,
+    )
+
+
+def _same_classes(
+    rows: Sequence[Row], comparison: Comparison, columns: Sequence[Column], notes: Notes
+) -> list[Row]:
+    """Take means over fewer classes than others out of the ranking, and say so.
+
+    A class without truth counts for a method that predicts it and is undefined for one that does
+    not, so means over classes may stand on different classes (``n_classes_<metric>`` counts them).
+    """
+    held: dict[str, list[float]] = {}
+    for row in rows:
+        scores = [_scores(result) for result in comparison.of(row.name)]
+        counts = [
+            [mine.get((f"n_classes_{c.key}", ""), (0.0, "")) for c in columns] for mine in scores
+        ]
+        held[row.name] = [
+            min((line[at][0] for line in counts), default=0) if row.cells[at].text != MISSING else 0
+            for at in range(len(columns))
+        ]
+    most = [max(line[at] for line in held.values()) for at in range(len(columns))]
+    changed = []
+    for row in rows:
+        cells = list(row.cells)
+        for at, mine in enumerate(held[row.name]):
+            if cells[at].estimate.value is not None and mine < most[at]:
+                note = notes.letter(f"mean over {mine:.0f} classes, of others over {most[at]:.0f}")
+                cells[at] = replace(cells[at], note=note, comparable=False)
+        changed.append(replace(row, cells=tuple(cells)))
+    return changed
+
+
+def _images(results: Sequence[UnitResult]) -> tuple[int, tuple[str, ...]] | None:
+    """Number of judged images and stems that lacked; None without results."""
+    if not results:
+        return None
+    counts = {int(result.about.get("images") or 0) for result in results}
+    gone = {str(stem) for result in results for stem in result.about.get("missing") or ()}
+    return min(counts), tuple(sorted(gone))
+
+
+def _describe(images: tuple[int, tuple[str, ...]] | None) -> str:
+    if not images:
+        return "none"
+    count, gone = images
+    return f"n = {count}" + (f", lacks {first_few(gone, 3)}" if gone else "")
+
+
+def _cells(
+    results: Sequence[UnitResult], columns: Sequence[Column], notes: Notes
+) -> tuple[Cell, ...]:
+    scores = [_scores(result) for result in results]
+    images = min((int(result.about.get("images") or 0) for result in results), default=0)
+    return tuple(_cell(scores, column, images, notes) for column in columns)
+
+
+def _cell(scores: Sequence[Scores], column: Column, images: int, notes: Notes) -> Cell:
+    metric, _, class_name = column.key.partition(":")
+    found = [mine[metric, class_name] for mine in scores if (metric, class_name) in mine]
+    if not found or len(found) < len(scores):
+        return missing_cell()
+    reasons = sorted({reason for value, reason in found if np.isnan(value)})
+    if reasons:
+        left_out = {reason or "undefined": 1 for reason in reasons}
+        why = ", ".join(sorted(reason.replace("_", " ") for reason in left_out))
+        note = notes.letter(f"undefined: {why}")
+        return cell(Estimate(None, seeds=len(found), left_out=left_out), column, note)
+    return cell(over_seeds([Estimate(value, n=images) for value, _ in found]), column)
+
+
+def _scores(result: UnitResult) -> Scores:
+    rows = result.rows[result.rows["stem"] == ""]
+    names = zip(rows["metric"], rows["class_name"], strict=True)
+    values = zip(rows["value"].astype(float), rows["reason"].fillna("").astype(str), strict=True)
+    return dict(zip(names, values, strict=True))

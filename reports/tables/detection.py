@@ -1,0 +1,36 @@
+"""Detection: AP at IoU 0.5 per class, then the means over classes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reports.tables import BuilderSpec
+from reports.tables._classes import Layout, metrics_of, percent, tables
+
+if TYPE_CHECKING:
+    from reports.comparison import Comparison
+    from reports.table import Table
+
+SPECS = (BuilderSpec("detection", "reports.tables.detection:build"),)
+
+_MEANS = {
+    "mAP50": "mAP@0.5",
+    "mAP50_95": "mAP@[.5:.95]",
+    "mAP50[all]": "mAP@0.5, all classes",
+    "mAP50_95[all]": "mAP@[.5:.95], all classes",
+    "mAP50[yolov5]": "mAP@0.5 [yolov5]",
+}
+
+
+def build(comparison: Comparison) -> list[Table]:
+    """Classes in the dataset's order, as in the papers' M3FD table; percent, one decimal."""
+    classes = comparison.about("classes", ())
+    found = metrics_of(comparison)
+    columns = tuple(percent(f"AP50:{name}", str(name)) for name in classes) + tuple(
+        percent(key, title) for key, title in _MEANS.items() if key in found
+    )
+    measure = "AP@0.5 per class and means over classes, in percent"
+    return tables(
+        comparison,
+        Layout(comparison.name, f"Detection on {comparison.dataset_title}", measure, columns),
+    )

@@ -1,0 +1,73 @@
+"""Segmentation: IoU per class, then the means over classes; a second table per condition."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from reports.tables import BuilderSpec
+from reports.tables._classes import Layout, metrics_of, number, percent, tables
+
+if TYPE_CHECKING:
+    from reports.comparison import Comparison
+    from reports.table import Column, Table
+
+SPECS = (BuilderSpec("segmentation", "reports.tables.segmentation:build"),)
+
+_CONDITION = re.compile(r"(?P<mean>mIoU[^\[]*)\[(?P<tag>.+)\]")
+
+
+def build(comparison: Comparison) -> list[Table]:
+    """All classes in the dataset's order; percent, one decimal.
+
+    Every metric ``mIoU…`` over classes is a column, the mean over most classes first; those of one
+    condition only (``mIoU_9[night]``) come in a table of their own.
+    """
+    classes = [str(name) for name in comparison.about("classes", ())]
+    found = metrics_of(comparison)
+    means = _by_size([name for name in found if re.fullmatch(r"mIoU[^\[]*", name)], len(classes))
+    columns = tuple(percent(f"IoU:{name}", name) for name in classes) + tuple(
+        percent(name, _title(name, len(classes))) for name in means
+    )
+    what = f"Segmentation on {comparison.dataset_title}"
+    measure = (
+        "IoU per class and its means, in percent; in brackets, the number of classes in the mean"
+    )
+    made = tables(comparison, Layout(comparison.name, what, measure, columns))
+    parts = _conditions(found, means, len(classes))
+    if parts:
+        tags = dict.fromkeys(column.key.partition("[")[2].rstrip("]") for column in parts)
+        counts = ", ".join(f"{tag} n = {number(comparison, f'n_images[{tag}]')}" for tag in tags)
+        measure = f"mean IoU per condition ({counts}), in percent"
+        made += tables(
+            comparison,
+            Layout(f"{comparison.name}-conditions", f"{what} by condition", measure, parts),
+        )
+    return made
+
+
+def _conditions(found: Sequence[str], means: Sequence[str], classes: int) -> tuple[Column, ...]:
+    matches = [match for name in found if (match := _CONDITION.fullmatch(name))]
+    tags = sorted({match["tag"] for match in matches})
+    known = {match.group() for match in matches}
+    return tuple(
+        percent(f"{mean}[{tag}]", f"{_title(mean, classes)} {tag}")
+        for tag in tags
+        for mean in means
+        if f"{mean}[{tag}]" in known
+    )
+
+
+def _by_size(means: Sequence[str], classes: int) -> list[str]:
+    return sorted(means, key=lambda name: (-_size(name, classes), name))
+
+
+def _title(mean: str, classes: int) -> str:
+    return f"mIoU ({_size(mean, classes)})"
+
+
+def _size(mean: str, classes: int) -> int:
+    """Classes in a mean: the number in its name, all of them if there is none."""
+    digits = re.search(r"\d+", mean)
+    return int(digits.group()) if digits else classes

@@ -1,0 +1,144 @@
+"""Write a run's report: tables in every format, figures, and what they were made of."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.data.images import write_bytes
+from bench.errors import UserError, first_few
+from bench.registry import suggest
+from bench.store import safe_name, write_json
+from reports.comparison import comparisons
+from reports.formats import FORMATS
+from reports.frame import RunResults, load_run
+from reports.tables import BUILDERS
+
+if TYPE_CHECKING:
+    from reports.table import Table
+
+FORMATS_BY_DEFAULT = ("markdown", "latex", "csv")
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All tables of a run.
+
+    Attributes:
+        remarks: sentences about the whole report, such as results without a table.
+    """
+
+    title: str
+    tables: tuple[Table, ...]
+    remarks: tuple[str, ...] = ()
+
+
+def build_report(run: RunResults) -> Report:
+    """Make the tables of a run, in the order of its plan."""
+    tables: list[Table] = []
+    unknown: dict[str, None] = {}
+    for comparison in comparisons(run):
+        if comparison.task not in BUILDERS.specs():
+            unknown[comparison.task] = None
+            continue
+        tables += BUILDERS.load(comparison.task)(comparison)
+    _refuse_same_names(tables)
+    remarks = [f"No table is made for results of task {task!r}." for task in unknown]
+    if run.missing:
+        names = [unit.label for unit in run.missing]
+        remarks.append(f"{len(names)} planned results are missing: {first_few(names, 12)}.")
+    return Report(f"Results of run {run.name}", tuple(tables), tuple(remarks))
+
+
+def write_report(run: Path, formats: Sequence[str] = FORMATS_BY_DEFAULT) -> list[Path]:
+    """Write ``runs/<name>/report/`` and return the files written.
+
+    Files appear whole or not at all. Equal results give equal bytes: nothing in a table depends on
+    when or how often it was made.
+
+    Args:
+        run: the run directory.
+        formats: names of registered formats.
+
+    Raises:
+        UserError: no plan, broken results, nothing planned, or an unknown format.
+    """
+    for name in formats:
+        FORMATS.get(name)
+    results = load_run(run)
+    report = build_report(results)
+    folder = run / "report"
+    texts: dict[str, str] = {}
+    for name in formats:
+        texts |= FORMATS.load(name)(report.title, report.tables, report.remarks)
+    written: dict[str, bytes] = {name: text.encode() for name, text in texts.items()}
+    written |= _figures(results, report)
+    for name, data in written.items():
+        write_bytes(folder / name, data)
+    write_json(folder / "report.json", _provenance(results, report, written))
+    return [*(folder / name for name in written), folder / "report.json"]
+
+
+def select(report: Report, name: str) -> Table:
+    """One table of a report by its name.
+
+    Raises:
+        UserError: no such table; the message suggests the nearest.
+    """
+    for table in report.tables:
+        if table.name == name:
+            return table
+    known = [table.name for table in report.tables]
+    raise UserError(f"the report has no table {name!r}; {suggest(name, known)}")
+
+
+def _figures(results: RunResults, report: Report) -> dict[str, bytes]:
+    """PNG files: qualitative panels if the plan names images, and the main number of tables."""
+    from reports import figures
+
+    files: dict[str, bytes] = {}
+    by_dataset: dict[str, list[Mapping[str, Any]]] = {}
+    for item in results.panels:
+        by_dataset.setdefault(str(item.get("dataset", "")), []).append(item)
+    for dataset, items in by_dataset.items():
+        name = f"panel-{safe_name(dataset)}.png"
+        files[name] = figures.panel(results.run, items, results.methods)
+    for table in report.tables:
+        column = figures.main_column(table)
+        if column is not None:
+            files[f"{table.name}.png"] = figures.dots(table, column)
+    return files
+
+
+def _provenance(
+    results: RunResults, report: Report, written: Mapping[str, bytes]
+) -> dict[str, Any]:
+    return {
+        "run": results.name,
+        "missing_ok": results.missing_ok,
+        "tables": [table.name for table in report.tables],
+        "remarks": list(report.remarks),
+        "files": {name: hashlib.sha256(data).hexdigest() for name, data in written.items()},
+        "units": [
+            {
+                **asdict(unit),
+                "provenance": asdict(results.results[unit].provenance)
+                if unit in results.results
+                else None,
+            }
+            for unit in results.planned
+        ],
+    }
+
+
+def _refuse_same_names(tables: Sequence[Table]) -> None:
+    names = [table.name for table in tables]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UserError(
+            f"two tables would be written to one file: {first_few(twice)}; rename a dataset or a "
+            "protocol of the run so that they differ in letters, digits, '.', '_' or '-'"
+        )

@@ -1,0 +1,347 @@
+"""From records to tables: what is averaged, what is shown as a hole, what is compared."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bench.errors import UserError
+from reports.frame import load_run
+from reports.table import MISSING, UNDEFINED, Table
+from reports.write import build_report, select
+
+STEMS = [f"s{i}" for i in range(6)]
+METHODS = ("visible", "infrared", "ddfm")
+
+
+def _tables(run: Path) -> dict[str, Table]:
+    return {table.name: table for table in build_report(load_run(run)).tables}
+
+
+def _values(seed: int) -> dict[str, dict[str, float]]:
+    random = np.random.default_rng(seed)
+    return {m: dict(zip(STEMS, random.normal(5, 1, 6).tolist(), strict=True)) for m in ("EN", "SF")}
+
+
+def _texts(table: Table, method: str) -> list[str]:
+    return next([c.text for c in row.cells] for row in table.rows if row.name == method)
+
+
+def _value(table: Table, method: str, column: str) -> float | None:
+    at = [c.key for c in table.columns].index(column)
+    return next(row.cells[at].estimate.value for row in table.rows if row.name == method)
+
+
+def test_quality_is_the_mean_over_images_in_the_plans_order(tmp_path: Path, new_run: Any) -> None:
+    builder = new_run(tmp_path)
+    for i, method in enumerate(METHODS):
+        builder.quality(method, _values(i), {"SF": "down", "EN": "up"})
+    table = _tables(builder.write())["quality-msrs"]
+    assert [row.name for row in table.rows] == list(METHODS)
+    assert [(c.key, c.direction) for c in table.columns] == [("SF", "down"), ("EN", "up")]
+    for i, method in enumerate(METHODS):
+        for metric, line in _values(i).items():
+            assert _value(table, method, metric) == pytest.approx(np.mean(list(line.values())))
+    best = [row.name for row in table.rows if row.cells[0].mark == "best"]
+    lowest = min(METHODS, key=lambda m: np.mean(list(_values(METHODS.index(m))["SF"].values())))
+    assert best == [lowest]
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    victim=st.sampled_from(METHODS), gone=st.sets(st.sampled_from(STEMS), min_size=1, max_size=5)
+)
+def test_an_image_that_one_method_lacks_is_taken_from_every_row(
+    new_run: Any, victim: str, gone: set[str]
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        builder = new_run(Path(folder))
+        for i, method in enumerate(METHODS):
+            values = _values(i)
+            if method == victim:
+                values = {
+                    m: {s: v for s, v in line.items() if s not in gone}
+                    for m, line in values.items()
+                }
+            builder.quality(method, values)
+        table = _tables(builder.write())["quality-msrs"]
+    kept = [stem for stem in STEMS if stem not in gone]
+    for i, method in enumerate(METHODS):
+        for metric, line in _values(i).items():
+            assert _value(table, method, metric) == pytest.approx(np.mean([line[s] for s in kept]))
+    images = next(line for line in table.footer if line.startswith("Images"))
+    assert f"{len(kept)} of 6" in images
+    assert f"{victim} lacks {len(gone)}" in images
+
+
+def test_a_stem_without_all_metrics_counts_as_lacking(tmp_path: Path, new_run: Any) -> None:
+    builder = new_run(tmp_path)
+    partial = _values(1)
+    del partial["SF"]["s0"]
+    builder.quality("visible", _values(0))
+    builder.quality("ddfm", partial)
+    table = _tables(builder.write())["quality-msrs"]
+    assert _value(table, "visible", "EN") == pytest.approx(
+        np.mean([v for s, v in _values(0)["EN"].items() if s != "s0"])
+    )
+
+
+def test_methods_without_a_common_image_show_holes(tmp_path: Path, new_run: Any) -> None:
+    builder = new_run(tmp_path)
+    builder.quality("a", {"EN": {"s1": 1.0}})
+    builder.quality("b", {"EN": {"s2": 1.0}})
+    table = _tables(builder.write())["quality-msrs"]
+    assert {c.text for row in table.rows for c in row.cells} == {MISSING}
+
+
+def test_undefined_values_are_left_out_with_their_count_and_not_ranked(
+    tmp_path: Path, new_run: Any
+) -> None:
+    builder = new_run(tmp_path)
+    for i, method in enumerate(METHODS):
+        values = _values(i)
+        if method == "ddfm":
+            values["EN"] |= {"s0": math.nan, "s1": 1e6}
+        builder.quality(method, values)
+    table = _tables(builder.write())["quality-msrs"]
+    odd = table.rows[2].cells[0]
+    assert odd.estimate.n == 5
+    assert odd.mark == ""
+    note = next(n.text for n in table.notes if n.letter == odd.note)
+    assert "n = 5 of 6" in note
+    assert "constant_fused: 1" in note
+    assert table.rows[2].cells[1].note == ""
+    assert {row.cells[0].mark for row in table.rows[:2]} == {"best", "second"}
+
+
+def test_a_metric_undefined_on_the_same_image_for_all_is_ranked(
+    tmp_path: Path, new_run: Any
+) -> None:
+    builder = new_run(tmp_path)
+    for i, method in enumerate(METHODS):
+        values = _values(i)
+        values["EN"]["s0"] = math.nan
+        builder.quality(method, values)
+    table = _tables(builder.write())["quality-msrs"]
+    assert sorted(row.cells[0].mark for row in table.rows) == ["", "best", "second"]
+
+
+def test_a_metric_undefined_everywhere_is_not_a_hole(tmp_path: Path, new_run: Any) -> None:
+    builder = new_run(tmp_path)
+    builder.quality("visible", {"SCD": dict.fromkeys(STEMS, math.nan)})
+    builder.quality("ddfm", {"SCD": dict.fromkeys(STEMS, 1.0)})
+    table = _tables(builder.write())["quality-msrs"]
+    assert _texts(table, "visible") == [UNDEFINED]
+    assert _texts(table, "ddfm") == ["1.000"]
+
+
+def test_quality_over_seeds_is_mean_and_sample_sd_of_the_seeds_means(
+    tmp_path: Path, new_run: Any
+) -> None:
+    builder = new_run(tmp_path)
+    for seed, shift in enumerate((0.0, 1.0, 5.0)):
+        builder.quality("ddfm", {"EN": {"s1": 1 + shift, "s2": 3 + shift}}, seed=seed)
+    cell = _tables(builder.write())["quality-msrs"].rows[0].cells[0]
+    assert cell.text == "4.000 ± 2.646"  # 2 + {0, 1, 5}: mean 4, sd sqrt(7)
+    assert cell.estimate.interval == "t over seeds"
+
+
+def test_missing_unit_is_a_hole_and_is_named(tmp_path: Path, new_run: Any) -> None:
+    builder = new_run(tmp_path)
+    builder.titles["dmnet"] = "DM-Net"
+    builder.quality("visible", _values(0))
+    builder.quality("dmnet", None)
+    run = builder.write()
+    table = _tables(run)["quality-msrs"]
+    assert _texts(table, "dmnet") == [MISSING, MISSING]
+    assert MISSING not in _texts(table, "visible")
+    assert any("Missing" in line and "DM-Net seed 0" in line for line in table.footer)
+    assert any("dmnet" in remark for remark in build_report(load_run(run)).remarks)
+
+
+def test_a_missing_seed_is_never_averaged_over(tmp_path: Path, new_run: Any) -> None:
+    builder = new_run(tmp_path)
+    for seed in (0, 1):
+        builder.detection("visible", {"Car": 0.5}, seed=seed)
+        builder.detection("ddfm", {"Car": 0.9} if seed else None, seed=seed)
+    table = _tables(builder.write())["detection-m3fd"]
+    assert set(_texts(table, "ddfm")) == {MISSING}
+    assert any("ddfm seed 0" in line for line in table.footer)
+
+
+def test_detection_has_the_papers_columns_in_percent(tmp_path: Path, new_run: Any) -> None:
+    builder = new_run(tmp_path)
+    ap = dict(
+        zip(("People", "Car", "Bus", "Motorcycle", "Lamp", "Truck"), range(1, 7), strict=True)
+    )
+    builder.detection("visible", {name: value / 10 for name, value in ap.items()})
+    builder.detection("ddfm", {name: value / 20 for name, value in ap.items()})
+    table = _tables(builder.write())["detection-m3fd"]
+    assert [c.title for c in table.columns] == [*ap, "mAP@0.5", "mAP@[.5:.95]"]
+    assert _texts(table, "visible")[:2] == ["10.0", "20.0"]
+    assert _texts(table, "visible")[-2:] == ["35.0", "17.5"]
+    footer = "\n".join(table.footer)
+    for word in (
+        "yolov5n",
+        "zeroshot-coco",
+        "pycocotools",
+        "visible",
+        "01234567)",
+        "fedcba987654)",
+    ):
+        assert word in footer
+
+
+def test_a_class_without_truth_is_undefined_not_missing(tmp_path: Path, new_run: Any) -> None:
+    builder = new_run(tmp_path)
+    lamp = {
+        "People": 0.5,
+        "Car": 0.5,
+        "Bus": 0.5,
+        "Motorcycle": 0.5,
+        "Lamp": math.nan,
+        "Truck": 0.5,
+    }
+    builder.detection("visible", lamp)
+    table = _tables(builder.write())["detection-m3fd"]
+    cell = table.rows[0].cells[4]
+    assert cell.text == UNDEFINED
+    assert next(n.text for n in table.notes if n.letter == cell.note) == "undefined: no truth"
+
+
+def test_a_method_judged_on_other_images_stays_out_of_the_main_table(
+    tmp_path: Path, new_run: Any
+) -> None:
+    builder = new_run(tmp_path)
+    builder.detection("visible", {"Car": 0.5})
+    builder.detection("infrared", {"Car": 0.4})
+    builder.detection("folder", {"Car": 0.99}, images=23, missing=["s1", "s2"])
+    tables = _tables(builder.write())
+    main, own = tables["detection-m3fd"], tables["detection-m3fd-own-images"]
+    assert set(_texts(main, "folder")) == {MISSING}
+    assert {row.name: row.cells[1].mark for row in main.rows} == {
+        "visible": "best",
+        "infrared": "second",
+        "folder": "",
+    }
+    assert [row.title for row in own.rows] == ["folder (n = 23)"]
+    assert _texts(own, "folder")[1] == "99.0"
+    assert "s1, s2" in "\n".join(main.footer)
+    assert not any(cell.mark for row in own.rows for cell in row.cells)
+
+
+def test_methods_lacking_the_same_images_are_compared(tmp_path: Path, new_run: Any) -> None:
+    builder = new_run(tmp_path)
+    for method in METHODS:
+        builder.detection(method, {"Car": 0.5}, images=23, missing=["s1", "s2"])
+    assert list(_tables(builder.write())) == ["detection-m3fd"]
+
+
+def test_segmentation_prints_both_means_and_a_table_per_condition(
+    tmp_path: Path, new_run: Any
+) -> None:
+    builder = new_run(tmp_path)
+    means = {
+        "mIoU_8": 0.4,
+        "mIoU_9": 0.5,
+        "accuracy": 0.9,
+        "mIoU_9[night]": 0.3,
+        "mIoU_9[day]": 0.6,
+        "n_images[day]": 179,
+        "n_images[night]": 182,
+    }
+    builder.segmentation("visible", {"unlabelled": 0.9, "car": 0.7}, means)
+    tables = _tables(builder.write())
+    main, parts = tables["segmentation-msrs"], tables["segmentation-msrs-conditions"]
+    assert [c.title for c in main.columns] == ["unlabelled", "car", "mIoU (9)", "mIoU (8)"]
+    assert _texts(main, "visible") == ["90.0", "70.0", "50.0", "40.0"]
+    assert [c.title for c in parts.columns] == ["mIoU (9) day", "mIoU (9) night"]
+    assert _texts(parts, "visible") == ["60.0", "30.0"]
+    assert "day n = 179, night n = 182" in parts.caption
+
+
+def test_means_over_fewer_classes_are_noted_and_not_ranked(tmp_path: Path, new_run: Any) -> None:
+    builder = new_run(tmp_path)
+    for method, held, value in (("visible", 9, 0.5), ("ddfm", 8, 0.9), ("dmnet", 9, 0.4)):
+        means = {"mIoU_9": value, "n_classes_mIoU_9": held}
+        builder.segmentation(method, {"car": 0.7}, means)
+    table = _tables(builder.write())["segmentation-msrs"]
+    assert [row.cells[1].mark for row in table.rows] == ["best", "", "second"]
+    assert table.notes[0].text == "mean over 8 classes, of others over 9"
+
+
+def test_another_split_is_another_table(tmp_path: Path, new_run: Any) -> None:
+    builder = new_run(tmp_path)
+    builder.detection("visible", {"Car": 0.5})
+    about = {"classes": ["Car"], "split_sha256": "f" * 64, "images": 9}
+    rows = [("", "Car", "AP50", 0.9, ""), ("", "", "mAP50", 0.9, "")]
+    builder.unit("detection", "visible", rows, about, dataset="m3fd")
+    tables = _tables(builder.write())
+    assert len(tables) == 2
+    assert all(name.startswith("detection-m3fd-p.v1-") for name in tables)
+    assert [_value(table, "visible", "mAP50") for table in tables.values()] == [0.5, 0.9]
+
+
+def test_two_protocols_give_two_named_tables(tmp_path: Path, new_run: Any) -> None:
+    builder = new_run(tmp_path)
+    builder.detection("visible", {"Car": 0.5}, protocol="a.v1")
+    builder.detection("visible", {"Car": 0.6}, protocol="a.v2")
+    assert list(_tables(builder.write())) == ["detection-m3fd-a.v1", "detection-m3fd-a.v2"]
+
+
+def test_two_results_for_one_question_are_refused(tmp_path: Path, new_run: Any) -> None:
+    builder = new_run(tmp_path)
+    builder.detection("visible", {"Car": 0.5})
+    builder.detection("visible", {"Car": 0.6})
+    with pytest.raises(UserError, match="same question"):
+        _tables(builder.write())
+
+
+def test_a_warning_of_some_methods_names_them(tmp_path: Path, new_run: Any) -> None:
+    builder = new_run(tmp_path)
+    builder.detection("visible", {"Car": 0.5}, warnings=["PSEUDO LABELS"])
+    builder.detection("ddfm", {"Car": 0.5}, warnings=["PSEUDO LABELS", "trained on less"])
+    table = _tables(builder.write())["detection-m3fd"]
+    assert table.warnings == ("PSEUDO LABELS", "trained on less [ddfm]")
+    assert table.full_caption.endswith("PSEUDO LABELS trained on less [ddfm]")
+
+
+def test_results_of_a_task_without_builder_are_remarked(tmp_path: Path, new_run: Any) -> None:
+    builder = new_run(tmp_path)
+    builder.unit("astrology", "visible", [])
+    report = build_report(load_run(builder.write()))
+    assert report.tables == ()
+    assert "astrology" in report.remarks[0]
+
+
+def test_footer_prints_every_value_where_results_disagree(tmp_path: Path, new_run: Any) -> None:
+    builder = new_run(tmp_path)
+    builder.detection("visible", {"Car": 0.5})
+    path = builder.detection("ddfm", {"Car": 0.5})
+    beside = path.with_suffix(".json")
+    beside.write_text(
+        beside.read_text()
+        .replace("2.4.0", "2.3.1")
+        .replace("c0ffee0", "badcafe")
+        .replace("COCO AP", "VOC AP")
+    )
+    footer = "\n".join(_tables(builder.write())["detection-m3fd"].footer)
+    assert "numpy 2.3.1/2.4.0" in footer
+    assert "badcafe/c0ffee0" in footer
+    assert "COCO AP by pycocotools (visible); VOC AP by pycocotools (ddfm)" in footer
+
+
+def test_an_unknown_table_gets_a_suggestion(tmp_path: Path, new_run: Any) -> None:
+    builder = new_run(tmp_path)
+    builder.detection("visible", {"Car": 0.5})
+    report = build_report(load_run(builder.write()))
+    assert select(report, "detection-m3fd") is report.tables[0]
+    with pytest.raises(UserError, match="did you mean detection-m3fd"):
+        select(report, "detection-m3df")
