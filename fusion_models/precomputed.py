@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from bench.errors import UserError
@@ -15,7 +16,9 @@ SPECS = (
         paper="the user's own",
         licence="the images keep their owner's terms",
         output="rgb",
-        options={"root": "pattern of the files, with {stem} and, if wanted, {dataset}"},
+        options={
+            "root": "pattern of the files, with {stem} and, if wanted, {dataset}; or one per dataset"
+        },
         finished=True,
     ),
 )
@@ -26,16 +29,30 @@ class Precomputed(FinishedImages):
 
     Args:
         root: such as ``results/SeAFusion/{dataset}/{stem}.png``; ``{dataset}`` is the dataset's
-            name in the run. A folder stands for ``folder/{stem}.png``.
+            name in the run. A folder stands for ``folder/{stem}.png``. A mapping from dataset to
+            pattern serves images that lie in different places.
     """
 
-    def __init__(self, root: str) -> None:
-        self.root = root if "{stem}" in root else f"{root.rstrip('/')}/{{stem}}.png"
+    def __init__(self, root: str | Mapping[str, str]) -> None:
+        self.root = root
 
     def locate(self, dataset: str, stem: str) -> Path:
+        pattern = self._pattern(dataset)
         try:
-            return Path(self.root.format(dataset=dataset, stem=stem))
+            return Path(pattern.format(dataset=dataset, stem=stem))
         except (KeyError, IndexError, ValueError) as problem:
             raise UserError(
-                f"precomputed root {self.root!r}: only {{dataset}} and {{stem}} may stand in braces"
+                f"precomputed root {pattern!r}: only {{dataset}} and {{stem}} may stand in braces"
             ) from problem
+
+    def _pattern(self, dataset: str) -> str:
+        if isinstance(self.root, str):
+            pattern = self.root
+        elif dataset in self.root:
+            pattern = self.root[dataset]
+        else:
+            raise UserError(
+                f"precomputed images: no root for dataset {dataset!r}; add one, or name the datasets "
+                "that the method has under 'datasets'"
+            )
+        return pattern if "{stem}" in pattern else f"{pattern.rstrip('/')}/{{stem}}.png"

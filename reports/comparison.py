@@ -24,6 +24,7 @@ class Comparison:
         planned: method to its units, ordered by seed.
         results: the finished ones.
         holes_allowed: whether the run was told to go on without some images.
+        sources: names of the methods that are a source image themselves.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Comparison:
     planned: Mapping[str, tuple[PlannedUnit, ...]]
     results: Mapping[PlannedUnit, UnitResult]
     holes_allowed: bool = False
+    sources: frozenset[str] = frozenset()
 
     def of(self, method: str) -> tuple[UnitResult, ...]:
         """Results of a method over its seeds; empty as soon as one of them is missing."""
@@ -105,6 +107,7 @@ def comparisons(run: RunResults) -> tuple[Comparison, ...]:
                 planned=planned,
                 results={unit: run.results[unit] for unit in members if unit in run.results},
                 holes_allowed=run.missing_ok,
+                sources=run.sources & planned.keys(),
             )
             found.append((item, identity))
     return _named(found)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from bench.errors import first_few
 from reports.comparison import Comparison
@@ -14,28 +14,36 @@ _LINES = (
     ("scorer", "Scorer"),
     ("chroma", "Chroma"),
 )
+_ALWAYS = ("ivif-bench", "python", "torch")
 
 
-def footer(comparison: Comparison, images: str) -> tuple[str, ...]:
+def footer(
+    comparison: Comparison, images: Sequence[str], judges: Sequence[str] = (), trained: bool = True
+) -> tuple[str, ...]:
     """Footer lines of a comparison.
 
     Args:
-        images: the builder's line on how many images its numbers stand on.
+        images: the builder's lines on how many images its numbers stand on.
+        judges: packages that made the numbers, printed with their versions after Python and torch;
+            ``report.json`` has the versions of all.
+        trained: whether judging trains anything; otherwise a single seed is not worth a line.
 
-    Where results of one table disagree (a version, a commit), every value is printed; nothing is
-    dropped to look tidy.
+    Where results of one table disagree (a version of any package, a commit), every value is
+    printed; nothing is dropped to look tidy.
     """
     lines = [f"{title}: {text}." for key, title in _LINES if (text := _said(comparison, key))]
     protocol = _hashed(comparison, comparison.protocol, "protocol_sha256", 8)
     lines.append(f"Protocol: {protocol}.")
     if split := _said(comparison, "split"):
         lines.append(f"Split: {_hashed(comparison, split, 'split_sha256', 12)}.")
-    lines += [images, _seeds(comparison)]
+    lines += images
+    if trained or len({unit.seed for units in comparison.planned.values() for unit in units}) > 1:
+        lines.append(_seeds(comparison))
     if comparison.missing:
         names = [f"{comparison.methods[u.method]} seed {u.seed}" for u in comparison.missing]
         lines.append(f"Missing results (—): {first_few(names, 12)}.")
     if comparison.results:
-        lines.append(f"Commit {_commits(comparison)}; {_versions(comparison)}.")
+        lines.append(f"Commit {_commits(comparison)}; {_versions(comparison, judges)}.")
     return tuple(lines)
 
 
@@ -95,9 +103,11 @@ def _short(commit: str) -> str:
     return f"{head[:7]}{plus}{changes}" if head != "unknown" else commit
 
 
-def _versions(comparison: Comparison) -> str:
+def _versions(comparison: Comparison, judges: Sequence[str]) -> str:
     found: dict[str, set[str]] = {}
     for result in comparison.results.values():
         for package, version in result.provenance.versions.items():
             found.setdefault(str(package), set()).add(str(version))
-    return ", ".join(f"{name} {'/'.join(sorted(found[name]))}" for name in sorted(found))
+    disagreeing = sorted(name for name, versions in found.items() if len(versions) > 1)
+    named = [name for name in dict.fromkeys((*_ALWAYS, *judges, *disagreeing)) if name in found]
+    return ", ".join(f"{name} {'/'.join(sorted(found[name]))}" for name in named)

@@ -1,21 +1,28 @@
-"""Records of a run directory as one tidy pandas frame, with what every unit says about itself."""
+"""Records of a run directory, with what every unit says about itself.
+
+Builders read the scores of single units; ``RunResults.frame`` has everything as one tidy pandas
+frame. Only that frame imports pandas, which costs more time than all the tables together.
+"""
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bench.errors import UserError, first_few
 from bench.store import RECORD_SCHEMA
 from bench.types import Provenance
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _RUN = "'ivif-bench run CONFIG'"
 _IDENTITY = ("dataset", "method", "task", "protocol", "seed")
@@ -43,17 +50,34 @@ class PlannedUnit:
         return f"{self.task} {self.dataset}/{self.method} ({self.protocol}, seed {self.seed})"
 
 
+class Subject(NamedTuple):
+    """What a score is about: an image or all of them (empty), a class or all of them (empty)."""
+
+    stem: str
+    class_name: str
+    metric: str
+
+
+class Score(NamedTuple):
+    """A value in the unit of the records, NaN if undefined, and then the reason."""
+
+    value: float
+    reason: str
+
+
 @dataclass(frozen=True, eq=False)
 class UnitResult:
     """The finished result of one unit.
 
     Attributes:
-        rows: its records, with the columns of ``bench.store.RECORD_SCHEMA``.
+        records: as stored, with the columns of ``bench.store.RECORD_SCHEMA``.
+        scores: the same, by what they are about, in stored order.
         provenance: the JSON beside them.
     """
 
     unit: PlannedUnit
-    rows: pd.DataFrame
+    records: pa.Table
+    scores: Mapping[Subject, Score]
     provenance: Provenance
 
     @property
@@ -73,6 +97,7 @@ class RunResults:
         results: the finished ones.
         missing_ok: whether the run was told to go on without some images.
         panels: images for the qualitative figure, as ``plan.json`` lists them.
+        sources: names of the methods that are a source image themselves.
     """
 
     name: str
@@ -81,12 +106,17 @@ class RunResults:
     planned: tuple[PlannedUnit, ...]
     results: Mapping[PlannedUnit, UnitResult]
     missing_ok: bool = False
-    panels: tuple[Mapping[str, Any], ...] = field(default=())
+    panels: tuple[Mapping[str, Any], ...] = ()
+    sources: frozenset[str] = frozenset()
 
     @cached_property
     def frame(self) -> pd.DataFrame:
         """All records of all finished units, with the unit's ``key`` as an extra column."""
-        parts = [found.rows.assign(key=unit.key) for unit, found in self.results.items()]
+        import pandas as pd
+
+        parts = [
+            found.records.to_pandas().assign(key=unit.key) for unit, found in self.results.items()
+        ]
         if not parts:
             return pd.DataFrame(columns=[*RECORD_SCHEMA.names, "key"])
         return pd.concat(parts, ignore_index=True)
@@ -112,6 +142,7 @@ def load_run(run: Path) -> RunResults:
         methods = {
             str(item["name"]): str(item.get("title") or item["name"]) for item in plan["methods"]
         }
+        sources = frozenset(str(item["name"]) for item in plan["methods"] if item.get("source"))
         planned = tuple(_planned(item) for item in plan["units"])
         panels = tuple(dict(item) for item in plan.get("panels", ()))
         name = str(plan.get("name") or run.resolve().name)
@@ -136,6 +167,7 @@ def load_run(run: Path) -> RunResults:
         results={unit: found for unit, found in loaded.items() if found is not None},
         missing_ok=bool(plan.get("missing_ok", False)),
         panels=panels,
+        sources=sources,
     )
 
 
@@ -158,28 +190,31 @@ def _load_unit(run: Path, unit: PlannedUnit) -> UnitResult | None:
     if not set(names) <= set(stored) or not isinstance(stored["what"], dict):
         raise UserError(f"{beside}: not the provenance of a unit; {again}")
     try:
-        table = (
-            pq.read_table(path, partitioning=None).select(RECORD_SCHEMA.names).cast(RECORD_SCHEMA)
-        )
+        with pq.ParquetFile(path) as file:  # pq.read_table would import pandas
+            records = file.read().select(RECORD_SCHEMA.names)
+        if records.schema != RECORD_SCHEMA:  # a cast imports pyarrow.compute, even one to itself
+            records = records.cast(RECORD_SCHEMA)
     except (OSError, pa.ArrowException, KeyError, ValueError) as problem:
         reason = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
         raise UserError(f"{path}: cannot read the records ({reason}); {again}") from problem
-    rows: pd.DataFrame = table.to_pandas()
     for name in _IDENTITY:
-        others = rows.loc[rows[name] != getattr(unit, name), name]
-        if len(others):
+        for other in dict.fromkeys(records[name].to_pylist()):
+            if other != getattr(unit, name):
+                raise UserError(
+                    f"{path}: holds records of {name} {other!r}, the plan says "
+                    f"{getattr(unit, name)!r}; {again}"
+                )
+    scores: dict[Subject, Score] = {}
+    columns = (records[name].to_pylist() for name in (*Subject._fields, *Score._fields))
+    for stem, class_name, metric, value, reason in zip(*columns, strict=True):
+        subject = Subject(stem, class_name, metric)
+        if subject in scores:
             raise UserError(
-                f"{path}: holds records of {name} {others.iloc[0]!r}, the plan says "
-                f"{getattr(unit, name)!r}; {again}"
+                f"{path}: two values of {metric} for stem {stem!r}, class {class_name!r}; {again}"
             )
-    twice = rows.duplicated(["stem", "class_name", "metric"])
-    if twice.any():
-        first = rows[twice].iloc[0]
-        raise UserError(
-            f"{path}: two values of {first['metric']} for stem {first['stem']!r}, "
-            f"class {first['class_name']!r}; {again}"
-        )
-    return UnitResult(unit, rows, Provenance(**{name: stored[name] for name in names}))
+        scores[subject] = Score(math.nan if value is None else value, reason or "")
+    provenance = Provenance(**{name: stored[name] for name in names})
+    return UnitResult(unit, records, scores, provenance)
 
 
 def _read_json(path: Path, advice: str) -> dict[str, Any]:

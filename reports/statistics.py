@@ -126,8 +126,8 @@ def _resamples(n: int) -> np.ndarray:
     """How often each of n images is drawn: float64 [RESAMPLES, n], rows sum to n."""
     random = np.random.default_rng([BOOTSTRAP_SEED, n])
     counts = np.empty((RESAMPLES, n))
-    for row in counts:
-        row[:] = np.bincount(random.integers(0, n, n), minlength=n)
+    for row, drawn in zip(counts, random.integers(0, n, (RESAMPLES, n)), strict=True):
+        row[:] = np.bincount(drawn, minlength=n)
     return counts
 
 

@@ -54,11 +54,16 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One method."""
+    """One method.
+
+    Attributes:
+        ranked: False if it is only shown for comparison; it is then never marked.
+    """
 
     name: str
     title: str
     cells: tuple[Cell, ...]
+    ranked: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,16 +138,19 @@ def printed(value: float, column: Column) -> str:
 def with_marks(rows: Sequence[Row], columns: Sequence[Column]) -> tuple[Row, ...]:
     """Mark best and second-best of every column.
 
-    All rows take part, the sources ``visible`` and ``infrared`` too: a fusion that does not beat
-    its sources must not be printed in bold. Ranks come from unrounded values; cells that print the
-    same number get the same mark. A column with fewer than two comparable numbers gets none.
+    All rows take part that their builder ranks. Where a source image can lose, as in detection,
+    it is ranked too: a fusion that does not beat its sources must not be printed in bold. Ranks
+    come from unrounded values; cells that print the same number get the same mark. A column with
+    fewer than two comparable numbers gets none.
     """
     marks: list[list[Mark]] = [[""] * len(columns) for _ in rows]
     for at, column in enumerate(columns):
         ranked = [
             (value if column.direction == "down" else -value, printed(value, column), index)
             for index, row in enumerate(rows)
-            if row.cells[at].comparable and (value := row.cells[at].estimate.value) is not None
+            if row.ranked
+            and row.cells[at].comparable
+            and (value := row.cells[at].estimate.value) is not None
         ]
         if len(ranked) < 2:
             continue

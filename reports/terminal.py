@@ -1,18 +1,16 @@
-"""Tables on the terminal, with rich; as aligned plain text where there is none."""
+"""Tables on the terminal, with rich; as aligned plain text, without loading it, elsewhere."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from typing import IO
-
-from rich import box
-from rich.console import Console
-from rich.measure import Measurement
-from rich.table import Table as Grid
-from rich.text import Text
+from typing import IO, TYPE_CHECKING
 
 from reports.table import Cell, Column, Table
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table as Grid
 
 _ARROWS = {"up": "↑", "down": "↓"}
 _STYLES = {"best": "bold", "second": "underline", "": ""}
@@ -52,6 +50,11 @@ def plain(table: Table) -> str:
 
 
 def _print_rich(table: Table, sink: IO[str]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table as Grid
+    from rich.text import Text
+
     grid = Grid(title=Text(_clean(table.title)), box=box.SIMPLE_HEAD, title_justify="left")
     grid.add_column("Method")
     for column in table.columns:
@@ -74,6 +77,8 @@ def _print_rich(table: Table, sink: IO[str]) -> None:
 
 def _width(console: Console, grid: Grid) -> int:
     """Enough for every number: a narrow terminal may break lines, but must not cut digits off."""
+    from rich.measure import Measurement
+
     wanted = Measurement.get(console, console.options.update(max_width=10_000), grid).maximum
     return max(console.width, wanted)
 

@@ -102,6 +102,8 @@ def _figures(results: RunResults, report: Report) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     by_dataset: dict[str, list[Mapping[str, Any]]] = {}
     for item in results.panels:
+        if not all((results.run / path).is_file() for path in item["images"].values()):
+            continue  # a run directory outlives its datasets; tables need no images
         by_dataset.setdefault(str(item.get("dataset", "")), []).append(item)
     for dataset, items in by_dataset.items():
         name = f"panel-{safe_name(dataset)}.png"

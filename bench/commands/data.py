@@ -69,6 +69,65 @@ def audit(
         raise typer.Exit(1)
 
 
+@app.command()
+def prepare(
+    layout: Annotated[str, typer.Argument(help="dataset layout; see 'list datasets'")],
+    root: RootOption,
+    archive: Annotated[
+        Path | None, typer.Option(help="zip, tar or tar.gz to unpack into --root first")
+    ] = None,
+    split: Annotated[
+        str, typer.Option(help="a name, a file, 'official' or 'all'; default: official if any")
+    ] = "",
+    out: Annotated[Path | None, typer.Option(help="folder to write; default ROOT/prepared")] = None,
+    option: OptionOption = [],  # noqa: B006 - typer copies it
+    force: Annotated[bool, typer.Option(help="replace an earlier, different result")] = False,
+) -> None:
+    """Unpack a download, check its pairs, write COCO JSON, YOLO text and split lists with hashes."""
+    from bench.data.base import LAYOUTS, open_dataset
+    from bench.data.prepare import prepare as write
+    from bench.data.splits import PARTS, resolve_split
+
+    LAYOUTS.get(layout)  # a misspelt name is told before gigabytes are unpacked
+    options = _options(option)
+    if archive is not None:
+        _unpack(archive, layout, root, options)
+    dataset = open_dataset(layout, root, **options)
+    official = any(part in PARTS for part in dataset.official_splits())
+    wanted = split or ("official" if official else "all")
+    done = write(dataset, resolve_split(dataset, wanted), out or root / "prepared", force=force)
+    found = done.summary["split"]
+    typer.echo(f"split {found['name']!r}, sha256 {found['sha256']}")
+    for part, about in done.summary["parts"].items():
+        boxes = f", {about['boxes']} boxes" if "boxes" in about else ""
+        typer.echo(f"{part}: {about['images']} pairs{boxes}, stems sha256 {about['stems_sha256']}")
+    for note in done.summary["notes"]:
+        typer.echo(f"note: {note}")
+    if not split and wanted == "all":
+        typer.echo("note: the layout has no official split, so all is test; --split names another")
+    files = f"{len(done.summary['files'])} files and prepare.json"
+    typer.echo(f"{done.folder}: {files} {'are there already' if done.unchanged else 'written'}")
+
+
+def _unpack(archive: Path, layout: str, root: Path, options: dict[str, Any]) -> None:
+    from bench.data.archive import checksums, unpack
+    from bench.data.base import open_dataset
+    from bench.data.prepare import md5_note
+
+    def is_root(folder: Path) -> bool:
+        try:
+            open_dataset(layout, folder, **options)
+        except UserError:
+            return False
+        return True
+
+    found = checksums(archive)
+    typer.echo(f"{archive}: sha256 {found.sha256}, md5 {found.md5}")
+    if note := md5_note(layout, found.md5):
+        typer.echo(note)
+    typer.echo(f"{root}: {unpack(archive, root, is_root)} files unpacked")
+
+
 def _options(items: list[str]) -> dict[str, Any]:
     import yaml
 

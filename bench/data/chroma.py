@@ -8,7 +8,9 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from bench.data.images import read_rgb, read_stored
+from bench.data.images import read_gray, read_rgb
+from bench.errors import UserError
+from bench.types import Pair
 
 Chroma = Literal["visible", "none"]
 
@@ -36,13 +38,32 @@ def to_rgb(fused: np.ndarray, visible: np.ndarray, chroma: Chroma) -> np.ndarray
     return cv2.cvtColor(ycrcb, cv2.COLOR_YCrCb2RGB)
 
 
-def read_for_task(fused: Path, visible: Path, chroma: Chroma) -> np.ndarray:
-    """A fused image as a detector or segmenter sees it, uint8 RGB [H, W, 3].
+def fused_rgb(fused: Path, pair: Pair, chroma: Chroma) -> np.ndarray:
+    """Read a fused image as tasks see it, uint8 RGB [H, W, 3], at the size of its pair.
 
-    What a file stores decides: one channel is gray and takes the protocol's chroma; three channels
-    are used as they are, also when they are equal (the infrared row must not borrow colour).
+    Three equal channels count as gray, since many authors store gray that way. One image is never
+    coloured: the infrared source itself, whose row must show what infrared alone is worth.
+
+    Raises:
+        UserError: the image has another size than its pair, so labels would not fit.
     """
-    stored = read_stored(fused)
-    if stored.ndim == 3 or chroma == "none":
-        return to_rgb(stored, stored, "none")
-    return to_rgb(stored, read_rgb(visible), chroma)
+    rgb = read_rgb(fused)
+    visible = read_rgb(pair.visible)
+    if rgb.shape != visible.shape:
+        raise UserError(
+            f"{fused}: {rgb.shape[1]}x{rgb.shape[0]}, but stem {pair.stem!r} of dataset "
+            f"{pair.dataset!r} is {visible.shape[1]}x{visible.shape[0]}"
+        )
+    gray = np.ascontiguousarray(rgb[:, :, 0])
+    if chroma == "none" or (rgb != gray[:, :, None]).any():
+        return rgb
+    if np.array_equal(gray, read_gray(pair.infrared)):
+        return rgb
+    return to_rgb(gray, visible, chroma)
+
+
+def source_rgb(pair: Pair, source: str) -> np.ndarray:
+    """One source of a pair, ``visible`` or ``infrared``, as uint8 RGB [H, W, 3]."""
+    if source == "visible":
+        return read_rgb(pair.visible)
+    return np.repeat(read_gray(pair.infrared)[:, :, None], 3, axis=2)

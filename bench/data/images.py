@@ -42,12 +42,6 @@ def read_gray(path: Path) -> np.ndarray:
     return image if image.ndim == 2 else luma(image[:, :, 2::-1])
 
 
-def read_stored(path: Path) -> np.ndarray:
-    """Read an 8-bit image with the channels it is stored with: uint8 [H, W] or RGB [H, W, 3]."""
-    image = decode(path)
-    return image if image.ndim == 2 else np.ascontiguousarray(image[:, :, 2::-1])
-
-
 def read_labels(path: Path) -> np.ndarray:
     """Read a label image as it is stored, uint8 [H, W] class ids; never converted from colour."""
     image = decode(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from bench.config import MethodConfig, RunConfig
@@ -147,7 +148,11 @@ def plan_document(
     ]
     order = {name: index for index, name in enumerate(TASKS.specs())}
     methods = [
-        {"name": method.name, "title": method.title or _title(method)}
+        {
+            "name": method.name,
+            "title": method.title or _title(method),
+            "source": METHODS.get(method.kind).source,
+        }
         for method in plan.config.methods
     ]
     return {
@@ -163,7 +168,7 @@ def _title(method: MethodConfig) -> str:
 
 
 def _panels(plan: Plan, fused: Mapping[tuple[str, str], FusedSet]) -> list[dict[str, Any]]:
-    """The first, middle and last judged pairs that every method has, with their images."""
+    """A few pairs that every method has, spread over the dataset, with their images."""
     sources = {row.name: METHODS.get(row.kind).source for row in plan.config.methods}
     panels = []
     for dataset, pairs in plan.pairs.items():
@@ -174,12 +179,16 @@ def _panels(plan: Plan, fused: Mapping[tuple[str, str], FusedSet]) -> list[dict[
         count = min(plan.config.report.panels, len(shared))
         chosen = [shared[(2 * i + 1) * len(shared) // (2 * count)] for i in range(count)]
         for pair in chosen:
-            images = {
-                "Infrared": str(pair.infrared.absolute()),
-                "Visible": str(pair.visible.absolute()),
+            files = {"Infrared": pair.infrared, "Visible": pair.visible}
+            files |= {
+                name: found.images[pair.stem] for name, found in sets.items() if not sources[name]
             }
-            for name, found in sets.items():
-                if not sources[name]:
-                    images[name] = str(found.images[pair.stem].absolute())
+            images = {label: _seen_from(plan.store.root, path) for label, path in files.items()}
             panels.append({"dataset": dataset, "stem": pair.stem, "images": images})
     return panels
+
+
+def _seen_from(run: Path, path: Path) -> str:
+    """Relative inside the run directory, so that it can be moved; absolute elsewhere."""
+    inside = path.absolute().is_relative_to(run.absolute())
+    return str(path.absolute().relative_to(run.absolute()) if inside else path.absolute())

@@ -35,12 +35,14 @@ class Layout:
         what: sentence of title and caption, such as ``Detection on M3FD``.
         measure: what the numbers are, for the caption.
         columns: keys are ``metric`` or ``metric:class``.
+        judges: packages whose versions the footer names.
     """
 
     name: str
     what: str
     measure: str
     columns: tuple[Column, ...]
+    judges: tuple[str, ...]
 
 
 def percent(key: str, title: str) -> Column:
@@ -52,9 +54,8 @@ def metrics_of(comparison: Comparison) -> tuple[str, ...]:
     """Names of the metrics over all classes that any result holds, in order of appearance."""
     found: dict[str, None] = {}
     for result in comparison.results.values():
-        rows = result.rows
         found.update(
-            dict.fromkeys(rows.loc[(rows["class_name"] == "") & (rows["stem"] == ""), "metric"])
+            dict.fromkeys(s.metric for s in result.scores if s.stem == "" and s.class_name == "")
         )
     return tuple(found)
 
@@ -94,7 +95,7 @@ def tables(comparison: Comparison, layout: Layout) -> list[Table]:
         columns=layout.columns,
         rows=with_marks(rows, layout.columns),
         notes=notes.all(),
-        footer=footer(comparison, line),
+        footer=footer(comparison, [line], layout.judges),
         warnings=comparison.warnings,
     )
     if not apart:
@@ -128,7 +129,7 @@ def _own_images(
         columns=layout.columns,
         rows=rows,
         notes=notes.all(),
-        footer=footer(comparison, line),
+        footer=footer(comparison, [line], layout.judges),
         warnings=comparison.warnings,
     )
 
@@ -202,7 +203,4 @@ def _cell(scores: Sequence[Scores], column: Column, images: int, notes: Notes) -
 
 
 def _scores(result: UnitResult) -> Scores:
-    rows = result.rows[result.rows["stem"] == ""]
-    names = zip(rows["metric"], rows["class_name"], strict=True)
-    values = zip(rows["value"].astype(float), rows["reason"].fillna("").astype(str), strict=True)
-    return dict(zip(names, values, strict=True))
+    return {(s.metric, s.class_name): score for s, score in result.scores.items() if s.stem == ""}

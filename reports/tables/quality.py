@@ -1,73 +1,98 @@
-"""Fusion quality: methods x metrics, each a mean over the images that all methods have."""
+"""Fusion quality: methods x metrics, each a mean over images; no mean passes over a hole."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bench.errors import UserError, first_few
 from reports.footer import footer
+from reports.frame import Subject, UnitResult
 from reports.statistics import Estimate, over_images, over_seeds
-from reports.table import Column, Notes, Row, Table, cell, missing_cell, with_marks
+from reports.table import Cell, Column, Notes, Row, Table, cell, missing_cell, with_marks
 from reports.tables import BuilderSpec
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from reports.comparison import Comparison
-    from reports.frame import UnitResult
 
 SPECS = (BuilderSpec("quality", "reports.tables.quality:build"),)
 
+_JUDGES = ("numba",)
+_NO_COMMON = "No table on common images: there is no image that all methods have."
+
+
+@dataclass(frozen=True, slots=True)
+class _Images:
+    """Which images a comparison is about.
+
+    Attributes:
+        every: all stems, sorted.
+        common: those that all finished methods have, sorted.
+        lacking: method to the stems that it lacks, sorted; only methods that lack some.
+    """
+
+    every: tuple[str, ...]
+    common: tuple[str, ...]
+    lacking: Mapping[str, tuple[str, ...]]
+
 
 def build(comparison: Comparison) -> list[Table]:
-    """One table over the common stems.
+    """One table over all images; a second over the common ones if some method lacks some.
 
-    A method that lacks a stem takes it from everybody: means over different images are never put
-    side by side. A value that is undefined (NaN) on a common stem is left out of its own mean
-    only; the cell says so in a footnote and is compared only with cells that leave out the same.
+    Means over different images are never put side by side: in the table over all images, a method
+    that lacks one has no numbers. A value that is undefined (NaN) is no hole: it is left out of
+    its own mean only; the cell says so in a footnote and is compared only with cells that leave
+    out the same. Source images are shown but not ranked: MI, VIF and the like measure agreement
+    with the sources, and a source agrees perfectly with itself.
     """
     columns = columns_of(comparison)
-    scores = {
-        name: [_scores(result, columns) for result in comparison.of(name)]
-        for name in comparison.methods
-    }
-    stems, line = _common(comparison, scores)
+    images = _images(comparison, [column.key for column in columns])
+    what = f"Fusion quality on {comparison.dataset_title}"
+    count = len(images.every)
+    lacks = "; ".join(
+        f"{comparison.methods[name]} lacks {len(gone)} ({first_few(gone, 3)})"
+        for name, gone in images.lacking.items()
+    )
+    common_name = f"{comparison.name}-common"
+    see = f"; see table {common_name}" if images.common else ""
     notes = Notes()
-    lines: dict[str, list[tuple[Estimate, frozenset[tuple[int, str]]] | None]] = {
-        name: [_estimate(mine, column, stems) if mine and stems else None for column in columns]
-        for name, mine in scores.items()
+    empty = {
+        name: notes.letter(f"lacks {len(gone)} of {count} images{see}")
+        for name, gone in images.lacking.items()
     }
-    rows = []
-    for name, title in comparison.methods.items():
-        cells = []
-        for at, column in enumerate(columns):
-            mine = lines[name][at]
-            if mine is None:
-                cells.append(missing_cell())
-                continue
-            estimate, left_out = mine
-            fewest = min((line[at][1] for line in lines.values() if line[at]), key=len)  # type: ignore[index]
-            note = notes.letter(_left_out_text(estimate, len(stems))) if left_out else ""
-            cells.append(cell(estimate, column, note, comparable=left_out == fewest))
-        rows.append(Row(name, title, tuple(cells)))
-    return [
-        Table(
-            name=comparison.name,
-            title=f"Fusion quality on {comparison.dataset_title}",
-            caption=(
-                f"Fusion quality on {comparison.dataset_title}, mean over {len(stems)} images. "
-                "Best value bold, second best underlined; the source images take part."
-            ),
-            columns=columns,
-            rows=with_marks(rows, columns),
-            notes=notes.all(),
-            footer=footer(comparison, line),
-            warnings=comparison.warnings,
-        )
-    ]
+    main = _table(
+        comparison,
+        columns,
+        images.every,
+        name=comparison.name,
+        title=what,
+        over=f"{what}, mean over {count} images",
+        lines=(
+            f"Images: {count or 'none'}{f'; {lacks}' if lacks else ''}.",
+            *([_NO_COMMON] if lacks and not images.common else []),
+        ),
+        notes=notes,
+        empty=empty,
+    )
+    if not lacks or not images.common:
+        return [main]
+    what = f"{what} on the images that all methods have"
+    n = f"{len(images.common)} of {count}"
+    common = _table(
+        comparison,
+        columns,
+        images.common,
+        name=common_name,
+        title=what,
+        over=f"{what}, mean over n = {n} images",
+        lines=(f"Images: {n}, those that all methods have: {lacks}.",),
+        notes=Notes(),
+        empty={},
+    )
+    return [main, common]
 
 
 def columns_of(comparison: Comparison) -> tuple[Column, ...]:
@@ -83,59 +108,94 @@ def columns_of(comparison: Comparison) -> tuple[Column, ...]:
     return tuple(Column(key=str(name), title=str(name), direction=way) for name, way in pairs)
 
 
-def _scores(result: UnitResult, columns: Sequence[Column]) -> tuple[pd.DataFrame, dict[Any, str]]:
-    """Values as stems x metrics, only stems with every metric, and reasons of undefined values."""
-    keys = [column.key for column in columns]
-    rows = result.rows
-    rows = rows[(rows["stem"] != "") & (rows["class_name"] == "") & rows["metric"].isin(keys)]
-    counts = rows.groupby("stem")["metric"].size()
-    complete = counts.index[counts == len(keys)]
-    values = rows.pivot(index="stem", columns="metric", values="value").reindex(columns=keys)
-    undefined = rows[rows["value"].isna()]
-    names = zip(undefined["stem"], undefined["metric"], strict=True)
-    reasons = dict(zip(names, undefined["reason"].fillna("").astype(str), strict=True))
-    return values.loc[complete.sort_values()], reasons
-
-
-def _common(
-    comparison: Comparison, scores: Mapping[str, Sequence[tuple[pd.DataFrame, Any]]]
-) -> tuple[list[str], str]:
-    """Stems that all finished results have, and the footer line that says so."""
-    sets = {
-        name: frozenset.intersection(*(frozenset(values.index) for values, _ in mine))
-        for name, mine in scores.items()
-        if mine
+def _images(comparison: Comparison, metrics: Sequence[str]) -> _Images:
+    """Stems of finished methods; one that lacks a metric, or a seed, counts as lacking."""
+    per_seed = {
+        name: [_complete_stems(result, metrics) for result in results]
+        for name in comparison.methods
+        if (results := comparison.of(name))
     }
-    if not sets:
-        return [], "Images: none."
-    common = frozenset.intersection(*sets.values())
+    sets = {name: frozenset.intersection(*mine) for name, mine in per_seed.items()}
     every = frozenset[str]().union(
-        *sets.values(),
-        *(result.about.get("missing") or () for result in comparison.results.values()),
+        *(stems for mine in per_seed.values() for stems in mine),
+        *(map(str, result.about.get("missing") or ()) for result in comparison.results.values()),
     )
-    if common == every:
-        return sorted(common), f"Images: {len(common)}."
-    lacking = [
-        f"{comparison.methods[name]} lacks {len(gone)} ({first_few(sorted(gone), 3)})"
-        for name, mine in sets.items()
-        if (gone := every - mine)
-    ]
-    return sorted(common), (
-        f"Images: {len(common)} of {len(every)}, those that all methods have: {'; '.join(lacking)}."
+    common = frozenset.intersection(*sets.values()) if sets else frozenset[str]()
+    lacking = {name: tuple(sorted(every - mine)) for name, mine in sets.items() if every - mine}
+    return _Images(tuple(sorted(every)), tuple(sorted(common)), lacking)
+
+
+def _complete_stems(result: UnitResult, metrics: Sequence[str]) -> frozenset[str]:
+    found: dict[str, set[str]] = {}
+    for stem, class_name, metric in result.scores:
+        if stem and not class_name:
+            found.setdefault(stem, set()).add(metric)
+    wanted = set(metrics)
+    return frozenset(stem for stem, held in found.items() if wanted <= held)
+
+
+def _table(
+    comparison: Comparison,
+    columns: tuple[Column, ...],
+    stems: Sequence[str],
+    *,
+    name: str,
+    title: str,
+    over: str,
+    lines: tuple[str, ...],
+    notes: Notes,
+    empty: Mapping[str, str],
+) -> Table:
+    """A table over the given stems.
+
+    Args:
+        over: the caption's words on what the means are over.
+        lines: the footer's on how many images there are.
+        empty: methods without numbers, to the footnote that says why.
+    """
+    estimates = {
+        method: [_estimate(results, column, stems) for column in columns]
+        for method in comparison.methods
+        if method not in empty and stems and (results := comparison.of(method))
+    }
+    ranked = [mine for method, mine in estimates.items() if method not in comparison.sources]
+    rows = []
+    for method, method_title in comparison.methods.items():
+        cells: list[Cell] = []
+        for at, column in enumerate(columns):
+            if method not in estimates:
+                cells.append(missing_cell(empty.get(method, "")))
+                continue
+            estimate, left_out = estimates[method][at]
+            fewest = min((mine[at][1] for mine in ranked), key=len, default=left_out)
+            note = notes.letter(_left_out_text(estimate, len(stems))) if left_out else ""
+            cells.append(cell(estimate, column, note, comparable=left_out == fewest))
+        rows.append(Row(method, method_title, tuple(cells), method not in comparison.sources))
+    marks = "Best value bold, second best underlined"
+    if comparison.sources:
+        marks += "; the source images, which agree perfectly with themselves, are not ranked"
+    return Table(
+        name=name,
+        title=title,
+        caption=f"{over}. {marks}.",
+        columns=columns,
+        rows=with_marks(rows, columns),
+        notes=notes.all(),
+        footer=footer(comparison, lines, _JUDGES, trained=False),
+        warnings=comparison.warnings,
     )
 
 
 def _estimate(
-    mine: Sequence[tuple[pd.DataFrame, Mapping[Any, str]]], column: Column, stems: list[str]
+    results: Sequence[UnitResult], column: Column, stems: Sequence[str]
 ) -> tuple[Estimate, frozenset[tuple[int, str]]]:
     """Mean over images, then seeds; and which (seed position, stem) were left out as undefined."""
     estimates, left_out = [], set()
-    for position, (values, reasons) in enumerate(mine):
-        array = values.loc[stems, column.key].to_numpy(dtype=np.float64)
-        estimates.append(
-            over_images(array, [reasons.get((stem, column.key), "") for stem in stems])
-        )
-        left_out |= {(position, stems[index]) for index in np.flatnonzero(np.isnan(array))}
+    for position, result in enumerate(results):
+        scores = [result.scores[Subject(stem, "", column.key)] for stem in stems]
+        values = np.array([score.value for score in scores])
+        estimates.append(over_images(values, [score.reason for score in scores]))
+        left_out |= {(position, stems[at]) for at in np.flatnonzero(np.isnan(values)).tolist()}
     return over_seeds(estimates), frozenset(left_out)
 
 

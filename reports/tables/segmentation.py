@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 SPECS = (BuilderSpec("segmentation", "reports.tables.segmentation:build"),)
 
+_JUDGES = ("mmsegmentation", "onedl-mmsegmentation")  # upstream or its maintained build
 _CONDITION = re.compile(r"(?P<mean>mIoU[^\[]*)\[(?P<tag>.+)\]")
 
 
@@ -34,7 +35,7 @@ def build(comparison: Comparison) -> list[Table]:
     measure = (
         "IoU per class and its means, in percent; in brackets, the number of classes in the mean"
     )
-    made = tables(comparison, Layout(comparison.name, what, measure, columns))
+    made = tables(comparison, Layout(comparison.name, what, measure, columns, _JUDGES))
     parts = _conditions(found, means, len(classes))
     if parts:
         tags = dict.fromkeys(column.key.partition("[")[2].rstrip("]") for column in parts)
@@ -42,7 +43,9 @@ def build(comparison: Comparison) -> list[Table]:
         measure = f"mean IoU per condition ({counts}), in percent"
         made += tables(
             comparison,
-            Layout(f"{comparison.name}-conditions", f"{what} by condition", measure, parts),
+            Layout(
+                f"{comparison.name}-conditions", f"{what} by condition", measure, parts, _JUDGES
+            ),
         )
     return made
 

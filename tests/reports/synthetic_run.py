@@ -29,6 +29,7 @@ class RunBuilder:
     titles: dict[str, str] = field(default_factory=dict)
     units: list[dict[str, Any]] = field(default_factory=list)
     panels: list[dict[str, Any]] = field(default_factory=list)
+    sources: tuple[str, ...] = ()
 
     def unit(
         self,
@@ -72,7 +73,16 @@ class RunBuilder:
             provenance = {
                 "key": key,
                 "what": {"unit": what, "about": dict(about or {})},
-                "versions": {"python": "3.11.9", "numpy": "2.4.0"},
+                "versions": {
+                    "python": "3.11.9",
+                    "ivif-bench": "0.1.0",
+                    "numpy": "2.4.0",
+                    "torch": "2.15.0",
+                    "numba": "0.68.1",
+                    "ultralytics": "8.4.190",
+                    "pycocotools": "2.0.11",
+                    "onedl-mmsegmentation": "1.4.2",
+                },
                 "commit": "c0ffee0123456789",
                 "device": "cpu on host",
                 "seconds": 1.5,
@@ -168,7 +178,10 @@ class RunBuilder:
         """Write ``plan.json`` and return the run directory."""
         plan = {
             "name": self.name,
-            "methods": [{"name": name, "title": title} for name, title in self.titles.items()],
+            "methods": [
+                {"name": name, "title": title, "source": name in self.sources}
+                for name, title in self.titles.items()
+            ],
             "units": self.units,
             "missing_ok": False,
             **({"panels": self.panels} if self.panels else {}),

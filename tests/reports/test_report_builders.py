@@ -54,31 +54,68 @@ def test_quality_is_the_mean_over_images_in_the_plans_order(tmp_path: Path, new_
     assert best == [lowest]
 
 
+def _without(
+    values: dict[str, dict[str, float]], gone: set[str] | list[str]
+) -> dict[str, dict[str, float]]:
+    return {m: {s: v for s, v in line.items() if s not in gone} for m, line in values.items()}
+
+
+def _images_line(table: Table) -> str:
+    return next(line for line in table.footer if line.startswith("Images"))
+
+
 @settings(max_examples=20, deadline=None)
 @given(
     victim=st.sampled_from(METHODS), gone=st.sets(st.sampled_from(STEMS), min_size=1, max_size=5)
 )
-def test_an_image_that_one_method_lacks_is_taken_from_every_row(
+def test_a_method_that_lacks_images_shrinks_nobody_and_is_compared_on_common_images(
     new_run: Any, victim: str, gone: set[str]
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         builder = new_run(Path(folder))
         for i, method in enumerate(METHODS):
             values = _values(i)
-            if method == victim:
-                values = {
-                    m: {s: v for s, v in line.items() if s not in gone}
-                    for m, line in values.items()
-                }
-            builder.quality(method, values)
-        table = _tables(builder.write())["quality-msrs"]
+            builder.quality(method, _without(values, gone) if method == victim else values)
+        tables = _tables(builder.write())
+    assert list(tables) == ["quality-msrs", "quality-msrs-common"]
+    main, common = tables.values()
     kept = [stem for stem in STEMS if stem not in gone]
     for i, method in enumerate(METHODS):
         for metric, line in _values(i).items():
-            assert _value(table, method, metric) == pytest.approx(np.mean([line[s] for s in kept]))
-    images = next(line for line in table.footer if line.startswith("Images"))
-    assert f"{len(kept)} of 6" in images
-    assert f"{victim} lacks {len(gone)}" in images
+            assert _value(common, method, metric) == pytest.approx(np.mean([line[s] for s in kept]))
+            expected = None if method == victim else pytest.approx(np.mean(list(line.values())))
+            assert _value(main, method, metric) == expected
+    hole = next(row.cells[0] for row in main.rows if row.name == victim)
+    assert hole.text == MISSING
+    note = next(n.text for n in main.notes if n.letter == hole.note)
+    assert note == f"lacks {len(gone)} of 6 images; see table quality-msrs-common"
+    assert "mean over 6 images" in main.caption
+    assert f"{victim} lacks {len(gone)}" in _images_line(main)
+    assert common.title == "Fusion quality on MSRS on the images that all methods have"
+    assert f"n = {len(kept)} of 6 images" in common.caption
+    assert f"{len(kept)} of 6" in _images_line(common)
+    assert not any(cell.text == MISSING for row in common.rows for cell in row.cells)
+
+
+def test_complete_methods_share_one_table(tmp_path: Path, new_run: Any) -> None:
+    builder = new_run(tmp_path)
+    for i, method in enumerate(METHODS):
+        builder.quality(method, _values(i))
+    tables = _tables(builder.write())
+    assert list(tables) == ["quality-msrs"]
+    assert _images_line(tables["quality-msrs"]) == "Images: 6."
+
+
+def test_a_stem_that_the_task_reports_missing_counts_though_nobody_has_it(
+    tmp_path: Path, new_run: Any
+) -> None:
+    builder = new_run(tmp_path)
+    builder.quality("a", _values(0), missing=["lost"])
+    builder.quality("b", _values(1), missing=["lost"])
+    main, common = _tables(builder.write()).values()
+    assert {c.text for row in main.rows for c in row.cells} == {MISSING}
+    assert "n = 6 of 7" in common.caption
+    assert _value(common, "b", "SF") == pytest.approx(np.mean(list(_values(1)["SF"].values())))
 
 
 def test_a_stem_without_all_metrics_counts_as_lacking(tmp_path: Path, new_run: Any) -> None:
@@ -87,18 +124,116 @@ def test_a_stem_without_all_metrics_counts_as_lacking(tmp_path: Path, new_run: A
     del partial["SF"]["s0"]
     builder.quality("visible", _values(0))
     builder.quality("ddfm", partial)
-    table = _tables(builder.write())["quality-msrs"]
-    assert _value(table, "visible", "EN") == pytest.approx(
+    tables = _tables(builder.write())
+    assert _value(tables["quality-msrs"], "ddfm", "EN") is None
+    assert _value(tables["quality-msrs-common"], "visible", "EN") == pytest.approx(
         np.mean([v for s, v in _values(0)["EN"].items() if s != "s0"])
     )
 
 
-def test_methods_without_a_common_image_show_holes(tmp_path: Path, new_run: Any) -> None:
+def test_a_stem_that_one_seed_lacks_is_lacking(tmp_path: Path, new_run: Any) -> None:
+    builder = new_run(tmp_path)
+    builder.quality("ddfm", _values(0), seed=0)
+    builder.quality("ddfm", _without(_values(1), ["s5"]), seed=1)
+    main, common = _tables(builder.write()).values()
+    assert set(_texts(main, "ddfm")) == {MISSING}
+    means = [np.mean(list(_without(_values(i), ["s5"])["EN"].values())) for i in (0, 1)]
+    assert _value(common, "ddfm", "EN") == pytest.approx(np.mean(means))
+
+
+def test_without_a_common_image_there_is_no_second_table_and_the_footer_says_why(
+    tmp_path: Path, new_run: Any
+) -> None:
     builder = new_run(tmp_path)
     builder.quality("a", {"EN": {"s1": 1.0}})
     builder.quality("b", {"EN": {"s2": 1.0}})
+    builder.quality("whole", {"EN": {"s1": 1.0, "s2": 3.0}})
+    tables = _tables(builder.write())
+    assert list(tables) == ["quality-msrs"]
+    table = tables["quality-msrs"]
+    assert [_texts(table, name) for name in ("a", "b", "whole")] == [
+        [MISSING],
+        [MISSING],
+        ["2.000"],
+    ]
+    assert any("no image that all methods have" in line for line in table.footer)
+    assert "-common" not in "".join(note.text for note in table.notes)
+
+
+def test_sources_are_shown_but_not_ranked_in_quality(tmp_path: Path, new_run: Any) -> None:
+    builder = new_run(tmp_path)
+    builder.sources = ("visible", "infrared")
+    for method, value in (("visible", 9.0), ("infrared", 8.0), ("ddfm", 3.0), ("max", 2.0)):
+        builder.quality(method, {"MI": dict.fromkeys(STEMS, value)})
     table = _tables(builder.write())["quality-msrs"]
-    assert {c.text for row in table.rows for c in row.cells} == {MISSING}
+    assert {row.name: (row.cells[0].text, row.cells[0].mark) for row in table.rows} == {
+        "visible": ("9.000", ""),
+        "infrared": ("8.000", ""),
+        "ddfm": ("3.000", "best"),
+        "max": ("2.000", "second"),
+    }
+    assert table.caption.endswith(
+        "Best value bold, second best underlined; the source images, which agree perfectly with "
+        "themselves, are not ranked."
+    )
+
+
+def test_without_sources_the_caption_speaks_of_none(tmp_path: Path, new_run: Any) -> None:
+    builder = new_run(tmp_path)
+    builder.sources = ("visible",)  # judged by detection only
+    builder.quality("ddfm", _values(0))
+    builder.detection("visible", {"Car": 0.5})
+    assert "source" not in _tables(builder.write())["quality-msrs"].caption
+
+
+def test_sources_keep_taking_part_in_detection(tmp_path: Path, new_run: Any) -> None:
+    builder = new_run(tmp_path)
+    builder.sources = ("visible",)
+    builder.detection("visible", {"Car": 0.9})
+    builder.detection("ddfm", {"Car": 0.5})
+    table = _tables(builder.write())["detection-m3fd"]
+    assert [row.cells[1].mark for row in table.rows] == ["best", "second"]
+    assert "source images take part" in table.caption
+
+
+def test_images_undefined_for_all_methods_but_not_for_sources_do_not_stop_the_ranking(
+    tmp_path: Path, new_run: Any
+) -> None:
+    builder = new_run(tmp_path)
+    builder.sources = ("visible",)
+    for i, method in enumerate(METHODS):
+        values = _values(i)
+        if method != "visible":
+            values["EN"]["s0"] = math.nan
+        builder.quality(method, values)
+    table = _tables(builder.write())["quality-msrs"]
+    assert table.rows[0].cells[0].mark == ""
+    assert {row.cells[0].mark for row in table.rows[1:]} == {"best", "second"}
+
+
+def test_quality_names_seeds_only_if_there_are_several(tmp_path: Path, new_run: Any) -> None:
+    builder = new_run(tmp_path)
+    builder.quality("ddfm", _values(0))
+    builder.detection("ddfm", {"Car": 0.5})
+    tables = _tables(builder.write())
+    assert not any(line.startswith("Seeds") for line in tables["quality-msrs"].footer)
+    assert "Seeds: 0." in tables["detection-m3fd"].footer
+    builder.quality("ddfm", _values(1), seed=1)
+    footer = _tables(builder.write())["quality-msrs"].footer
+    assert any(line.startswith("Seeds: 0, 1;") for line in footer)
+
+
+def test_footers_name_the_versions_of_what_judged(tmp_path: Path, new_run: Any) -> None:
+    builder = new_run(tmp_path)
+    builder.quality("ddfm", _values(0))
+    builder.detection("ddfm", {"Car": 0.5})
+    builder.segmentation("ddfm", {"car": 0.7}, {"mIoU_9": 0.5})
+    base = "Commit c0ffee0; ivif-bench 0.1.0, python 3.11.9, torch 2.15.0"
+    assert [table.footer[-1] for table in _tables(builder.write()).values()] == [
+        f"{base}, numba 0.68.1.",
+        f"{base}, ultralytics 8.4.190, pycocotools 2.0.11.",
+        f"{base}, onedl-mmsegmentation 1.4.2.",
+    ]
 
 
 def test_undefined_values_are_left_out_with_their_count_and_not_ranked(

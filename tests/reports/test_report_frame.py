@@ -43,6 +43,37 @@ def test_reports_import_no_torch_and_no_task() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
 
 
+def test_tables_are_printed_without_pandas_scipy_matplotlib_or_rich(
+    tmp_path: Path, new_run: Any
+) -> None:
+    """A finished run only prints its tables again; pandas alone would double the time of that."""
+    builder = new_run(tmp_path)
+    builder.quality("m", VALUES)
+    builder.detection("m", {"Car": 0.5})
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from reports.frame import load_run; from reports.write import build_report\n"
+        "from reports.terminal import print_tables\n"
+        f"print_tables(build_report(load_run(Path({str(builder.write())!r}))).tables)\n"
+        "heavy = {'pandas', 'scipy', 'matplotlib', 'rich'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=True, timeout=120, capture_output=True, text=True
+    )
+    assert "Fusion quality on MSRS" in done.stdout
+
+
+def test_methods_that_are_source_images_are_known(tmp_path: Path, new_run: Any) -> None:
+    builder = new_run(tmp_path)
+    builder.sources = ("visible",)
+    builder.quality("visible", VALUES)
+    builder.quality("ddfm", VALUES)
+    assert load_run(builder.write()).sources == {"visible"}
+    builder.write(methods=[{"name": "visible"}, {"name": "ddfm"}])
+    assert load_run(tmp_path).sources == frozenset()
+
+
 def test_results_written_by_the_store_are_read_back(tmp_path: Path) -> None:
     unit = Unit("quality", "msrs", "a/b", "reference", 3, "k" * 16, about={"split": "official"})
     store = Store(tmp_path)

@@ -89,3 +89,12 @@ def test_footnote_letters_are_shared_by_equal_texts_and_go_on_after_z() -> None:
     assert letters[25:] == ["z", "aa", "ab"]
     assert notes.letter("0") == "a"
     assert len(notes.all()) == 28
+
+
+def test_a_row_that_is_not_ranked_leaves_its_place_to_the_next() -> None:
+    rows = [
+        Row("source", "source", (cell(Estimate(9.0), UP),), ranked=False),
+        Row("b", "b", (cell(Estimate(2.0), UP),)),
+        Row("c", "c", (cell(Estimate(1.0), UP),)),
+    ]
+    assert [row.cells[0].mark for row in with_marks(rows, [UP])] == ["", "best", "second"]

@@ -50,15 +50,19 @@ def command(*arguments: str | Path) -> list[str]:
     return [sys.executable, "-m", "bench.cli", *map(str, arguments)]
 
 
-def ivif(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+def ivif(
+    *arguments: str | Path,
+    cwd: Path | None = None,
+    timeout: float = 300,
+    variables: dict[str, str] | None = None,
+) -> subprocess.CompletedProcess[str]:
     """Run the command line to its end."""
-    environment = os.environ | {"COLUMNS": "200"}
     return subprocess.run(
         command(*arguments),
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=timeout,
         check=False,
         cwd=cwd,
-        env=environment,
+        env=os.environ | {"COLUMNS": "200"} | (variables or {}),
     )

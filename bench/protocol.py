@@ -1,0 +1,84 @@
+"""What protocols of all tasks have in common: versioned YAML files, found by name, with a hash."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict
+
+from bench.errors import UserError
+from bench.registry import suggest
+from bench.validation import checked
+
+
+class Protocol(BaseModel):
+    """Everything that can change a number; unknown keys are errors.
+
+    A published protocol is never edited: a change gets a new name, such as ``m3fd-det.v2``.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the resolved protocol, overrides included."""
+        return self.digest()
+
+    @property
+    def unit_sha256(self) -> str:
+        """Hash of what decides one unit: all but which seeds are wanted beside its own."""
+        return self.digest(frozenset({"seeds"}))
+
+    def digest(self, without: frozenset[str] = frozenset()) -> str:
+        """Hash of the protocol's values but for some."""
+        values = self.model_dump(mode="json", exclude=set(without))
+        text = json.dumps(values, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def override(self, **changes: Any) -> Self:
+        """This protocol with other values, checked again."""
+        if not changes:
+            return self
+        return checked(type(self), {**self.model_dump(), **changes}, f"protocol {self.name!r}")
+
+
+P = TypeVar("P", bound=Protocol)
+
+
+def shipped_protocols(folder: Path) -> list[str]:
+    """Names of the protocols that a task ships."""
+    return sorted(path.stem for path in folder.glob("*.yaml"))
+
+
+def read_protocol(model: type[P], name_or_path: str, folder: Path, task: str) -> P:
+    """Load a shipped protocol by name, or a protocol file by path.
+
+    Args:
+        folder: where the task's shipped protocols are.
+        task: what the message calls it, such as ``detection``.
+
+    Raises:
+        UserError: unknown name, unreadable file, or a key that is unknown, missing or wrong.
+    """
+    names = shipped_protocols(folder)
+    path = folder / f"{name_or_path}.yaml" if name_or_path in names else Path(name_or_path)
+    if not path.is_file():
+        raise UserError(f"unknown {task} protocol {name_or_path!r}; {suggest(name_or_path, names)}")
+    try:
+        content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as problem:
+        line = " ".join(str(problem).split())
+        raise UserError(f"cannot read protocol {path}: {line}") from problem
+    if not isinstance(content, dict):
+        raise UserError(f"protocol {path}: expected keys and values")
+    try:
+        return checked(model, content, "")
+    except UserError as problem:
+        raise UserError(f"protocol {path}: {problem}") from problem
+

@@ -1,0 +1,140 @@
+"""Train the small detector and segmenter that the demo starts from.
+
+    python scripts/train_demo_weights.py detection
+    python scripts/train_demo_weights.py segmentation
+
+Scenes come from a seed range of their own, never used by a run. Scene i is shown to the network as
+visible, infrared, average or Laplacian pyramid in turn, so no method is favoured. The recipe is the
+YAML beside the weights; the card beside it says what came out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from bench.data.base import Dataset, open_dataset
+from bench.data.chroma import to_rgb
+from bench.data.demo import write_detection, write_segmentation
+from bench.data.images import encode_png, read_gray, read_rgb, write_bytes
+from bench.fusion import METHODS
+from bench.types import Pair
+
+SEED = 50  # seed of the scenes; demo runs use small seeds, tests up to 9
+SHOWN_AS = ("visible", "infrared", "average", "laplacian")
+ROOM = Path(__file__).resolve().parent.parent / "tasks"
+
+
+def shown(pair: Pair, index: int) -> np.ndarray:
+    """The pair as the method of its turn shows it, uint8 RGB [H, W, 3]."""
+    infrared, visible = read_gray(pair.infrared), read_rgb(pair.visible)
+    method = METHODS.load(SHOWN_AS[index % len(SHOWN_AS)])()
+    fused = method.fuse(
+        torch.from_numpy(infrared)[None, None].float() / 255,
+        torch.from_numpy(visible.copy()).permute(2, 0, 1)[None].float() / 255,
+        [0],
+    )
+    pixels = (fused[0] * 255).round().byte().permute(1, 2, 0).numpy()
+    return to_rgb(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels, visible, "visible")
+
+
+def training_pairs(dataset: Dataset) -> tuple[Pair, ...]:
+    """The pairs of the train part."""
+    return dataset.select(dataset.official_splits()["train"])
+
+
+def train_detector(scenes: int, folder: Path) -> Path:
+    """Train the demo detector; returns the checkpoint."""
+    from tasks.detection.protocol import load_protocol
+    from tasks.detection.registry import DETECTORS
+
+    write_detection(folder / "scenes", train=scenes, test=1, seed=SEED)
+    dataset = open_dataset("m3fd", folder / "scenes")
+    train = []
+    for index, pair in enumerate(training_pairs(dataset)):
+        path = folder / "shown" / f"{pair.stem}.png"
+        write_bytes(path, encode_png(shown(pair, index)))
+        train.append((path, dataset.boxes(pair)))
+    protocol = load_protocol(str(ROOM / "detection" / "weights" / "demo-yolov5n.recipe.yaml"))
+    detector = DETECTORS.load(protocol.detector)(protocol.detector, protocol)
+    checkpoint: Path = detector.fit(
+        train, 0, folder / "fit", folder / "train.log", progress=report_progress()
+    )
+    return checkpoint
+
+
+class ShownSamples(Sequence[tuple[np.ndarray, np.ndarray]]):
+    """Images as shown, with their label images."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        pairs = training_pairs(dataset)
+        self._samples = [(shown(p, i), dataset.mask(p)) for i, p in enumerate(pairs)]
+
+    def __len__(self) -> int:
+        return len(self._samples)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[override]
+        return self._samples[index]
+
+
+def train_segmenter(scenes: int, folder: Path) -> Path:
+    """Train the demo segmenter; returns the checkpoint."""
+    from tasks.segmentation.protocol import load_protocol
+    from tasks.segmentation.registry import SEGMENTERS
+
+    write_segmentation(folder / "scenes", train=scenes, test=1, seed=SEED)
+    dataset = open_dataset("msrs", folder / "scenes")
+    protocol = load_protocol(
+        str(ROOM / "segmentation" / "weights" / "demo-segformer-b0.recipe.yaml")
+    )
+    segmenter = SEGMENTERS.load(protocol.segmenter)(protocol)
+    checkpoint: Path = segmenter.fit(
+        ShownSamples(dataset), 0, folder / "fit", folder / "train.log", report_progress()
+    )
+    return checkpoint
+
+
+def report_progress() -> Callable[[int, int, str], None]:
+    """Prints a line every tenth of the way."""
+    started = time.monotonic()
+
+    def report(done: int, total: int, what: str) -> None:
+        if done % max(1, total // 10) == 0:
+            print(f"{what} {done}/{total}, {time.monotonic() - started:.0f} s", flush=True)
+
+    return report
+
+
+def main() -> None:
+    """Train one of the two and put its weights where the package ships them."""
+    from safetensors import safe_open
+    from safetensors.torch import load_file, save_file
+
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("task", choices=("detection", "segmentation"))
+    parser.add_argument("--scenes", type=int, default=480)
+    parser.add_argument("--work", type=Path, help="folder to work in; kept, so training can go on")
+    arguments = parser.parse_args()
+    folder = arguments.work or Path(tempfile.mkdtemp(prefix="ivif-demo-weights-"))
+    train = train_detector if arguments.task == "detection" else train_segmenter
+    name = "demo-yolov5n" if arguments.task == "detection" else "demo-segformer-b0"
+    checkpoint = train(arguments.scenes, folder)
+    with safe_open(checkpoint, "pt") as file:
+        metadata = file.metadata()
+    half = {k: v.half() if v.is_floating_point() else v for k, v in load_file(checkpoint).items()}
+    target = ROOM / arguments.task / "weights" / f"{name}.safetensors"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    save_file(half, target, metadata=metadata)
+    print(f"wrote {target}: {target.stat().st_size / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,12 @@
+"""Object detection: detectors emit boxes, one scorer turns them into AP."""
+
+from bench.task import TaskSpec
+
+SPECS = (
+    TaskSpec(
+        name="detection",
+        entry="tasks.detection.task:DetectionTask",
+        title="Object detection",
+        lists={"detectors": "tasks.detection.registry:DETECTORS"},
+    ),
+)

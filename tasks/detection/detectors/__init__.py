@@ -1,0 +1,1 @@
+"""One file per family of detectors; modules that start with an underscore are their engines."""

@@ -1,0 +1,219 @@
+"""YOLOv5 networks of the ``ultralytics`` package: anchor-free, trained by its own trainer.
+
+They are not the papers' YOLOv5: ``yolov5x.yaml`` of that package is the network it calls
+yolov5xu. Titles say so. Checkpoints are ours: safetensors, with class names in the header.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bench.data.images import encode_png, read_rgb, size_of, write_bytes
+from bench.errors import UserError, first_few
+from bench.types import Boxes
+from tasks.detection.detectors._hermetic import engine
+from tasks.detection.geometry import letterbox, select_boxes, to_tensor
+from tasks.detection.registry import Detector, DetectorSpec, Progress
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+FORMAT = "ivif-bench-detector/1"
+_CARD = "ivif-bench"
+_PARAMETERS = {
+    "n": (2_654_816, "1.9"),
+    "s": (9_153_152, "7.2"),
+    "m": (25_111_456, "21.2"),
+    "l": (53_225_024, "46.6"),
+    "x": (97_276_448, "86.7"),
+}
+
+SPECS = tuple(
+    DetectorSpec(
+        name=f"yolov5{size}",
+        entry="tasks.detection.detectors.ultralytics_yolo:UltralyticsYolo",
+        title=(
+            f"YOLOv5{size}u (ultralytics anchor-free, {count / 1e6:.1f} M; "
+            f"the papers' YOLOv5{size} has {papers} M)"
+        ),
+        family="ultralytics",
+        parameters=count,
+        licence="AGPL-3.0 (the ultralytics package and its weights)",
+        modes=("retrain", "frozen", "zeroshot-coco", "released"),
+    )
+    for size, (count, papers) in _PARAMETERS.items()
+)
+
+
+class UltralyticsYolo(Detector):
+    """A yolov5u network; its names are the sizes of ``yolov5.yaml``."""
+
+    _network: nn.Module
+    _names: tuple[str, ...] = ()
+
+    def fit(
+        self,
+        train: Sequence[tuple[Path, Boxes]],
+        seed: int,
+        folder: Path,
+        log: Path,
+        initial: Path | None = None,
+        progress: Progress | None = None,
+    ) -> Path:
+        weights = None if initial is None else read_weights(initial, self.name)
+        work = folder / "work"
+        shutil.rmtree(work, ignore_errors=True)  # left by a crash
+        layout = write_yolo_layout(train, self.protocol.classes, work / "data")
+        network = engine().train(
+            architecture=f"{self.name}.yaml",
+            layout=layout,
+            protocol=self.protocol,
+            seed=seed,
+            weights=weights,
+            folder=work / "run",
+            log=log,
+            device=self.device,
+            threads=self.threads,
+            progress=progress,
+        )
+        checkpoint = folder / "detector.safetensors"
+        save_weights(checkpoint, network, self.name, self.protocol.classes)
+        shutil.rmtree(work)
+        return checkpoint
+
+    def load(self, checkpoint: Path) -> tuple[str, ...]:
+        state, self._names = read_weights(checkpoint, self.name)
+        network = engine().build(f"{self.name}.yaml", len(self._names), self.threads)
+        engine().fill(network, state, checkpoint)
+        self._network = network.eval().to(self.device)
+        return self._names
+
+    def predict(self, images: Sequence[np.ndarray]) -> list[Boxes]:
+        import torch
+
+        found = []
+        for image in images:
+            square, place = letterbox(image, self.protocol.image_size)
+            with torch.inference_mode():
+                # [1, 4 + classes, N]: decoded boxes in square pixels, then class scores
+                out: Tensor = self._network(to_tensor(square).to(self.device))[0][0]
+            found.append(
+                select_boxes(
+                    out[:4].T,
+                    out[4:].T,
+                    place,
+                    self._names,
+                    self.protocol.conf,
+                    self.protocol.nms_iou,
+                    self.protocol.max_det,
+                )
+            )
+        return found
+
+
+def save_weights(
+    path: Path, network: nn.Module, architecture: str, names: Sequence[str], half: bool = False
+) -> None:
+    """Save a network as safetensors; ``half`` stores float16, to ship a smaller file.
+
+    Architecture and class names are in the file's header, so they cannot be separated from it.
+    """
+    from safetensors.torch import save
+
+    state: dict[str, Tensor] = {}
+    for key, value in network.state_dict().items():
+        value = value.detach().cpu().contiguous().clone()
+        state[key] = value.half() if half and value.is_floating_point() else value
+    # One entry only: safetensors writes several in random order, and equal weights should be
+    # equal files.
+    card = {"format": FORMAT, "architecture": architecture, "names": list(names)}
+    write_bytes(path, save(state, metadata={_CARD: json.dumps(card, sort_keys=True)}))
+
+
+def read_weights(path: Path, architecture: str) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """Weights (float32) and class names of our safetensors or of an ultralytics ``.pt``.
+
+    Raises:
+        UserError: unreadable, another architecture, or a ``.pt`` that holds more than a network.
+    """
+    if path.suffix == ".pt":
+        return engine().read_pickled(path)
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            card = json.loads((file.metadata() or {}).get(_CARD, "{}"))
+            state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError, ValueError) as problem:
+        raise UserError(f"cannot read weights {path}: {problem}") from problem
+    if card.get("format") != FORMAT:
+        raise UserError(f"weights {path}: not a detector checkpoint of ivif-bench")
+    if card.get("architecture") != architecture:
+        raise UserError(
+            f"weights {path}: made for {card.get('architecture')}, not for {architecture}"
+        )
+    names = tuple(str(name) for name in card["names"])
+    floats = {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
+    return floats, names
+
+
+def write_yolo_layout(
+    train: Sequence[tuple[Path, Boxes]], classes: Sequence[str], folder: Path
+) -> Path:
+    """Write images and labels as ultralytics wants them, and return the data file.
+
+    PNG files are linked, never changed; others are decoded and written as PNG, because
+    ultralytics rewrites a damaged JPEG where it lies. Its label cache falls into this folder.
+
+    Raises:
+        UserError: no images, a stem twice, or no object of any class.
+    """
+    stems = [path.stem for path, _ in train]
+    twice = sorted({stem for stem in stems if stems.count(stem) > 1})
+    if not train or twice:
+        raise UserError(
+            f"training images: {'stems twice: ' + first_few(twice) if twice else 'none'}"
+        )
+    ids = {name: index for index, name in enumerate(classes)}
+    if not any(name in ids for _, boxes in train for name in boxes.classes):
+        raise UserError(f"none of the {len(train)} training images has an object of any class")
+    images, labels = folder / "images" / "train", folder / "labels" / "train"
+    images.mkdir(parents=True)
+    labels.mkdir(parents=True)
+    for path, boxes in train:
+        target = images / f"{path.stem}.png"
+        if path.suffix.lower() == ".png":
+            target.symlink_to(path.absolute())
+        else:
+            write_bytes(target, encode_png(read_rgb(path)))
+        lines = _yolo_lines(boxes, ids, size_of(path))
+        (labels / f"{path.stem}.txt").write_text("".join(lines), encoding="ascii")
+    data = folder / "data.yaml"
+    # JSON is YAML; ultralytics wants a validation part even where it never runs.
+    content: dict[str, Any] = {
+        "path": str(folder.absolute()),
+        "train": "images/train",
+        "val": "images/train",
+        "names": dict(enumerate(classes)),
+    }
+    data.write_text(json.dumps(content), encoding="utf-8")
+    return data
+
+
+def _yolo_lines(boxes: Boxes, ids: Mapping[str, int], size: tuple[int, int]) -> list[str]:
+    """Label lines: class, centre, width and height relative to the image, cut at its border."""
+    height, width = size
+    lines = []
+    for (x1, y1, x2, y2), name in zip(boxes.xyxy.tolist(), boxes.classes, strict=True):
+        left, right = max(x1, 0) / width, min(x2, width) / width
+        top, bottom = max(y1, 0) / height, min(y2, height) / height
+        if name in ids and right > left and bottom > top:
+            values = ((left + right) / 2, (top + bottom) / 2, right - left, bottom - top)
+            lines.append(f"{ids[name]} {' '.join(f'{value:.9f}' for value in values)}\n")
+    return lines

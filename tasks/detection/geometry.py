@@ -1,0 +1,120 @@
+"""Between an image and a network's square: letterbox, suppression, and back to pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from bench.types import Boxes
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+PAD_VALUE = 114
+
+
+@dataclass(frozen=True, slots=True)
+class Letterbox:
+    """How an image was put into a square.
+
+    Attributes:
+        scale: square pixels per image pixel.
+        left, top: padding before the image, in square pixels, not rounded.
+        height, width: of the image.
+    """
+
+    scale: float
+    left: float
+    top: float
+    height: int
+    width: int
+
+    def to_image(self, xyxy: np.ndarray) -> np.ndarray:
+        """Boxes [N, 4] from square to image pixels, cut at the image's border."""
+        moved = xyxy.astype(np.float64) - np.array([self.left, self.top, self.left, self.top])
+        moved /= self.scale
+        moved[:, 0::2] = moved[:, 0::2].clip(0, self.width)
+        moved[:, 1::2] = moved[:, 1::2].clip(0, self.height)
+        return moved
+
+
+def letterbox(image: np.ndarray, side: int) -> tuple[np.ndarray, Letterbox]:
+    """Scale an image (bilinear) to fit a square and centre it on gray 114.
+
+    Args:
+        image: uint8 [H, W, 3].
+        side: of the square, in pixels.
+
+    Returns:
+        uint8 [side, side, 3] and how to get back.
+    """
+    height, width = image.shape[:2]
+    scale = min(side / height, side / width)
+    inner_height, inner_width = round(height * scale), round(width * scale)
+    if (inner_height, inner_width) != (height, width):
+        image = cv2.resize(image, (inner_width, inner_height), interpolation=cv2.INTER_LINEAR)
+    left, top = (side - inner_width) / 2, (side - inner_height) / 2
+    # An odd rest goes to the right and to the bottom.
+    first_row, first_column = round(top - 0.1), round(left - 0.1)
+    square = np.full((side, side, 3), PAD_VALUE, np.uint8)
+    square[first_row : first_row + inner_height, first_column : first_column + inner_width] = image
+    return square, Letterbox(scale, left, top, height, width)
+
+
+def to_tensor(square: np.ndarray) -> Tensor:
+    """uint8 [H, W, 3] -> float32 [1, 3, H, W] in 0..1."""
+    import torch
+
+    channels_first = np.ascontiguousarray(square.transpose(2, 0, 1))
+    return torch.from_numpy(channels_first).float().div_(255)[None]
+
+
+def select_boxes(
+    xywh: Tensor,
+    scores: Tensor,
+    place: Letterbox,
+    names: Sequence[str],
+    conf: float,
+    nms_iou: float,
+    max_det: int,
+) -> Boxes:
+    """From a network's candidates to boxes: best class only, threshold, suppression per class.
+
+    Args:
+        xywh: float [N, 4] centre, width and height in square pixels.
+        scores: float [N, C] in 0..1.
+        place: where the image is in the square.
+        names: C class names.
+        conf: only scores above it are kept.
+        nms_iou: of two boxes of one class that overlap more, the better one stays.
+        max_det: boxes of one image, over all classes.
+    """
+    import torch
+    from torchvision.ops import batched_nms
+
+    best, labels = scores.max(dim=1)
+    kept = best > conf
+    xywh, best, labels = xywh[kept].float(), best[kept].float(), labels[kept]
+    half = xywh[:, 2:] / 2
+    xyxy = torch.cat((xywh[:, :2] - half, xywh[:, :2] + half), dim=1)
+    chosen = batched_nms(xyxy, best, labels, nms_iou)[:max_det]
+    return Boxes(
+        xyxy=place.to_image(xyxy[chosen].cpu().numpy()),
+        classes=tuple(names[label] for label in labels[chosen].tolist()),
+        scores=best[chosen].cpu().numpy().astype(np.float64),
+    )
+
+
+def rename_classes(boxes: Boxes, class_map: dict[str, str] | None, known: Sequence[str]) -> Boxes:
+    """Detections under the dataset's names; those of other classes are dropped."""
+    mapping = {name: name for name in known} if class_map is None else class_map
+    kept = [index for index, name in enumerate(boxes.classes) if name in mapping]
+    return Boxes(
+        xyxy=boxes.xyxy[kept],
+        classes=tuple(mapping[boxes.classes[index]] for index in kept),
+        scores=None if boxes.scores is None else boxes.scores[kept],
+    )

@@ -1,0 +1,47 @@
+"""What detectors see: fused images with the protocol's colour, written as RGB files to train on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from bench.data.base import Dataset
+from bench.data.chroma import Chroma, fused_rgb, source_rgb
+from bench.data.images import encode_png, write_bytes
+from bench.types import Boxes, Pair
+
+SOURCES = ("visible", "infrared")
+
+
+def image_of(pair: Pair, fused: Path | None, train_on: str | None, chroma: Chroma) -> np.ndarray:
+    """The fused image of a pair, or its source where there is no fused file."""
+    if fused is not None:
+        return fused_rgb(fused, pair, chroma)
+    assert train_on is not None
+    return source_rgb(pair, train_on)
+
+
+def truth_of(dataset: Dataset, pair: Pair, classes: Sequence[str]) -> Boxes:
+    """Objects of a pair, of the protocol's classes only."""
+    boxes = dataset.boxes(pair)
+    kept = [index for index, name in enumerate(boxes.classes) if name in classes]
+    return Boxes(boxes.xyxy[kept], tuple(boxes.classes[index] for index in kept))
+
+
+def write_training_images(
+    samples: Sequence[tuple[Pair, Path | None]],
+    dataset: Dataset,
+    classes: Sequence[str],
+    train_on: str | None,
+    chroma: Chroma,
+    folder: Path,
+) -> list[tuple[Path, Boxes]]:
+    """Write one RGB PNG per sample into a folder, and return the files with their objects."""
+    written = []
+    for pair, fused in samples:
+        path = folder / f"{pair.stem}.png"
+        write_bytes(path, encode_png(image_of(pair, fused, train_on, chroma)))
+        written.append((path, truth_of(dataset, pair, classes)))
+    return written

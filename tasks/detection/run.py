@@ -1,0 +1,149 @@
+"""Execution of one unit: train once per training key, predict, keep the boxes, score."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.data.base import Dataset, open_ref
+from bench.data.chroma import fused_rgb
+from bench.errors import UserError
+from bench.store import once, write_json
+from bench.task import Workspace
+from bench.types import Boxes, DatasetRef, Record, Unit
+from tasks.detection.geometry import rename_classes
+from tasks.detection.inputs import truth_of, write_training_images
+from tasks.detection.protocol import TRAINED_MODES, DetectionProtocol
+from tasks.detection.registry import DETECTORS, Detector
+from tasks.detection.scoring import coco_document, score
+
+_TRAINED = "trained.json"  # names the checkpoint in its folder; written last
+
+
+def execute(unit: Unit, workspace: Workspace) -> list[Record]:
+    """Do one unit of work.
+
+    Leaves in ``workspace.shared``: ``detector-<key>/`` with the checkpoint, for every unit that
+    has the same training, and ``detections-<key>.json`` with boxes and truth in COCO form.
+    """
+    if not unit.payload["test"]:
+        return []
+    protocol = DetectionProtocol.model_validate(unit.payload["protocol"])
+    dataset = open_ref(DatasetRef(**unit.payload["dataset"]))
+    detector: Detector = DETECTORS.load(protocol.detector)(
+        protocol.detector, protocol, _device(), unit.threads
+    )
+    names = detector.load(_checkpoint(unit, protocol, dataset, detector, workspace))
+    _check_names(protocol, names)
+    truth, found = _detect(unit, protocol, dataset, detector, workspace)
+    _keep(workspace.shared / f"detections-{unit.key}.json", truth, found, protocol)
+    return [
+        Record(
+            dataset=unit.dataset,
+            method=unit.method,
+            task=unit.task,
+            protocol=unit.protocol,
+            seed=unit.seed,
+            metric=row.metric,
+            value=row.value,
+            class_name=row.class_name,
+            reason=row.reason,
+        )
+        for row in score(truth, found, protocol.classes, protocol.scored_classes)
+    ]
+
+
+def _checkpoint(
+    unit: Unit,
+    protocol: DetectionProtocol,
+    dataset: Dataset,
+    detector: Detector,
+    workspace: Workspace,
+) -> Path:
+    """The weights to judge with; trained by whoever needs them first."""
+    weights = None if unit.payload["weights"] is None else Path(unit.payload["weights"])
+    if protocol.mode not in TRAINED_MODES:
+        assert weights is not None
+        return weights
+
+    def fit(partial: Path) -> None:
+        images = workspace.scratch / "training-images"
+        files: Mapping[str, str | None] = unit.payload["train"]
+        pairs = dataset.select(tuple(files))
+        fused = [
+            None if files[pair.stem] is None else Path(str(files[pair.stem])) for pair in pairs
+        ]
+        samples = list(zip(pairs, fused, strict=True))
+        train = write_training_images(
+            samples, dataset, protocol.classes, protocol.train_on, protocol.chroma, images
+        )
+        done = detector.fit(train, unit.seed, partial, workspace.log, weights, workspace.progress)
+        write_json(partial / _TRAINED, {"checkpoint": str(done.relative_to(partial))})
+        shutil.rmtree(images)
+
+    folder = once(workspace.shared / f"detector-{unit.payload['training_key']}", fit)
+    return folder / str(json.loads((folder / _TRAINED).read_text())["checkpoint"])
+
+
+def _detect(
+    unit: Unit,
+    protocol: DetectionProtocol,
+    dataset: Dataset,
+    detector: Detector,
+    workspace: Workspace,
+) -> tuple[dict[str, Boxes], dict[str, Boxes]]:
+    """Truth and detections by stem, both under the dataset's class names."""
+    files: Mapping[str, str] = unit.payload["test"]
+    truth: dict[str, Boxes] = {}
+    found: dict[str, Boxes] = {}
+    for index, pair in enumerate(dataset.select(tuple(files)), start=1):
+        image = fused_rgb(Path(files[pair.stem]), pair, protocol.chroma)
+        boxes = detector.predict([image])[0]
+        found[pair.stem] = rename_classes(boxes, protocol.class_map, protocol.classes)
+        truth[pair.stem] = truth_of(dataset, pair, protocol.classes)
+        workspace.progress(index, len(files), "detecting")
+    return truth, found
+
+
+def _check_names(protocol: DetectionProtocol, names: tuple[str, ...]) -> None:
+    """Every class that is to be scored must have a name that the checkpoint knows."""
+    wanted = protocol.classes if protocol.class_map is None else tuple(protocol.class_map)
+    unknown = [name for name in wanted if name not in names]
+    if unknown:
+        raise UserError(
+            f"protocol {protocol.name!r}: the weights know no class {', '.join(unknown)}, only "
+            f"{', '.join(names[:10])}{' ...' if len(names) > 10 else ''}; set 'class_map'"
+        )
+
+
+def _keep(
+    path: Path,
+    truth: Mapping[str, Boxes],
+    found: Mapping[str, Boxes],
+    protocol: DetectionProtocol,
+) -> None:
+    """Write detections and truth, so that any other scorer can be run on the same boxes."""
+    stems = sorted(truth)
+    document: dict[str, Any] = coco_document([truth[stem] for stem in stems], protocol.classes)
+    for image, stem in zip(document["images"], stems, strict=True):
+        image["file_name"] = f"{stem}.png"
+    boxes = coco_document([_rounded(found[stem]) for stem in stems], protocol.classes)
+    keys = ("image_id", "category_id", "bbox", "score")
+    results = [{key: each[key] for key in keys} for each in boxes["annotations"]]
+    write_json(path, {"truth": document, "detections": results})
+
+
+def _rounded(boxes: Boxes) -> Boxes:
+    assert boxes.scores is not None
+    return Boxes(np.round(boxes.xyxy, 3), boxes.classes, np.round(boxes.scores, 6))
+
+
+def _device() -> str:
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"

@@ -1,0 +1,158 @@
+"""One scorer for all detectors: COCO AP by pycocotools, and the AP of yolov5 beside it."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bench.types import Boxes
+from tasks.detection.yolov5_ap import yolov5_ap
+
+NO_TRUTH = "no_truth"
+NO_COUNTERPART = "no_counterpart"
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One number of a scoring: ``value`` is NaN where it is undefined, and ``reason`` says why."""
+
+    metric: str
+    class_name: str
+    value: float
+    reason: str = ""
+
+
+def score(
+    truth: Mapping[str, Boxes],
+    found: Mapping[str, Boxes],
+    classes: Sequence[str],
+    scored: Sequence[str] | None = None,
+) -> list[Score]:
+    """Score detections against objects.
+
+    A class without any object has no AP: NaN with reason ``no_truth``, and it is left out of
+    means. A class that the detector cannot name is NaN with reason ``no_counterpart``; it is left
+    out of ``mAP50`` and ``mAP50_95`` and counts as 0 in ``mAP50[all]`` and ``mAP50_95[all]``.
+
+    Args:
+        truth: objects by stem; images without objects count, with empty boxes.
+        found: scored detections by the same stems.
+        classes: names, in the order of the table.
+        scored: classes that the detector can name; all by default.
+
+    Returns:
+        Per class AP50, AP50_95 and n_boxes; over classes mAP50, mAP50_95, mAP50[yolov5],
+        n_images, n_boxes. AP is in 0..1.
+
+    Raises:
+        ValueError: truth and detections are not of the same images, or a class is unknown.
+    """
+    if set(truth) != set(found):
+        raise ValueError("truth and detections are not of the same images")
+    scored = classes if scored is None else scored
+    stems = sorted(truth)
+    real = [_only(truth[stem], classes) for stem in stems]
+    mine = [found[stem] for stem in stems]
+    strange = {name for boxes in mine for name in boxes.classes} - set(classes)
+    if strange:
+        raise ValueError(f"detections of unknown classes: {sorted(strange)}")
+    counts = {name: sum(boxes.classes.count(name) for boxes in real) for name in classes}
+
+    coco = coco_ap(real, mine, classes)
+    yolo = {name: yolov5_ap(real, mine, name) for name in scored}
+    rows: list[Score] = []
+    for index, name in enumerate(classes):
+        if name not in scored and counts[name]:
+            ap50, ap, reason = math.nan, math.nan, NO_COUNTERPART
+        else:
+            ap50, ap = float(coco[index, 0]), float(coco[index].mean())
+            reason = "" if counts[name] else NO_TRUTH
+        rows += [Score("AP50", name, ap50, reason), Score("AP50_95", name, ap, reason)]
+        rows.append(Score("n_boxes", name, float(counts[name])))
+
+    chosen = [index for index, name in enumerate(classes) if name in scored]
+    rows += [
+        _mean("mAP50", coco[chosen, 0]),
+        _mean("mAP50_95", coco[chosen].mean(axis=1)),
+        _mean("mAP50[yolov5]", np.array([math.nan if a is None else a[0] for a in yolo.values()])),
+        Score("n_images", "", float(len(stems))),
+        Score("n_boxes", "", float(sum(counts.values()))),
+    ]
+    if len(chosen) < len(classes):
+        rows += [
+            _mean("mAP50[all]", coco[:, 0]),
+            _mean("mAP50_95[all]", coco.mean(axis=1)),
+        ]
+    return rows
+
+
+def coco_ap(truth: Sequence[Boxes], found: Sequence[Boxes], classes: Sequence[str]) -> np.ndarray:
+    """COCO AP per class and IoU threshold.
+
+    Args:
+        truth, found: objects and scored detections, image by image.
+
+    Returns:
+        float64 [classes, 10] for IoU 0.50, 0.55, ... 0.95; NaN for a class without objects.
+    """
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+
+    with contextlib.redirect_stdout(io.StringIO()):
+        real, mine = COCO(), COCO()
+        real.dataset = coco_document(truth, classes)
+        mine.dataset = coco_document(found, classes)
+        real.createIndex()
+        # Not loadRes: that one raises IndexError when nothing was found.
+        mine.createIndex()
+        evaluation = COCOeval(real, mine, "bbox")
+        evaluation.evaluate()
+        evaluation.accumulate()
+    largest_max_dets, all_areas = -1, 0
+    # [thresholds, recalls, classes]; -1 where a class has no objects
+    precision = evaluation.eval["precision"][:, :, :, all_areas, largest_max_dets]
+    ap: np.ndarray = np.where(precision < 0, math.nan, precision).mean(axis=1).T
+    return ap
+
+
+def coco_document(boxes: Sequence[Boxes], classes: Sequence[str]) -> dict[str, Any]:
+    """Boxes in COCO form; ids count from 1, because annotation 0 counts as unmatched."""
+    ids = {name: index for index, name in enumerate(classes, start=1)}
+    annotations: list[dict[str, Any]] = []
+    for image_id, each in enumerate(boxes, start=1):
+        scores = [None] * len(each.classes) if each.scores is None else each.scores.tolist()
+        for xyxy, name, value in zip(each.xyxy.tolist(), each.classes, scores, strict=True):
+            x, y, width, height = xyxy[0], xyxy[1], xyxy[2] - xyxy[0], xyxy[3] - xyxy[1]
+            annotation = {
+                "id": len(annotations) + 1,
+                "image_id": image_id,
+                "category_id": ids[name],
+                "bbox": [x, y, width, height],
+                "area": width * height,
+                "iscrowd": 0,
+            }
+            annotations.append(annotation if value is None else {**annotation, "score": value})
+    return {
+        "info": {},
+        "images": [{"id": index} for index in range(1, len(boxes) + 1)],
+        "categories": [{"id": number, "name": name} for name, number in ids.items()],
+        "annotations": annotations,
+    }
+
+
+def _mean(metric: str, values: np.ndarray) -> Score:
+    defined = values[~np.isnan(values)]
+    if len(defined) == 0:
+        return Score(metric, "", math.nan, NO_TRUTH)
+    return Score(metric, "", float(defined.mean()))
+
+
+def _only(boxes: Boxes, classes: Sequence[str]) -> Boxes:
+    kept = [index for index, name in enumerate(boxes.classes) if name in classes]
+    return Boxes(boxes.xyxy[kept], tuple(boxes.classes[index] for index in kept))

@@ -1,0 +1,12 @@
+"""Semantic segmentation of fused images: protocols, segmenters, one confusion matrix for all."""
+
+from bench.task import TaskSpec
+
+SPECS = (
+    TaskSpec(
+        name="segmentation",
+        entry="tasks.segmentation.task:SegmentationTask",
+        title="Semantic segmentation",
+        lists={"segmenters": "tasks.segmentation.registry:SEGMENTERS"},
+    ),
+)

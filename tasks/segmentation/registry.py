@@ -1,0 +1,83 @@
+"""The contract of a segmenter: what it declares, how it is trained and asked."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bench.registry import Registry
+
+if TYPE_CHECKING:
+    from tasks.segmentation.protocol import SegmentationProtocol
+
+# An RGB image, uint8 [H, W, 3], and its class ids, uint8 [H, W]. A sequence of them reads its files
+# when it is indexed, so a training set need not fit into memory.
+Sample = tuple[np.ndarray, np.ndarray]
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class SegmenterSpec:
+    """What is known of a segmenter before it is loaded.
+
+    Attributes:
+        name: used in protocols.
+        entry: ``"module:Class"`` of its ``Segmenter``.
+        title: name in tables.
+        parameters: number of learned parameters with nine classes.
+        licence: of the code that builds and trains it.
+    """
+
+    name: str
+    entry: str
+    title: str
+    parameters: int
+    licence: str
+
+
+class Segmenter(ABC):
+    """A network that gives every pixel a class. Cheap to create.
+
+    Args:
+        protocol: names the network, its classes (the class id is the position) and its training.
+    """
+
+    def __init__(self, protocol: SegmentationProtocol) -> None:
+        self.protocol = protocol
+
+    @abstractmethod
+    def fit(
+        self, train: Sequence[Sample], seed: int, folder: Path, log: Path, progress: Progress
+    ) -> Path:
+        """Train, and write a checkpoint (safetensors, with a JSON beside it).
+
+        The same samples, protocol, seed and thread count give the same weights, also when the
+        process was killed in between and ``fit`` is called again on the same folder.
+
+        Args:
+            train: samples, read when indexed.
+            folder: takes the checkpoint, and what is needed to go on after a crash.
+            log: file that takes the messages of libraries.
+            progress: called with (done, total, what) now and then.
+
+        Returns:
+            Path of the checkpoint, inside ``folder``.
+        """
+
+    @abstractmethod
+    def load(self, checkpoint: Path) -> None:
+        """Get ready to predict with what ``fit`` returned, or with the initial weights as is."""
+
+    @abstractmethod
+    def predict(self, rgb: np.ndarray) -> np.ndarray:
+        """Class ids, uint8 [H, W], of an RGB image, uint8 [H, W, 3]; one scale, nothing ignored."""
+
+
+SEGMENTERS: Registry[SegmenterSpec] = Registry(
+    "segmenter", "tasks.segmentation.segmenters", "ivif_bench.segmenters"
+)

@@ -1,0 +1,156 @@
+"""Execution of one unit: train once per training key, predict, count, score."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from bench.data.base import Dataset, open_ref
+from bench.data.images import encode_png, read_labels, write_bytes
+from bench.errors import UserError
+from bench.store import once, write_json
+from bench.task import Workspace
+from bench.types import DatasetRef, Record, Unit
+from tasks.segmentation.inputs import Samples
+from tasks.segmentation.protocol import SegmentationProtocol
+from tasks.segmentation.registry import SEGMENTERS, Segmenter
+from tasks.segmentation.scoring import ABSENT, NO_TRUTH, Scores, confusion, mean_iou, score
+
+_TRAINED = "trained.json"  # names the checkpoint in its folder; written last
+
+
+def execute(unit: Unit, workspace: Workspace) -> list[Record]:
+    """Do one unit of work.
+
+    Leaves in ``workspace.shared``: ``segmenter-<key>/`` with the checkpoint and
+    ``segmentation-<key>/`` with predictions (PNG, class ids) and ``confusion.json``.
+    """
+    if not unit.payload["test"]:
+        return []
+    protocol = SegmentationProtocol(**unit.payload["protocol"])
+    if unit.payload["initial"] is not None:  # the plan found the file, wherever this runs
+        protocol = protocol.override(initial=unit.payload["initial"])
+    dataset = open_ref(DatasetRef(**unit.payload["dataset"]))
+    folder = once(
+        workspace.shared / f"segmentation-{unit.key}",
+        lambda partial: _predict(unit, protocol, dataset, workspace, partial),
+    )
+    matrices, tags = _count(unit, protocol, dataset, folder)
+    return _records(unit, protocol, matrices, tags)
+
+
+def _predict(
+    unit: Unit,
+    protocol: SegmentationProtocol,
+    dataset: Dataset,
+    workspace: Workspace,
+    folder: Path,
+) -> None:
+    segmenter: Segmenter = SEGMENTERS.load(protocol.segmenter)(protocol)
+    segmenter.load(_checkpoint(unit, protocol, dataset, segmenter, workspace))
+    test = _samples(unit, protocol, dataset, "test")
+    for index, pair in enumerate(test.pairs):
+        rgb, _ = test[index]
+        write_bytes(folder / f"{pair.stem}.png", encode_png(segmenter.predict(rgb)))
+        workspace.progress(index + 1, len(test), "segment")
+
+
+def _checkpoint(
+    unit: Unit,
+    protocol: SegmentationProtocol,
+    dataset: Dataset,
+    segmenter: Segmenter,
+    workspace: Workspace,
+) -> Path:
+    """The weights to judge with; trained by whoever needs them first."""
+    if protocol.train_on == "nothing":
+        return Path(unit.payload["initial"])
+    train = _samples(unit, protocol, dataset, "train")
+
+    def fit(partial: Path) -> None:
+        done = segmenter.fit(train, unit.seed, partial, workspace.log, workspace.progress)
+        write_json(partial / _TRAINED, {"checkpoint": str(done.relative_to(partial))})
+
+    folder = once(workspace.shared / f"segmenter-{unit.payload['training_key']}", fit)
+    return folder / str(json.loads((folder / _TRAINED).read_text())["checkpoint"])
+
+
+def _samples(unit: Unit, protocol: SegmentationProtocol, dataset: Dataset, part: str) -> Samples:
+    pairs = dataset.select(tuple(unit.payload[part]))
+    if part == "train" and protocol.train_on in ("visible", "infrared"):
+        return Samples(dataset, pairs, protocol.chroma, side=protocol.train_on)
+    files = unit.payload["fused"]
+    fused = tuple(Path(files[pair.stem]) for pair in pairs)
+    return Samples(dataset, pairs, protocol.chroma, fused)
+
+
+def _count(
+    unit: Unit, protocol: SegmentationProtocol, dataset: Dataset, folder: Path
+) -> tuple[dict[str, np.ndarray], dict[str, int]]:
+    """Confusion matrices and numbers of images: of all (under ""), and of each condition."""
+    side = len(protocol.classes) + 1
+    matrices: dict[str, np.ndarray] = {"": np.zeros((side, side), np.int64)}
+    images: dict[str, int] = {"": 0}
+    for pair in dataset.select(tuple(unit.payload["test"])):
+        prediction = read_labels(folder / f"{pair.stem}.png")
+        try:
+            matrix = confusion(
+                dataset.mask(pair), prediction, len(protocol.classes), protocol.ignore_index
+            )
+        except ValueError as problem:
+            raise UserError(f"dataset {pair.dataset!r}, stem {pair.stem!r}: {problem}") from problem
+        for tag in ("", *(tag for tag in protocol.conditions if tag in pair.tags)):
+            matrices[tag] = matrices.get(tag, 0) + matrix
+            images[tag] = images.get(tag, 0) + 1
+    document = {
+        "classes": [*protocol.classes, "void"],
+        "rows": "truth",
+        "columns": "prediction",
+        "matrices": {tag or "all": matrix.tolist() for tag, matrix in matrices.items()},
+        "images": {tag or "all": number for tag, number in images.items()},
+    }
+    write_json(folder / "confusion.json", document)
+    return matrices, images
+
+
+def _records(
+    unit: Unit,
+    protocol: SegmentationProtocol,
+    matrices: Mapping[str, np.ndarray],
+    images: Mapping[str, int],
+) -> list[Record]:
+    rows: list[Record] = []
+
+    def add(metric: str, value: float, class_name: str = "", reason: str = "") -> None:
+        why = reason if np.isnan(value) else ""
+        rows.append(
+            Record(
+                dataset=unit.dataset,
+                method=unit.method,
+                task=unit.task,
+                protocol=unit.protocol,
+                seed=unit.seed,
+                metric=metric,
+                value=float(value),
+                class_name=class_name,
+                reason=why,
+            )
+        )
+
+    for tag, matrix in matrices.items():
+        scores: Scores = score(matrix, protocol.void)
+        suffix = f"[{tag}]" if tag else ""
+        for label, iou, recall in zip(protocol.classes, scores.iou, scores.recall, strict=True):
+            add(f"IoU{suffix}", iou, label, ABSENT)
+            if not tag:
+                add("class_accuracy", recall, label, NO_TRUTH)
+        for name, (value, held) in mean_iou(scores, protocol.classes, protocol.means).items():
+            add(f"{name}{suffix}", value, reason=ABSENT)
+            add(f"n_classes_{name}{suffix}", held)
+        add(f"accuracy{suffix}", scores.accuracy, reason=NO_TRUTH)
+        add(f"class_accuracy{suffix}", scores.class_accuracy, reason=NO_TRUTH)
+        add(f"n_images{suffix}", images[tag])
+    return rows

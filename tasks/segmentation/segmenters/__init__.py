@@ -1,0 +1,1 @@
+"""One file per family of networks; each declares ``SPECS`` and names a ``Segmenter``."""

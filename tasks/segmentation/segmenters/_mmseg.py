@@ -1,0 +1,190 @@
+"""The adapter of mmsegmentation networks: weights in, weights out, predictions."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from bench.data.images import write_bytes
+from bench.errors import UserError, first_few
+from bench.store import write_json
+from tasks.segmentation.initial import initial_weights, read_state
+from tasks.segmentation.registry import Progress, Sample, Segmenter
+from tasks.segmentation.segmenters.mmseg_networks import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    network_config,
+)
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+_CHECKPOINT = "model.safetensors"
+
+
+class MmsegSegmenter(Segmenter):
+    """A network of mmsegmentation, trained with mmengine's runner. Uses a GPU if there is one."""
+
+    # Seconds between restart points while training; what they cost is bounded, not the result.
+    restart_seconds: float = 120.0
+
+    def fit(
+        self, train: Sequence[Sample], seed: int, folder: Path, log: Path, progress: Progress
+    ) -> Path:
+        import_mmseg(log)
+        from tasks.segmentation.segmenters import _mmseg_train
+
+        checkpoint = folder / _CHECKPOINT
+        if checkpoint.is_file():  # finished in an earlier attempt that was stopped right after
+            return checkpoint
+        model = self._initial_model(seed)
+        _mmseg_train.train(
+            model, train, self.protocol, seed, folder, log, progress, self.restart_seconds
+        )
+        write_json(
+            folder / "model.json",
+            {
+                "network": self.protocol.segmenter,
+                "classes": self.protocol.classes,
+                "protocol": self.protocol.model_dump(mode="json"),
+                "protocol_sha256": self.protocol.sha256,
+                "seed": seed,
+                "images": len(train),
+            },
+        )
+        write_weights(model.state_dict(), checkpoint)
+        _mmseg_train.remove_restart(folder)
+        return checkpoint
+
+    def load(self, checkpoint: Path) -> None:
+        import torch
+
+        import_mmseg()
+        model = self._build()
+        apply_weights(model, read_state(checkpoint), str(checkpoint))
+        self._device = "cuda" if torch.cuda.is_available() else "cpu"
+        self._model = model.eval().to(self._device)
+
+    def predict(self, rgb: np.ndarray) -> np.ndarray:
+        import torch
+        from torch.nn.functional import interpolate
+
+        height, width = self.protocol.image_size
+        image = rgb
+        if rgb.shape[:2] != (height, width):
+            image = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_LINEAR)
+        mean, deviation = np.array(IMAGENET_MEAN, np.float32), np.array(IMAGENET_STD, np.float32)
+        normal = (image.astype(np.float32) - mean) / deviation
+        batch = torch.from_numpy(normal.transpose(2, 0, 1)[None]).to(self._device)
+        with torch.inference_mode():
+            logits = self._model.encode_decode(batch, [{"img_shape": (height, width)}])
+            if logits.shape[2:] != rgb.shape[:2]:
+                logits = interpolate(
+                    logits, size=rgb.shape[:2], mode="bilinear", align_corners=False
+                )
+            found: np.ndarray = logits.argmax(1)[0].to(torch.uint8).cpu().numpy()
+        return found
+
+    def _build(self) -> Any:
+        from mmengine.config import ConfigDict
+        from mmseg.registry import MODELS
+
+        protocol = self.protocol
+        config = network_config(protocol.segmenter, len(protocol.classes), protocol.crop_size)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # hints for authors of configurations
+            return MODELS.build(ConfigDict(config))
+
+    def _initial_model(self, seed: int) -> Any:
+        import torch
+
+        torch.manual_seed(seed)
+        model = self._build()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model.init_weights()
+        start = initial_weights(self.protocol.initial)
+        if start is not None:
+            apply_weights(model, read_state(start), str(start), self.protocol.reinit_head)
+        return model
+
+
+def import_mmseg(log: Path | None = None) -> None:
+    """Import mmsegmentation without letting it talk on standard output.
+
+    Raises:
+        UserError: it is not installed.
+    """
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(said), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            from mmengine.logging import MMLogger
+            from mmseg.utils import register_all_modules
+
+            register_all_modules(init_default_scope=True)
+            # Whatever is logged outside a training goes nowhere instead of to standard output.
+            MMLogger.get_instance("mmengine").handlers.clear()
+    except ImportError as problem:
+        raise UserError(
+            f"this segmenter needs mmsegmentation ({problem}); "
+            "install it with: pip install 'ivif-bench[segmentation]'"
+        ) from problem
+    if log is not None and said.getvalue():
+        with log.open("a", encoding="utf-8") as file:
+            file.write(said.getvalue())
+
+
+def apply_weights(
+    model: nn.Module, state: Mapping[str, Tensor], where: str, reinit_head: bool = False
+) -> None:
+    """Put weights into a model; every name and shape must fit. Half precision becomes float32.
+
+    Args:
+        reinit_head: take the backbone only (names with or without ``backbone.``) and keep the
+            model's own heads.
+
+    Raises:
+        UserError: names that are missing, left over or of another shape.
+    """
+    wanted = model.state_dict()
+    given = dict(state)
+    if reinit_head:
+        wanted = {name: value for name, value in wanted.items() if name.startswith("backbone.")}
+        if not any(name.startswith("backbone.") for name in given):
+            given = {f"backbone.{name}": value for name, value in given.items()}
+        heads = ("decode_head.", "auxiliary_head.")
+        given = {name: value for name, value in given.items() if not name.startswith(heads)}
+    wrong = {
+        "lacks": sorted(set(wanted) - set(given)),
+        "has unknown": sorted(set(given) - set(wanted)),
+        "has other shapes for": sorted(
+            f"{name} {tuple(given[name].shape)} instead of {tuple(value.shape)}"
+            for name, value in wanted.items()
+            if name in given and given[name].shape != value.shape
+        ),
+    }
+    problems = [f"{what} {first_few(names, 3)}" for what, names in wrong.items() if names]
+    if problems and not reinit_head:
+        problems.append("for a backbone alone set reinit_head: true")
+    if problems:
+        raise UserError(f"weights {where} do not fit the network: it {'; '.join(problems)}")
+    model.load_state_dict(
+        {name: given[name].to(value.dtype) for name, value in wanted.items()},
+        strict=not reinit_head,
+    )
+
+
+def write_weights(state: Mapping[str, Tensor], path: Path) -> None:
+    """Write weights as safetensors; equal weights are equal bytes."""
+    from safetensors.torch import save
+
+    plain = {name: value.detach().cpu().contiguous() for name, value in state.items()}
+    write_bytes(path, save(plain))

@@ -1,0 +1,255 @@
+"""Training with mmengine's runner: deterministic, restartable, silent.
+
+Imported only after ``import_mmseg``. All randomness is a function of (seed, iteration) or (seed,
+position of the sample), never of what happened before. That is why a killed training goes on to
+the very weights it would have had.
+
+mmengine's own checkpoints are not used: its loader falls back to unpickling anything. The restart
+point holds plain tensors and numbers, and is read with torch's weights-only loader.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import multiprocessing
+import os
+import shutil
+import time
+import uuid
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from mmengine.dataset import InfiniteSampler, pseudo_collate
+from mmengine.hooks import Hook
+from mmengine.logging import MMLogger
+from mmengine.runner import Runner
+from torch.utils.data import DataLoader
+
+from bench.data.images import write_bytes
+from tasks.segmentation.protocol import SegmentationProtocol
+from tasks.segmentation.registry import Progress, Sample
+from tasks.segmentation.segmenters._mmseg_data import TrainingData
+
+_RESTART = "restart.pt"
+
+
+def train(
+    model: Any,
+    samples: Sequence[Sample],
+    protocol: SegmentationProtocol,
+    seed: int,
+    folder: Path,
+    log: Path,
+    progress: Progress,
+    restart_seconds: float,
+) -> None:
+    """Train a model in place, going on from a restart point if the folder has one."""
+    data = TrainingData(samples, protocol, seed)
+    loader = DataLoader(
+        data,
+        batch_size=protocol.batch,
+        sampler=InfiniteSampler(data, shuffle=False, seed=seed),
+        collate_fn=pseudo_collate,
+        num_workers=0,
+    )
+    work = folder / "work"
+    with _silent(log), _deterministic():
+        runner = _Runner(
+            model=model,
+            work_dir=str(work),
+            train_dataloader=loader,
+            train_cfg={"type": "IterBasedTrainLoop", "max_iters": protocol.iterations},
+            optim_wrapper=_optimiser(protocol),
+            param_scheduler=_schedule(protocol),
+            default_hooks={"checkpoint": None, "logger": {"type": "LoggerHook", "interval": 50}},
+            custom_hooks=[_Restartable(folder / _RESTART, seed, progress, restart_seconds)],
+            env_cfg={"mp_cfg": {"mp_start_method": multiprocessing.get_start_method()}},
+            log_processor={"by_epoch": False},
+            randomness={"seed": seed},
+            default_scope="mmseg",
+            # mmengine keeps global instances under this name, so it must never repeat
+            experiment_name=f"segmentation-{uuid.uuid4().hex}",
+            log_file=log,
+        )
+        runner.train()
+    shutil.rmtree(work, ignore_errors=True)
+
+
+def remove_restart(folder: Path) -> None:
+    """Remove the restart point of a finished training."""
+    (folder / _RESTART).unlink(missing_ok=True)
+
+
+def _optimiser(protocol: SegmentationProtocol) -> dict[str, Any]:
+    return {
+        "type": "OptimWrapper",
+        "optimizer": {
+            "type": "AdamW",
+            "lr": protocol.lr,
+            "betas": (0.9, 0.999),
+            "weight_decay": protocol.weight_decay,
+        },
+        # SegFormer's recipe: no decay on normalisation layers, a faster head
+        "paramwise_cfg": {
+            "custom_keys": {
+                "norm": {"decay_mult": 0.0},
+                "head": {"lr_mult": protocol.head_multiplier},
+            },
+            "norm_decay_mult": 0.0,
+        },
+    }
+
+
+def _schedule(protocol: SegmentationProtocol) -> list[dict[str, Any]]:
+    poly = {
+        "type": "PolyLR",
+        "eta_min": 0.0,
+        "power": protocol.poly_power,
+        "begin": protocol.warmup,
+        "end": protocol.iterations,
+        "by_epoch": False,
+    }
+    if not protocol.warmup:
+        return [poly]
+    rise = {
+        "type": "LinearLR",
+        "start_factor": 1e-6,
+        "begin": 0,
+        "end": protocol.warmup,
+        "by_epoch": False,
+    }
+    return [rise, poly]
+
+
+class _NoVisualizer:
+    """In place of mmengine's, which imports matplotlib (two seconds) to draw nothing."""
+
+    dataset_meta: Any = None
+
+    def add_config(self, *_: Any, **__: Any) -> None: ...
+
+    def add_scalars(self, *_: Any, **__: Any) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class _Runner(Runner):  # type: ignore[misc]
+    """mmengine's runner, with messages to one file and with weights that are already there."""
+
+    def __init__(self, log_file: Path, **config: Any) -> None:
+        self._messages = log_file
+        super().__init__(**config)
+
+    def build_logger(self, log_level: str = "INFO", **_: Any) -> MMLogger:
+        logger = MMLogger.get_instance(
+            self.experiment_name, log_file=str(self._messages), log_level=log_level, file_mode="a"
+        )
+        logger.handlers[:] = [
+            each for each in logger.handlers if isinstance(each, logging.FileHandler)
+        ]
+        return logger
+
+    def build_visualizer(self, visualizer: Any = None) -> _NoVisualizer:
+        return _NoVisualizer()
+
+    def _init_model_weights(self) -> None:
+        """Nothing: initial weights were set before training."""
+
+    def _log_env(self, env_cfg: Any) -> None:
+        """Nothing: results carry their own provenance, and asking compilers takes a second."""
+
+
+class _Restartable(Hook):  # type: ignore[misc]
+    """Seeds every iteration, reports progress, writes and reads restart points."""
+
+    priority = "VERY_LOW"  # after the schedulers, so that a restart point holds their step too
+
+    def __init__(self, path: Path, seed: int, progress: Progress, seconds: float) -> None:
+        self.path = path
+        self.seed = seed
+        self.progress = progress
+        self.seconds = seconds
+        self.saved = time.monotonic()
+
+    def before_train(self, runner: Runner) -> None:
+        if not self.path.is_file():
+            return
+        state = torch.load(self.path, map_location="cpu", weights_only=True)
+        runner.model.load_state_dict(state["model"])
+        runner.optim_wrapper.load_state_dict(state["optimiser"])
+        for scheduler, content in zip(runner.param_schedulers, state["schedule"], strict=True):
+            scheduler.load_state_dict(content)
+        runner.train_loop._iter = state["iteration"]  # what Runner.resume does; there is no setter
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
+        mark = np.random.SeedSequence((self.seed, batch_idx)).generate_state(1)[0]
+        torch.manual_seed(int(mark))
+
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
+    ) -> None:
+        done = batch_idx + 1
+        if time.monotonic() - self.saved >= self.seconds and done < runner.max_iters:
+            self._save(runner, done)
+            self.saved = time.monotonic()
+        self.progress(done, runner.max_iters, "train")
+
+    def _save(self, runner: Runner, done: int) -> None:
+        buffer = io.BytesIO()
+        torch.save(
+            {
+                "iteration": done,
+                "model": runner.model.state_dict(),
+                "optimiser": runner.optim_wrapper.state_dict(),
+                "schedule": [each.state_dict() for each in runner.param_schedulers],
+            },
+            buffer,
+        )
+        write_bytes(self.path, buffer.getvalue())
+
+
+@contextlib.contextmanager
+def _silent(log: Path) -> Iterator[None]:
+    """Send what mmengine prints to the log file, and forget its loggers afterwards."""
+    before = set(MMLogger._instance_dict)
+    with (
+        log.open("a", encoding="utf-8") as file,
+        contextlib.redirect_stdout(file),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        finally:
+            for name in set(MMLogger._instance_dict) - before:
+                for handler in MMLogger._instance_dict.pop(name).handlers:
+                    handler.close()
+
+
+@contextlib.contextmanager
+def _deterministic() -> Iterator[None]:
+    """Deterministic kernels while training; the previous settings come back.
+
+    CPU kernels are deterministic at a fixed thread count, and the switch itself imports the
+    compiler (seconds), so only a GPU gets it.
+    """
+    threads = cv2.getNumThreads()
+    gpu = torch.cuda.is_available()
+    wanted = torch.are_deterministic_algorithms_enabled()
+    warn = torch.is_deterministic_algorithms_warn_only_enabled()
+    if gpu:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        yield
+    finally:
+        if gpu:
+            torch.use_deterministic_algorithms(wanted, warn_only=warn)
+        cv2.setNumThreads(threads)  # mmengine switches OpenCV's threads off

@@ -1,0 +1,69 @@
+"""Real images, whole chain: one command from pairs to tables, with honest captions."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+from small_runs import ivif
+
+from reports.frame import load_run
+
+
+@pytest.fixture(scope="module")
+def finished(repository, shared, tmp_path_factory):
+    """The run of configs/real-sample.yaml in a folder of its own."""
+    folder = tmp_path_factory.mktemp("real")
+    content = yaml.safe_load((repository / "configs" / "real-sample.yaml").read_text())
+    content["runs"] = str(folder / "runs")
+    config = folder / "real-sample.yaml"
+    config.write_text(yaml.safe_dump(content))
+    done = ivif(
+        "run", config, cwd=repository, timeout=1800, variables={"IVIF_BENCH_SHARED": str(shared)}
+    )
+    assert done.returncode == 0, done.stderr
+    return folder / "runs" / "real-sample"
+
+
+@pytest.mark.slow
+@pytest.mark.golden
+def test_every_planned_result_is_there(finished):
+    run = load_run(finished)
+    assert run.missing == ()
+    assert {unit.task for unit in run.results} == {"quality", "detection", "segmentation"}
+
+
+@pytest.mark.slow
+@pytest.mark.golden
+def test_captions_that_rest_on_pseudo_labels_say_so_in_every_format(finished):
+    for path in (finished / "report").glob("segmentation-*"):
+        if path.suffix in {".md", ".tex", ".csv"}:
+            assert "PSEUDO LABELS" in path.read_text(), path
+    assert "PSEUDO LABELS" in (finished / "report" / "tables.md").read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.golden
+def test_zero_shot_on_msrs_equals_the_recorded_ap_and_fusion_is_ahead(finished):
+    frame = load_run(finished).frame
+    mine = frame[(frame["dataset"] == "msrs-detection") & (frame["class_name"] == "")]
+    value = mine.set_index(["method", "metric"])["value"].to_dict()
+    fused = "SeAFusion"
+    for method, ap, ap50 in (
+        ("visible", 0.4204, 0.7399),
+        ("infrared", 0.4401, 0.6587),
+        (fused, 0.5007, 0.7442),
+    ):
+        assert value[method, "mAP50_95"] == pytest.approx(ap, abs=0.005)
+        assert value[method, "mAP50"] == pytest.approx(ap50, abs=0.005)
+    assert value[fused, "mAP50_95"] > max(
+        value["visible", "mAP50_95"], value["infrared", "mAP50_95"]
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.golden
+def test_methods_without_some_images_are_never_averaged_over_the_hole(finished):
+    text = (finished / "report" / "tables.md").read_text()
+    assert "SAGE" in text
+    assert "IGNet" in text
+    assert "—" in text or "–" in text

@@ -1,0 +1,76 @@
+"""Protocols: shipped ones load, mistakes are named, hashes follow what changes a number."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from bench.errors import UserError
+from bench.protocol import shipped_protocols
+from tasks.detection.protocol import SHIPPED_PROTOCOLS, load_protocol
+from tasks.detection.registry import DETECTORS
+
+
+def _edited(tmp_path: Path, **changes: object) -> Path:
+    content = yaml.safe_load((SHIPPED_PROTOCOLS / "demo-det.v1.yaml").read_text())
+    for key, value in changes.items():
+        if value is None:
+            del content[key]
+        else:
+            content[key] = value
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+@pytest.mark.parametrize("name", shipped_protocols(SHIPPED_PROTOCOLS))
+def test_every_shipped_protocol_names_itself_and_a_detector_that_serves_its_mode(name: str) -> None:
+    protocol = load_protocol(name)
+    assert protocol.name == name
+    assert protocol.mode in DETECTORS.get(protocol.detector).modes
+
+
+def test_an_unknown_protocol_gets_a_suggestion() -> None:
+    with pytest.raises(UserError, match=r"did you mean m3fd-det\.v1"):
+        load_protocol("m3fd-det.v2")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"image_sise": 320}, "image_sise: unknown key; did you mean image_size"),
+        ({"image_size": 250}, "image_size"),
+        ({"image_size": None}, "image_size"),
+        ({"mode": "frozen"}, "train_on"),
+        ({"mode": "zeroshot-coco"}, "takes no 'training'"),
+        ({"training": None}, "needs 'training'"),
+        ({"seeds": [1, 1]}, "seeds"),
+        ({"class_map": {"person": "People"}}, "class_map"),
+    ],
+)
+def test_a_wrong_protocol_is_one_line_with_file_and_key(
+    tmp_path: Path, changes: dict[str, object], message: str
+) -> None:
+    path = _edited(tmp_path, **changes)
+    with pytest.raises(UserError) as caught:
+        load_protocol(str(path))
+    text = str(caught.value)
+    assert message in text
+    assert str(path) in text
+    assert "\n" not in text
+
+
+def test_the_hash_follows_every_value_but_training_values_ignore_thresholds(tmp_path: Path) -> None:
+    first = load_protocol("demo-det.v1")
+    other = load_protocol(str(_edited(tmp_path, nms_iou=0.7)))
+    assert first.sha256 != other.sha256
+    assert first.training_values == other.training_values
+    assert (
+        first.training_values
+        != load_protocol(str(_edited(tmp_path, image_size=320))).training_values
+    )
+
+
+def test_the_headline_mean_is_over_classes_with_a_counterpart() -> None:
+    protocol = load_protocol("m3fd-det-original-zeroshot.v1")
+    assert protocol.scored_classes == ("People", "Car", "Bus", "Motorcycle", "Truck")

@@ -1,0 +1,335 @@
+"""Planning and execution with a fake detector: keys, holes, frozen training, colour."""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import yaml
+
+from bench.data.base import open_dataset
+from bench.data.chroma import fused_rgb
+from bench.data.images import encode_png, read_rgb, write_bytes
+from bench.errors import UserError
+from bench.store import Fingerprints
+from bench.task import ABOUT_KEYS, Planning, Workspace
+from bench.types import Boxes, DatasetRef, FusedSet, Record, Unit
+from tasks.detection.protocol import SHIPPED_PROTOCOLS
+from tasks.detection.registry import DETECTORS, Detector, DetectorSpec
+from tasks.detection.task import DetectionSection, DetectionTask
+
+TRAIN, TEST = ("00000", "00001", "00002"), ("00003", "00004")
+CLASSES = ("People", "Car", "Bus", "Motorcycle", "Lamp", "Truck")
+# Every object is this one box; the fake detector finds it where the image is bright enough.
+BOX = (10, 12, 30, 40)
+fits: list[dict[str, object]] = []
+
+
+class FakeDetector(Detector):
+    """Says Car with the brightness of the box as score, and writes down how it was trained."""
+
+    def fit(self, train, seed, folder, log, initial=None, progress=None):
+        levels = [int(read_rgb(path).mean()) for path, _ in train]
+        fits.append({"stems": [path.stem for path, _ in train], "seed": seed, "levels": levels})
+        path = folder / "fake.safetensors"
+        path.write_text("trained")
+        return path
+
+    def load(self, checkpoint: Path) -> tuple[str, ...]:
+        assert checkpoint.is_file()
+        return CLASSES
+
+    def predict(self, images: Sequence[np.ndarray]) -> list[Boxes]:
+        x1, y1, x2, y2 = BOX
+        found = []
+        for image in images:
+            score = image[y1:y2, x1:x2].mean() / 255
+            there = score > 0.3
+            array = np.array([BOX], float)[: int(there)]
+            found.append(Boxes(array, ("Car",) * int(there), np.array([score])[: int(there)]))
+        return found
+
+
+@pytest.fixture(autouse=True)
+def _fake(monkeypatch: pytest.MonkeyPatch) -> None:
+    modes = ("retrain", "frozen", "zeroshot-coco", "released")
+    spec = DetectorSpec("fake", f"{__name__}:FakeDetector", "Fake", "fake", 1, "none", modes)
+    monkeypatch.setitem(DETECTORS.specs(), "fake", spec)
+    fits.clear()
+
+
+class Bench:
+    """A tiny M3FD with fused sets, planned and executed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        root = folder / "M3FD_Detection"
+        for index, stem in enumerate((*TRAIN, *TEST)):
+            infrared = np.full((48, 64), 20 + index, np.uint8)
+            visible = np.full((48, 64, 3), (90, 40, 30 + index), np.uint8)
+            write_bytes(root / "Ir" / f"{stem}.png", encode_png(infrared))
+            write_bytes(root / "Vis" / f"{stem}.png", encode_png(visible))
+            corners = dict(zip(("xmin", "ymin", "xmax", "ymax"), np.array(BOX) + 1, strict=True))
+            box = "".join(f"<{key}>{value}</{key}>" for key, value in corners.items())
+            xml = (
+                f"<annotation><object><name>Car</name><bndbox>{box}</bndbox></object></annotation>"
+            )
+            write_bytes(root / "Annotation" / f"{stem}.xml", xml.encode())
+        for part, stems in (("train", TRAIN), ("test", TEST)):
+            write_bytes(root / "meta" / f"{part}.txt", "\n".join(stems).encode())
+        self.dataset = open_dataset("m3fd", root, "data")
+        self.ref = DatasetRef("data", "m3fd", str(root))
+        self.fused: dict[tuple[str, str], FusedSet] = {}
+
+    def method(self, name: str, level: int, stems: Sequence[str] = (*TRAIN, *TEST)) -> None:
+        images = {}
+        for stem in stems:
+            images[stem] = self.folder / name / f"{stem}.png"
+            write_bytes(images[stem], encode_png(np.full((48, 64), level, np.uint8)))
+        self.fused["data", name] = FusedSet("data", name, "key", images)
+
+    def protocol(self, name: str = "mine.yaml", **changes: object) -> str:
+        content = yaml.safe_load((SHIPPED_PROTOCOLS / "demo-det.v1.yaml").read_text())
+        content |= {"name": "mine.v1", "detector": "fake", "initial": "scratch", **changes}
+        if content["mode"] not in ("retrain", "frozen"):
+            del content["training"]
+        path = self.folder / name
+        path.write_text(yaml.safe_dump({k: v for k, v in content.items() if v is not None}))
+        return str(path)
+
+    def plan(self, **section: object) -> list[Unit]:
+        planning = Planning(
+            datasets={"data": self.dataset},
+            refs={"data": self.ref},
+            fused=self.fused,
+            methods=[method for _, method in self.fused],
+            seed=0,
+            fingerprint=Fingerprints(self.folder / "fingerprints.json"),
+        )
+        return DetectionTask().plan(DetectionSection(dataset="data", **section), planning)
+
+    def execute(self, unit: Unit) -> list[Record]:
+        run = self.folder / "run"
+        scratch = run / "work" / unit.key
+        scratch.mkdir(parents=True, exist_ok=True)
+        restored = Unit(**json.loads(json.dumps({k: getattr(unit, k) for k in unit.__slots__})))
+        return DetectionTask().execute(
+            restored, Workspace(scratch, run, run / "log", lambda *_: None)
+        )
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    made = Bench(tmp_path)
+    made.method("good", 200)
+    made.method("bad", 50)
+    return made
+
+
+def value(records: list[Record], metric: str, class_name: str = "") -> float:
+    (row,) = [r for r in records if (r.metric, r.class_name) == (metric, class_name)]
+    return row.value
+
+
+def test_stems_are_train_and_test_unless_training_images_are_not_fused(bench: Bench) -> None:
+    task = DetectionTask()
+
+    def stems(**changes: object) -> tuple[str, ...]:
+        protocol = bench.protocol(**changes)
+        return task.stems(DetectionSection(dataset="data", protocol=protocol), bench.dataset)
+
+    assert stems() == (*TRAIN, *TEST)
+    assert stems(mode="frozen", train_on="visible") == TEST
+    assert stems(mode="frozen", train_on="good") == (*TRAIN, *TEST)
+
+
+def test_a_detector_is_trained_for_every_method_and_seed_and_the_better_images_win(
+    bench: Bench,
+) -> None:
+    units = bench.plan(protocol=bench.protocol(chroma="none"), seeds=(0, 1))
+    assert [(unit.method, unit.seed) for unit in units] == [
+        ("good", 0), ("good", 1), ("bad", 0), ("bad", 1),
+    ]  # fmt: skip
+    results = {(unit.method, unit.seed): bench.execute(unit) for unit in units}
+    assert [fit["stems"] for fit in fits] == [list(TRAIN)] * 4
+    assert [fit["levels"] for fit in fits] == [[200] * 3] * 2 + [[50] * 3] * 2
+    assert value(results["good", 0], "mAP50") == pytest.approx(1)
+    assert value(results["bad", 0], "mAP50") == 0
+    assert value(results["good", 0], "n_images") == 2
+    assert value(results["good", 0], "n_boxes", "Car") == 2
+    assert math.isnan(value(results["good", 0], "AP50", "Lamp"))
+
+
+def test_about_holds_only_known_keys_and_plain_values(bench: Bench) -> None:
+    for unit in bench.plan(protocol=bench.protocol()):
+        assert set(unit.about) <= set(ABOUT_KEYS)
+        json.dumps([unit.about, unit.payload])
+
+
+def test_a_frozen_detector_is_trained_once_for_all_methods(bench: Bench) -> None:
+    units = bench.plan(protocol=bench.protocol(mode="frozen", train_on="visible"))
+    for unit in units:
+        bench.execute(unit)
+    assert len(units) == 2
+    assert len(fits) == 1
+    assert fits[0]["levels"] == [53, 53, 54]  # the visible images of the dataset
+
+
+def test_a_finished_training_survives_a_crash_after_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unit = bench.plan(protocol=bench.protocol())[0]
+    with monkeypatch.context() as patch:
+        patch.setattr(FakeDetector, "predict", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            bench.execute(unit)
+    bench.execute(unit)
+    assert len(fits) == 1
+
+
+def test_keys_follow_everything_that_decides_a_result_and_nothing_else(bench: Bench) -> None:
+    def keys(**section: object) -> list[str]:
+        return [unit.key for unit in bench.plan(**section)]
+
+    protocol = bench.protocol()
+    first = keys(protocol=protocol)
+    assert keys(protocol=protocol) == first
+    assert keys(protocol=protocol, seeds=(0, 1))[0] == first[0]  # more seeds redo nothing
+    assert keys(protocol=protocol, threads=2) != first
+    assert keys(protocol=bench.protocol("b.yaml", nms_iou=0.5)) != first
+    xml = bench.dataset.by_stem["00003"].annotation
+    assert xml is not None
+    xml.write_bytes(xml.read_bytes() + b"\n")
+    annotated = keys(protocol=protocol)
+    assert not set(annotated) & set(first)
+    bench.method("good", 201)
+    changed = keys(protocol=protocol)
+    assert changed[0] != annotated[0]
+    assert changed[1] == annotated[1]
+
+
+def test_where_split_lists_lie_does_not_change_keys_or_hashes(bench: Bench) -> None:
+    units = []
+    for place in ("here", "there"):
+        lists = {}
+        for part, stems in (("train", TRAIN), ("test", TEST)):
+            path = bench.folder / place / f"{part}.txt"
+            write_bytes(path, "\n".join(stems).encode())
+            lists[part] = str(path)
+        units.append(bench.plan(protocol=bench.protocol(), split=lists)[0])
+    official = bench.plan(protocol=bench.protocol())[0]
+    assert units[0].key == units[1].key == official.key
+    assert units[0].about == units[1].about
+
+
+def test_thresholds_do_not_train_again(bench: Bench) -> None:
+    first = bench.plan(protocol=bench.protocol())[0]
+    other = bench.plan(protocol=bench.protocol("b.yaml", conf=0.01))[0]
+    assert first.key != other.key
+    assert first.payload["training_key"] == other.payload["training_key"]
+
+
+def test_holes_are_counted_and_said_never_averaged_over(bench: Bench) -> None:
+    bench.method("holes", 200, ("00000", "00003"))
+    unit = bench.plan(protocol=bench.protocol())[-1]
+    assert unit.about["missing"] == ["00001", "00002", "00004"]
+    assert unit.about["images"] == 1
+    assert any("trained without 2" in text for text in unit.about["warnings"])
+    assert any("judged without 1" in text for text in unit.about["warnings"])
+    records = bench.execute(unit)
+    assert value(records, "n_images") == 1
+    assert fits[0]["stems"] == ["00000"]
+
+
+@pytest.mark.parametrize("stems", [TEST, TRAIN], ids=["no training image", "no test image"])
+def test_a_method_that_cannot_be_judged_keeps_an_empty_row(
+    bench: Bench, stems: tuple[str, ...]
+) -> None:
+    bench.method("holes", 200, stems)
+    unit = bench.plan(protocol=bench.protocol())[-1]
+    assert unit.about["images"] == 0
+    assert set(TEST) <= set(unit.about["missing"])
+    assert bench.execute(unit) == []
+    assert fits == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "section", "message"),
+    [
+        ({"layout": "llvip"}, {}, "is for layout 'llvip'"),
+        ({"classes": ["Car", "Tram"]}, {}, "Tram"),
+        ({"initial": "user"}, {}, "needs a weights file"),
+        ({"initial": "shipped:nothing-of-the-kind"}, {}, "nothing-of-the-kind"),
+        ({"initial": "/no/such/file.safetensors"}, {}, "no such weights file"),
+        ({}, {"weights": "x.pt"}, "for protocols with initial 'user'"),
+        ({"mode": "frozen", "train_on": "nobody"}, {}, "nobody"),
+        ({"detector": "yolov5n-original"}, {}, "cannot serve mode 'retrain'"),
+        ({"detector": "yolov5q"}, {}, "did you mean"),
+        ({"split": "all"}, {}, "no train images"),
+    ],
+)
+def test_what_does_not_fit_is_refused_while_planning(
+    bench: Bench, changes: dict[str, object], section: dict[str, object], message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        bench.plan(protocol=bench.protocol(**changes), **section)
+
+
+def test_weights_without_a_scored_class_are_refused(bench: Bench) -> None:
+    weights = bench.folder / "w.pt"
+    weights.write_text("x")
+    names = {"person": "People"}
+    protocol = bench.protocol(mode="zeroshot-coco", initial="user", class_map=names)
+    unit = bench.plan(protocol=protocol, weights=str(weights))[0]
+    with pytest.raises(UserError, match="know no class person"):
+        bench.execute(unit)
+
+
+def test_classes_without_counterpart_are_named_in_the_caption(bench: Bench) -> None:
+    weights = bench.folder / "w.pt"
+    weights.write_text("x")
+    protocol = bench.protocol(mode="released", initial="user", class_map={"Car": "Car"})
+    unit = bench.plan(protocol=protocol, weights=str(weights))[0]
+    assert any("Lamp" in text and "unknown" in text for text in unit.about["warnings"])
+    assert "mAP50[all]" in unit.about["metrics"]
+    assert fits == []
+    assert value(bench.execute(unit), "mAP50") == pytest.approx(1)
+
+
+def test_boxes_are_kept_in_coco_form_beside_the_truth(bench: Bench) -> None:
+    unit = bench.plan(protocol=bench.protocol())[0]
+    bench.execute(unit)
+    kept = json.loads((bench.folder / "run" / f"detections-{unit.key}.json").read_text())
+    assert [each["file_name"] for each in kept["truth"]["images"]] == ["00003.png", "00004.png"]
+    assert kept["detections"][0]["bbox"] == [10, 12, 20, 28]
+    assert len(kept["truth"]["annotations"]) == 2
+
+
+def test_gray_results_get_visible_colour_but_the_infrared_source_does_not(
+    bench: Bench, tmp_path: Path
+) -> None:
+    pair = bench.dataset.by_stem["00000"]
+    fused = bench.fused["data", "good"].images["00000"]
+    coloured = fused_rgb(fused, pair, "visible")
+    assert (coloured[:, :, 0] != coloured[:, :, 2]).any()
+    expected = cv2.cvtColor(read_rgb(pair.visible), cv2.COLOR_RGB2YCrCb)
+    got = cv2.cvtColor(coloured, cv2.COLOR_RGB2YCrCb)
+    assert np.abs(got[:, :, 0].astype(int) - 200).max() <= 1
+    assert np.abs(got[:, :, 1:].astype(int) - expected[:, :, 1:]).max() <= 1
+    three = tmp_path / "three.png"
+    write_bytes(three, encode_png(np.full((48, 64, 3), 200, np.uint8)))
+    assert np.array_equal(fused_rgb(three, pair, "visible"), coloured)
+    infrared = fused_rgb(pair.infrared, pair, "visible")
+    assert (infrared == 20).all()
+    assert (fused_rgb(fused, pair, "none") == 200).all()
+
+
+def test_an_image_of_another_size_is_refused_with_its_stem(bench: Bench, tmp_path: Path) -> None:
+    path = tmp_path / "small.png"
+    write_bytes(path, encode_png(np.zeros((10, 10), np.uint8)))
+    with pytest.raises(UserError, match="00000"):
+        fused_rgb(path, replace(bench.dataset.by_stem["00000"]), "none")

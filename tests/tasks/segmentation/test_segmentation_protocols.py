@@ -1,0 +1,115 @@
+"""Protocols: all shipped ones load, published hashes stand, mistakes are named."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from bench.data.layouts.msrs import MSRS
+from bench.errors import UserError
+from bench.protocol import shipped_protocols
+from tasks.segmentation.protocol import SHIPPED_PROTOCOLS, load_protocol
+from tasks.segmentation.registry import SEGMENTERS
+
+
+@pytest.mark.parametrize("name", shipped_protocols(SHIPPED_PROTOCOLS))
+def test_shipped_protocol_is_consistent_with_its_name_network_and_dataset(name):
+    protocol = load_protocol(name)
+    assert protocol.name == name
+    assert protocol.classes == MSRS.segmentation_classes
+    assert protocol.segmenter in SEGMENTERS.specs()
+    assert list(protocol.means) == ["mIoU9", "mIoU8"]
+    assert protocol.means["mIoU8"] == ("unlabelled",)
+    assert protocol.conditions == ("day", "night")
+
+
+def test_the_four_protocols_are_there():
+    assert {"msrs-seg.v1", "msrs-seg-deeplab.v1", "demo-seg.v1", "sample-seg.v1"} <= set(
+        shipped_protocols(SHIPPED_PROTOCOLS)
+    )
+
+
+def test_only_the_sample_admits_to_pseudo_labels_and_it_brings_no_split():
+    admits = {
+        name for name in shipped_protocols(SHIPPED_PROTOCOLS) if load_protocol(name).pseudo_labels
+    }
+    assert admits == {"sample-seg.v1"}
+    assert load_protocol("sample-seg.v1").split == "given"
+
+
+def test_every_field_but_the_seeds_decides_a_unit():
+    protocol = load_protocol("msrs-seg.v1")
+    more = protocol.override(seeds=(0, 1, 2, 3))
+    assert more.unit_sha256 == protocol.unit_sha256
+    assert more.sha256 != protocol.sha256
+    assert protocol.override(void="false-positive").unit_sha256 != protocol.unit_sha256
+
+
+def test_judging_otherwise_does_not_train_again_but_every_training_value_does():
+    protocol = load_protocol("msrs-seg.v1")
+    same = protocol.override(void="false-positive", means={"mIoU9": ()}, pseudo_labels=True)
+    assert same.training_sha256 == protocol.training_sha256
+    for change in (
+        {"lr": 2e-4},
+        {"chroma": "none"},
+        {"crop_size": (320, 320)},
+        {"iterations": 20001},
+        {"segmenter": "segformer-b0"},
+        {"photometric_distortion": False},
+        {"ignore_index": 254},
+    ):
+        assert protocol.override(**change).training_sha256 != protocol.training_sha256, change
+
+
+def test_hash_does_not_depend_on_the_order_of_keys_or_on_the_path(tmp_path):
+    protocol = load_protocol("demo-seg.v1")
+    content = protocol.model_dump(mode="json")
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(dict(reversed(content.items())), sort_keys=False))
+    assert load_protocol(str(path)).sha256 == protocol.sha256
+
+
+def test_misspelt_names_and_keys_get_a_suggestion(tmp_path):
+    with pytest.raises(UserError, match=r"did you mean .*msrs-seg\.v1"):
+        load_protocol("msrs-seg.v2")
+    content = load_protocol("demo-seg.v1").model_dump(mode="json")
+    content["itertions"] = content.pop("iterations")
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(content))
+    with pytest.raises(UserError, match=r"mine\.yaml: .*iter"):
+        load_protocol(str(path))
+    content["iterations"] = 3000
+    path.write_text(yaml.safe_dump(content))
+    with pytest.raises(UserError, match="itertions: unknown key; did you mean iterations"):
+        load_protocol(str(path))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"mode": "frozen"}, "retrain"),
+        ({"warmup": 10**6}, "warmup"),
+        ({"means": {"m": ("bus",)}}, "bus"),
+        ({"seeds": (1, 1)}, "seeds"),
+        ({"crop_size": (480, 16)}, "32"),
+        ({"ignore_index": 3}, "ignore_index"),
+        ({"ratio_range": (2.0, 0.5)}, "ratio_range"),
+        ({"mode": "frozen", "train_on": "nothing"}, "initial"),
+        ({"lr": 0}, "lr"),
+    ],
+)
+def test_contradictions_are_refused_in_one_line_that_names_them(change, message):
+    with pytest.raises(UserError, match=message) as caught:
+        load_protocol("msrs-seg.v1").override(**change)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_no_protocol_is_a_user_error(tmp_path):
+    path = tmp_path / "bad.yaml"
+    for text in ("a: [", "- just\n- a list", ""):
+        path.write_text(text)
+        with pytest.raises(UserError) as caught:
+            load_protocol(str(path))
+        assert "\n" not in str(caught.value)
+    with pytest.raises(UserError, match=r"gone\.yaml"):
+        load_protocol(str(tmp_path / "gone.yaml"))
