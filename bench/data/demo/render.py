@@ -248,7 +248,7 @@ def _paint_infrared(infrared: Image, ambient: Image, sprite: Sprite, layout: Lay
     excess = {"infrared": 135.0, "both": 120.0, "visible": 3.0}[item.band]
     cover = sprite.cover[own]
     infrared[image] = infrared[image] * (1.0 - cover) + ambient[image] * cover
-    infrared[image] += excess * sprite.heat[own]
+    infrared[image] += excess * item.warmth * sprite.heat[own]
 
 
 def _halo(visible: Image, sprite: Sprite, layout: Layout) -> None:

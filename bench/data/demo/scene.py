@@ -50,7 +50,7 @@ class Item:
     kind: a class name of either task, or 'tree'. x, z: position of its nearest face in metres.
     band: 'infrared' (hidden in visible), 'visible' (at ambient temperature) or 'both'.
     side: +1 or -1, the half of the street whose light it gets. view: how a vehicle is seen.
-    seed: for its own colours and pose.
+    seed: for its own colours and pose. warmth: share of the full excess over ambient.
     """
 
     kind: str
@@ -60,6 +60,7 @@ class Item:
     side: int
     view: str
     seed: int
+    warmth: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,11 @@ _CROSSING = {
     "Bus": (3.3, 4.1),
     "Truck": (3.1, 4.0),
 }  # half length, |x| in metres
+# Where objects stand between the nearest and the farthest place of their kind: detection scenes
+# reach farther (the least scale times `far`), have more distant things (`skew` above 1) and things
+# that are only a little warm (`warmth` is the least share of the full excess): large and bright
+# objects alone would be found in any fused image. (far, skew, warmth)
+_REACH = {"detection": (0.45, 1.5, 0.3), "segmentation": (1.0, 1.0, 1.0)}
 # How often each kind is tried: (kind, probability), large things first so that small fit around.
 _DETECTION = (
     *(("Bus", 0.8), ("Truck", 0.8), ("Car", 1.0), ("Car", 0.7), ("Car", 0.3)),
@@ -133,7 +139,7 @@ def plan(seed: int, size: tuple[int, int], task: str) -> Layout:
         side = -clear_side if band == "infrared" else clear_side
         if kind == "tree":
             side = 1 if rng.random() < 0.5 else -1
-        _place(rng, camera, size, kind, band, side, items, taken)
+        _place(rng, camera, size, kind, band, side, items, taken, _REACH[task])
     items.sort(key=_depth_key, reverse=True)
     return Layout(camera, CONDITIONS[seed % len(CONDITIONS)], clear_side, tuple(items))
 
@@ -164,6 +170,7 @@ def _place(
     side: int,
     items: list[Item],
     taken: list[_Box],
+    reach: tuple[float, float, float],
 ) -> None:
     """Append an item at the first free place of 30 tries; a crowded street just gets fewer."""
     seed = int(rng.integers(0, 2**31))
@@ -182,11 +189,16 @@ def _place(
     elif kind in ("Car", "Bus", "Truck"):
         view = "front" if rng.random() < 0.6 else "rear"
     unit = camera.focal / 220.0
+    far, skew, coolest = reach
+    warmth = coolest + (1.0 - coolest) * (seed % 1009) / 1008
     for attempt in range(30):
-        lateral, pixels = rng.uniform(*lateral_range), rng.uniform(*scale_range)
+        lateral, share = rng.uniform(*lateral_range), rng.random() ** skew
+        least, most = scale_range
         if crossing:
             half, lateral = _CROSSING[kind]
-            pixels = rng.uniform(9.5, 13.0) if kind == "Car" else rng.uniform(9.0, 11.5)
+            share = rng.random() ** skew
+            least, most = (9.5, 13.0) if kind == "Car" else (9.0, 11.5)
+        pixels = least * far + (most - least * far) * share
         z = camera.focal / (pixels * unit)
         x = side * lateral
         left, top = camera.project(x - half, tall, z)
@@ -200,7 +212,7 @@ def _place(
         if kind == "tree" or all(
             _shared(box, b) <= allowed * min(_area(box), _area(b)) for b in taken
         ):
-            items.append(Item(kind, x, z, band, side, view, seed))
+            items.append(Item(kind, x, z, band, side, view, seed, warmth))
             if kind != "tree":
                 taken.append(box)
             return

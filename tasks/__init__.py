@@ -1,0 +1,1 @@
+"""Downstream tasks: how a question about fused images is asked and scored."""

@@ -1,0 +1,1 @@
+"""Named conventions, one per file: a module with ``SPECS`` is all it takes to add one."""

@@ -1,0 +1,19 @@
+"""The exact definitions: every metric function's own defaults, in float64, nothing added.
+
+Undefined is NaN with a reason, never 0 and never saved by an ε.
+"""
+
+from __future__ import annotations
+
+from tasks.quality.registry import Convention, ConventionSpec
+
+SPECS = (
+    ConventionSpec(
+        name="reference",
+        entry="tasks.quality.conventions.reference:CONVENTION",
+        title="exact definitions, MI in bits, AG over (M-1)(N-1)",
+        source="agrees with the MATLAB metrics of Linfeng-Tang/Evaluation-for-Image-Fusion",
+    ),
+)
+
+CONVENTION = Convention()

@@ -1,0 +1,1 @@
+"""Metrics, one per file: a module with ``SPECS`` is all it takes to add one."""

@@ -1,0 +1,31 @@
+"""EN, entropy of the fused image."""
+
+from __future__ import annotations
+
+from tasks.quality.registry import MetricSpec
+from tasks.quality.shared import Shared
+
+SPECS = (
+    MetricSpec(
+        name="EN",
+        entry="tasks.quality.metrics.entropy:entropy",
+        title="Entropy",
+        direction="up",
+        range=(0.0, 8.0),
+        unit="bits",
+        reference="Roberts et al., Assessment of image fusion procedures, J. Appl. Remote Sens. 2008",
+    ),
+)
+
+
+def entropy(shared: Shared) -> float:
+    """EN = −Σ p_k log2 p_k over the 256 levels of the fused image, 0..8 bits.
+
+    >>> import numpy as np
+    >>> halves = np.repeat(np.array([[10, 200]], np.uint8), 4, axis=0)
+    >>> entropy(Shared(halves, halves, halves))
+    1.0
+    """
+    from tasks.quality.kernels.histograms import entropy_bits, histograms
+
+    return entropy_bits(shared.part(histograms).fused)

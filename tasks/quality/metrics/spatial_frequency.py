@@ -1,0 +1,40 @@
+"""SF, spatial frequency of the fused image."""
+
+from __future__ import annotations
+
+import math
+
+from tasks.quality.registry import MetricSpec
+from tasks.quality.shared import Shared
+
+SPECS = (
+    MetricSpec(
+        name="SF",
+        entry="tasks.quality.metrics.spatial_frequency:spatial_frequency",
+        title="Spatial frequency",
+        direction="up",
+        range=(0.0, 255.0 * math.sqrt(2.0)),
+        unit="levels",
+        reference="Eskicioglu and Fisher, Image quality measures and their performance, "
+        "IEEE Trans. Commun. 1995",
+    ),
+)
+
+
+def spatial_frequency(shared: Shared) -> float:
+    """SF = √(mean (F[i,j]−F[i,j−1])² + mean (F[i,j]−F[i−1,j])²).
+
+    Each mean is over the differences that exist: M(N−1) and (M−1)N. Needs two rows and columns.
+
+    >>> import numpy as np
+    >>> stripes = np.array([[0, 3], [4, 7]], np.uint8)
+    >>> spatial_frequency(Shared(stripes, stripes, stripes))
+    5.0
+    """
+    from tasks.quality.kernels.differences import differences
+
+    rows, columns = shared.shape
+    found = shared.part(differences)
+    across = found.horizontal / (rows * (columns - 1))
+    down = found.vertical / ((rows - 1) * columns)
+    return math.sqrt(across + down)

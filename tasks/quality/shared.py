@@ -1,0 +1,94 @@
+"""One image triple, and the work on it that several metrics share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import numpy as np
+
+from bench.errors import UserError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+REASONS = ("constant_fused", "constant_source", "fused_equals_source", "too_small")
+
+
+class Undefined(Exception):
+    """Raised by a metric that has no value for a triple; ``reason`` is one of ``REASONS``."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Shared:
+    """What every metric function receives.
+
+    Args:
+        infrared, visible, fused: uint8 [H, W], values 0..255, all of one size.
+
+    Raises:
+        UserError: another dtype or number of dimensions, an empty image, or sizes that differ.
+    """
+
+    def __init__(self, infrared: np.ndarray, visible: np.ndarray, fused: np.ndarray) -> None:
+        self.infrared = _checked("infrared", infrared)
+        self.visible = _checked("visible", visible)
+        self.fused = _checked("fused", fused)
+        if not self.infrared.shape == self.visible.shape == self.fused.shape:
+            sizes = ", ".join(
+                f"{name} {image.shape[1]}x{image.shape[0]}"
+                for name, image in (
+                    ("infrared", self.infrared),
+                    ("visible", self.visible),
+                    ("fused", self.fused),
+                )
+            )
+            raise UserError(f"sizes differ: {sizes}; metrics need one size, nothing is resized")
+        self._parts: dict[Hashable, Any] = {}
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        height, width = self.fused.shape
+        return height, width
+
+    def need_side(self, smallest: int) -> None:
+        """Raise ``Undefined("too_small")`` if a side is shorter than that many pixels."""
+        if min(self.shape) < smallest:
+            raise Undefined("too_small")
+
+    def part(
+        self, make: Callable[Concatenate[Shared, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """``make(self, ...)``, computed once per triple and set of arguments.
+
+        A part is any function of a ``Shared`` with hashable arguments, defined wherever it is
+        used; metrics that ask for the same one share its work.
+        """
+        key = (make, args, tuple(sorted(kwargs.items())))
+        if key not in self._parts:
+            self._parts[key] = make(self, *args, **kwargs)
+        found: T = self._parts[key]
+        return found
+
+
+def planes(shared: Shared) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Part: infrared, visible and fused as float64 [H, W], 0..255."""
+    return (
+        shared.infrared.astype(np.float64),
+        shared.visible.astype(np.float64),
+        shared.fused.astype(np.float64),
+    )
+
+
+def _checked(name: str, image: np.ndarray) -> np.ndarray:
+    if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
+        kind = image.dtype if isinstance(image, np.ndarray) else type(image).__name__
+        raise UserError(f"{name} image: {kind}; metrics need uint8, round to 0..255 first")
+    if image.ndim != 2 or image.size == 0:
+        raise UserError(f"{name} image: shape {image.shape}; metrics need one channel, [H, W]")
+    # Kernels are compiled for one array type: contiguous and writable.
+    return np.require(image, requirements=["C", "W"])

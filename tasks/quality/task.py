@@ -1,0 +1,240 @@
+"""The quality task: one unit of work per method and dataset, one record per image and metric."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any, ClassVar
+
+from pydantic import field_validator, model_validator
+
+from bench.data.base import LAYOUTS, Dataset
+from bench.data.splits import Split, resolve_split
+from bench.errors import UserError, first_few
+from bench.store import key_of
+from bench.task import Planning, Section, Task, Workspace
+from bench.types import FusedSet, Record, Unit
+from tasks.quality.engine import Value, check_names, resolve
+from tasks.quality.folder import score_files
+from tasks.quality.registry import CONVENTIONS, METRICS, TEN
+
+VERSION = 1  # raised whenever the same images give other records
+_FINISHED = "images.jsonl"
+
+
+class QualitySection(Section):
+    """What is to be measured on one dataset.
+
+    Attributes:
+        split: ``all``, ``official``, a shipped split, a file, or a mapping from part to a list.
+        part: part of the split that is measured.
+        convention: name of the metric convention, printed under every table.
+        metrics: names in the order of the columns; None means the ten.
+    """
+
+    split: str | dict[str, str] = "all"
+    part: str = "test"
+    convention: str = "cddfuse"
+    metrics: tuple[str, ...] | None = None
+
+    @field_validator("convention")
+    @classmethod
+    def _known_convention(cls, name: str) -> str:
+        try:
+            CONVENTIONS.get(name)
+        except UserError as problem:
+            raise ValueError(str(problem)) from problem
+        return name
+
+    @model_validator(mode="after")
+    def _known_metrics(self) -> QualitySection:
+        try:
+            check_names(self.names, self.convention)
+        except UserError as problem:
+            raise ValueError(str(problem)) from problem
+        return self
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Metrics in the order of the columns."""
+        return TEN if self.metrics is None else self.metrics
+
+
+class QualityTask(Task):
+    """Measures fused images against their sources."""
+
+    section: ClassVar[type[Section]] = QualitySection
+
+    def stems(self, section: QualitySection, dataset: Dataset) -> tuple[str, ...]:
+        """Stems of the part of the split that is measured."""
+        return _select(section, dataset)[1]
+
+    def plan(self, section: QualitySection, planning: Planning) -> list[Unit]:
+        """One unit per method that has images of the dataset, in the order of the run."""
+        if section.dataset not in planning.datasets:
+            raise UserError(
+                f"task quality: unknown dataset {section.dataset!r}; "
+                f"the run has {', '.join(planning.datasets)}"
+            )
+        resolve(section.names, section.convention)  # a metric the convention lacks fails here
+        dataset = planning.datasets[section.dataset]
+        split, stems = _select(section, dataset)
+        units = []
+        for method in planning.methods:
+            fused = planning.fused.get((section.dataset, method))
+            if fused is not None:
+                units.append(_unit(section, planning, dataset, split, stems, fused))
+        return units
+
+    def execute(self, unit: Unit, workspace: Workspace) -> list[Record]:
+        """Measure every image; each finished one is kept in the scratch folder at once."""
+        payload = unit.payload
+        metrics: list[str] = list(payload["metrics"])
+        images: list[list[str]] = list(payload["images"])
+        measurements = resolve(metrics, payload["convention"])
+        kept = workspace.scratch / _FINISHED
+        finished = _resume(kept, metrics)
+        total = len(images)
+        with kept.open("a", encoding="utf-8") as file:
+            for done, (stem, infrared, visible, fused) in enumerate(images, start=1):
+                if stem not in finished:
+                    files = {unit.method: Path(fused)}
+                    values = score_files(stem, Path(infrared), Path(visible), files, measurements)
+                    finished[stem] = values[unit.method]
+                    _keep(file, stem, finished[stem])
+                workspace.progress(done, total, stem)
+        records = [
+            Record(
+                dataset=unit.dataset,
+                method=unit.method,
+                task=unit.task,
+                protocol=unit.protocol,
+                seed=unit.seed,
+                metric=metric,
+                value=finished[stem][metric].value,
+                stem=stem,
+                reason=finished[stem][metric].reason,
+            )
+            for stem, *_ in images
+            for metric in metrics
+        ]
+        return sorted(records, key=lambda record: (record.stem, record.metric))
+
+
+def _select(section: QualitySection, dataset: Dataset) -> tuple[Split, tuple[str, ...]]:
+    split = resolve_split(dataset, section.split)
+    stems = split.parts.get(section.part, ())
+    if not stems:
+        raise UserError(
+            f"task quality: split {split.name!r} of dataset {dataset.name!r} has no part "
+            f"{section.part!r}; it has {', '.join(sorted(split.parts))}"
+        )
+    return split, tuple(sorted(stems))
+
+
+def _unit(
+    section: QualitySection,
+    planning: Planning,
+    dataset: Dataset,
+    split: Split,
+    stems: tuple[str, ...],
+    fused: FusedSet,
+) -> Unit:
+    lacking = [stem for stem in stems if stem not in fused.images]
+    unexplained = [stem for stem in lacking if stem not in fused.missing]
+    if unexplained:
+        raise UserError(
+            f"method {fused.method!r} has no fused image of {dataset.name!r} "
+            f"for {first_few(unexplained)}; fuse them first"
+        )
+    judged = [stem for stem in stems if stem in fused.images]
+    if not judged:
+        raise UserError(f"method {fused.method!r} has none of the images of {dataset.name!r}")
+    files = [
+        (pair.stem, pair.infrared, pair.visible, fused.images[pair.stem])
+        for pair in dataset.select(tuple(judged))
+    ]
+    split_name = split.name if section.part == "test" else f"{split.name}/{section.part}"
+    return Unit(
+        task="quality",
+        dataset=section.dataset,
+        method=fused.method,
+        protocol=f"quality-{section.convention}.v1",
+        seed=planning.seed,
+        key=key_of(
+            "quality",
+            VERSION,
+            section.convention,
+            CONVENTIONS.get(section.convention).version,
+            [[name, METRICS.get(name).version] for name in section.names],
+            # Names do not change a value, but they are stored beside the values.
+            [section.dataset, fused.method, planning.seed, split_name, split.sha256, lacking],
+            [[stem, *(planning.fingerprint(path) for path in paths)] for stem, *paths in files],
+        ),
+        payload={
+            "convention": section.convention,
+            "metrics": list(section.names),
+            "images": [[stem, *(str(path.absolute()) for path in paths)] for stem, *paths in files],
+        },
+        about={
+            "dataset_title": _title(planning, dataset),
+            "split": split_name,
+            "split_sha256": split.sha256,
+            "images": len(judged),
+            "convention": section.convention,
+            "metrics": {name: METRICS.get(name).direction for name in section.names},
+            "missing": lacking,
+        },
+    )
+
+
+def _title(planning: Planning, dataset: Dataset) -> str:
+    layout = planning.refs[dataset.name].layout if dataset.name in planning.refs else ""
+    specs = LAYOUTS.specs()
+    return specs[layout].title if layout in specs else dataset.name
+
+
+def _keep(file: IO[str], stem: str, values: Mapping[str, Value]) -> None:
+    """Append one finished image; ``repr`` of a float is exact, so a restart loses no digit."""
+    row = {
+        name: [None if math.isnan(value.value) else value.value, value.reason]
+        for name, value in values.items()
+    }
+    file.write(json.dumps({"stem": stem, "values": row}) + "\n")
+    file.flush()
+
+
+def _resume(path: Path, metrics: list[str]) -> dict[str, Mapping[str, Value]]:
+    """Images finished before an interruption; whatever follows the last whole line is cut off."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    finished: dict[str, Mapping[str, Value]] = {}
+    if not path.exists():
+        return finished
+    good = 0
+    with path.open("rb") as file:
+        for line in file:
+            row = _parse(line, metrics)
+            if row is None:
+                break
+            finished[row[0]] = row[1]
+            good += len(line)
+    with path.open("rb+") as file:
+        file.truncate(good)
+    return finished
+
+
+def _parse(line: bytes, metrics: list[str]) -> tuple[str, Mapping[str, Value]] | None:
+    if not line.endswith(b"\n"):
+        return None
+    try:
+        row: Any = json.loads(line)
+        values = {
+            name: Value(math.nan if number is None else float(number), str(reason))
+            for name, (number, reason) in row["values"].items()
+        }
+        stem = str(row["stem"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return (stem, values) if list(values) == metrics else None

@@ -1,0 +1,181 @@
+"""Each metric against another library or a closed form, on images made here."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy import ndimage, signal, stats
+
+from tasks.quality.engine import measure
+from tasks.quality.registry import TEN
+
+
+@pytest.fixture(scope="module")
+def triple():
+    generator = np.random.default_rng(7)
+    coarse = generator.uniform(0, 255, (3, 24, 28))
+    images = [ndimage.zoom(plane, (8.2, 7.5), order=3) for plane in coarse]
+    noisy = [image + generator.normal(0, 4, image.shape) for image in images]
+    a, b, c = (np.clip(np.rint(image), 0, 255).astype(np.uint8) for image in noisy)
+    fused = np.rint(0.45 * a + 0.45 * b + 0.1 * c).astype(np.uint8)
+    return a, b, fused
+
+
+def value(triple, name, convention="reference"):
+    return measure(*triple, [name], convention)[name].value
+
+
+def test_entropy_is_that_of_scikit_image(triple):
+    from skimage.measure import shannon_entropy
+
+    assert value(triple, "EN") == pytest.approx(shannon_entropy(triple[2]), abs=1e-12)
+
+
+def test_mutual_information_is_that_of_scikit_learn(triple):
+    from sklearn.metrics import mutual_info_score
+
+    a, b, f = (image.ravel() for image in triple)
+    nats = mutual_info_score(a, f) + mutual_info_score(b, f)
+    assert value(triple, "MI", "cddfuse") == pytest.approx(nats, abs=1e-12)
+    assert value(triple, "MI") == pytest.approx(nats / math.log(2), abs=1e-12)
+
+
+def test_correlations_are_those_of_scipy(triple):
+    a, b, f = (image.ravel().astype(float) for image in triple)
+    r = lambda x, y: stats.pearsonr(x, y).statistic  # noqa: E731
+    assert value(triple, "CC") == pytest.approx((r(a, f) + r(b, f)) / 2, abs=1e-13)
+    assert value(triple, "SCD") == pytest.approx(r(f - b, a) + r(f - a, b), abs=1e-12)
+
+
+def test_statistics_of_the_fused_image_are_those_of_numpy(triple):
+    f = triple[2].astype(float)
+    rows, columns = f.shape
+    assert value(triple, "SD") == pytest.approx(f.std(), abs=1e-12)
+    squares = [np.mean(np.diff(f, axis=axis) ** 2) for axis in (0, 1)]
+    assert value(triple, "SF") == pytest.approx(math.sqrt(sum(squares)), abs=1e-12)
+    gy, gx = np.gradient(f)
+    total = np.sqrt((gx**2 + gy**2) / 2).sum()
+    assert value(triple, "AG") == pytest.approx(total / ((rows - 1) * (columns - 1)), rel=1e-13)
+    assert value(triple, "AG", "cddfuse") == pytest.approx(total / (rows * columns), rel=1e-13)
+
+
+def test_ssim_is_that_of_scikit_image(triple):
+    from skimage.metrics import structural_similarity
+
+    a, b, f = triple
+    gauss = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
+    expected = sum(structural_similarity(x, f, data_range=255, **gauss) for x in (a, b))
+    assert value(triple, "SSIM") == pytest.approx(expected, abs=1e-12)
+    floats = [image.astype(np.float64) for image in triple]
+    old = sum(structural_similarity(x, floats[2], data_range=2.0) for x in floats[:2])
+    assert value(triple, "SSIM", "cddfuse") == pytest.approx(old, abs=1e-9)
+
+
+def test_qabf_follows_its_formula_written_with_numpy(triple):
+    def edges(image):
+        kernel = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], float)
+        padded = np.pad(image.astype(float), 1)
+        sx = signal.correlate2d(padded, kernel, "valid")
+        sy = signal.correlate2d(padded, -kernel.T, "valid")
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.hypot(sx, sy), np.where(sx == 0, np.pi / 2, np.arctan(sy / sx))
+
+    g_f, t_f = edges(triple[2])
+    kept = present = 0.0
+    for source in triple[:2]:
+        g, t = edges(source)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = np.where(g == g_f, g_f, np.minimum(g, g_f) / np.maximum(g, g_f))
+        angle = 1 - np.abs(t - t_f) / (np.pi / 2)
+        q = 0.9994 / (1 + np.exp(-15 * (ratio - 0.5))) * 0.9879 / (1 + np.exp(-22 * (angle - 0.8)))
+        kept, present = kept + (q * g).sum(), present + g.sum()
+    assert value(triple, "Qabf") == pytest.approx(kept / present, abs=1e-12)
+
+
+def test_qabf_of_every_direction_and_strength_keeps_full_precision():
+    """A fused image equal to a source reaches the closed-form maximum whatever its gradients."""
+    image = np.random.default_rng(3).integers(0, 256, (40, 50)).astype(np.uint8)
+    top = 0.9994 * 0.9879 / (1 + math.exp(-22 * 0.2))
+    assert value((image, image, image), "Qabf") == pytest.approx(top, abs=1e-4)
+
+
+def test_vif_follows_its_definition_written_with_scipy(triple):
+    def filtered(image, side):
+        taps = np.exp(-((np.arange(side) - side // 2) ** 2) / (2 * (side / 5) ** 2))
+        window = np.outer(taps, taps) / taps.sum() ** 2
+        return signal.convolve2d(image, window, "valid")
+
+    def one(x, y):
+        x, y, num, den = x.astype(float), y.astype(float), 0.0, 0.0
+        for side in (17, 9, 5, 3):
+            if side < 17:
+                x, y = filtered(x, side)[::2, ::2], filtered(y, side)[::2, ::2]
+            mx, my = filtered(x, side), filtered(y, side)
+            vx = np.maximum(filtered(x * x, side) - mx * mx, 0)
+            vy = np.maximum(filtered(y * y, side) - my * my, 0)
+            c = filtered(x * y, side) - mx * my
+            g = np.where((vx < 1e-10) | (vy < 1e-10), 0, c / (vx + 1e-10))
+            q = np.where(g < 0, vy, vy - g * c)
+            g = np.maximum(g, 0)
+            num += np.log(1 + g * g * vx / (np.maximum(q, 1e-10) + 2)).sum()
+            den += np.log(1 + vx / 2).sum()
+        return num / den
+
+    a, b, f = triple
+    assert value(triple, "VIF") == pytest.approx(one(a, f) + one(b, f), abs=1e-11)
+
+
+def test_ms_ssim_follows_its_definition_written_with_scipy():
+    generator = np.random.default_rng(1)
+    base = ndimage.gaussian_filter(generator.uniform(0, 255, (173, 190)), 2)
+    images = [
+        np.clip(np.rint(base * s + generator.normal(0, 6, base.shape)), 0, 255).astype(np.uint8)
+        for s in (1.0, 0.8, 1.1)
+    ]
+    taps = np.exp(-((np.arange(11) - 5) ** 2) / (2 * 1.5**2))
+    window = np.outer(taps, taps) / taps.sum() ** 2
+
+    def one(x, y):
+        result = 1.0
+        for scale, weight in enumerate((0.0448, 0.2856, 0.3001, 0.2363, 0.1333)):
+            if scale:
+                x, y = halved(x), halved(y)
+            f = lambda p: signal.convolve2d(p, window, "valid")  # noqa: E731
+            mx, my = f(x), f(y)
+            vx, vy, c = f(x * x) - mx * mx, f(y * y) - my * my, f(x * y) - mx * my
+            cs = (2 * c + 58.5225) / (vx + vy + 58.5225)
+            whole = cs * (2 * mx * my + 6.5025) / (mx * mx + my * my + 6.5025)
+            result *= max((whole if scale == 4 else cs).mean(), 0) ** weight
+        return result
+
+    def halved(p):
+        p = np.pad(p, ((p.shape[0] % 2, 0), (p.shape[1] % 2, 0)))
+        return p.reshape(p.shape[0] // 2, 2, p.shape[1] // 2, 2).mean((1, 3))
+
+    a, b, f = (image.astype(float) for image in images)
+    assert value(images, "MS-SSIM") == pytest.approx(one(a, f) + one(b, f), abs=1e-12)
+
+
+@pytest.mark.parametrize("width", [161, 319, 320, 321, 640, 657])
+def test_tiles_of_columns_do_not_show(width):
+    """A wide image of identical columns blocks has the statistics of its transpose, tile or not."""
+    generator = np.random.default_rng(width)
+    images = [generator.integers(0, 256, (170, width)).astype(np.uint8) for _ in range(3)]
+    turned = [np.ascontiguousarray(image.T) for image in images]
+    names = ("SF", "AG", "SSIM", "VIF") + (("MS-SSIM",) if width % 2 == 0 else ())
+    across, down = measure(*images, names), measure(*turned, names)
+    for name in names:
+        assert across[name].value == pytest.approx(down[name].value, rel=1e-10, abs=1e-12)
+
+
+def test_all_values_of_identical_sources_and_fused_image(triple):
+    a = triple[0]
+    values = {name: v.value for name, v in measure(a, a, a, (*TEN, "SSIM")).items()}
+    assert values["CC"] == 1.0
+    assert values["MI"] == pytest.approx(2 * values["EN"], abs=1e-12)
+    assert values["VIF"] == pytest.approx(2.0, abs=1e-8)
+    assert values["MS-SSIM"] == pytest.approx(2.0, abs=1e-12)
+    assert values["SSIM"] == pytest.approx(2.0, abs=1e-12)
+    assert math.isnan(values["SCD"])

@@ -1,0 +1,157 @@
+"""Metrics and conventions are found by file or entry point, and wrong names get a hint."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import importlib.metadata
+import math
+import os
+import subprocess
+import sys
+import types
+
+import numpy as np
+import pytest
+
+from bench.errors import UserError
+from bench.registry import load_entry
+from tasks.quality import evaluate
+from tasks.quality.engine import measure, resolve
+from tasks.quality.registry import (
+    CONVENTIONS,
+    METRICS,
+    TEN,
+    Convention,
+    ConventionSpec,
+    MetricSpec,
+    Variant,
+)
+
+IMAGE = np.arange(36, dtype=np.uint8).reshape(6, 6)
+
+
+def brightest(shared, minus=0):
+    """A metric as a third party would write it."""
+    return float(shared.fused.max()) - minus
+
+
+@pytest.fixture
+def dropped_in(monkeypatch):
+    """A third-party module that declares one metric and one convention by entry point."""
+    module = types.ModuleType("third_party_quality")
+    module.brightest = brightest
+    module.SPECS = (
+        MetricSpec(
+            "Bright", "third_party_quality:brightest", "Brightest", "down", (0, 255), "", "here"
+        ),
+    )
+    rules = types.ModuleType("third_party_rules")
+    rules.RULES = Convention(
+        {"Bright": Variant({"minus": 5}), "EN": Variant(entry="third_party_quality:brightest")},
+        lacks={"VIF": "its authors never defined one"},
+    )
+    rules.SPECS = (ConventionSpec("theirs", "third_party_rules:RULES", "theirs", "here"),)
+    for one in (module, rules):
+        monkeypatch.setitem(sys.modules, one.__name__, one)
+
+    class Point:
+        def __init__(self, target):
+            self.load = lambda: target
+
+    points = {"ivif_bench.metrics": [Point(module)], "ivif_bench.conventions": [Point(rules)]}
+    installed = importlib.metadata.entry_points  # numba looks for its own extensions, too
+
+    def entry_points(**which):
+        return points.get(which.get("group")) or installed(**which)
+
+    monkeypatch.setattr("importlib.metadata.entry_points", entry_points)
+    for registry in (METRICS, CONVENTIONS):
+        monkeypatch.setattr(registry, "_specs", None)
+
+
+def test_a_dropped_in_metric_is_found_and_measured(dropped_in):
+    assert METRICS.get("Bright").direction == "down"
+    assert measure(IMAGE, IMAGE, IMAGE, ["Bright", "EN"], "reference")["Bright"].value == 35.0
+
+
+def test_a_dropped_in_convention_sets_replaces_and_forbids(dropped_in):
+    values = measure(IMAGE, IMAGE, IMAGE, ["Bright", "EN", "SD"], "theirs")
+    assert values["Bright"].value == 30.0
+    assert values["EN"].value == 35.0
+    assert values["SD"] == measure(IMAGE, IMAGE, IMAGE, ["SD"], "reference")["SD"]
+    with pytest.raises(UserError, match="'theirs' has no VIF: its authors never"):
+        resolve(["VIF"], "theirs")
+
+
+@pytest.mark.parametrize(
+    ("metrics", "convention", "words"),
+    [
+        (["Qbaf"], "reference", "unknown metric 'Qbaf'; did you mean Qabf"),
+        (["EN"], "cdfuse", "unknown metric convention 'cdfuse'; did you mean cddfuse"),
+        (["EN", "SD", "EN"], "reference", "named twice: EN"),
+        ([], "reference", "no metrics asked for"),
+    ],
+)
+def test_wrong_names_are_refused_with_a_hint(metrics, convention, words):
+    with pytest.raises(UserError, match=words):
+        resolve(metrics, convention)
+
+
+def test_the_ten_are_registered_and_are_the_default():
+    assert set(TEN) <= set(METRICS.specs())
+    image = np.random.default_rng(0).integers(0, 256, (170, 170)).astype(np.uint8)
+    assert tuple(evaluate(image, image, image)) == TEN
+
+
+@pytest.mark.parametrize("name", sorted(METRICS.specs()))
+def test_each_metric_has_a_documented_function_whose_examples_are_true(name):
+    spec = METRICS.get(name)
+    function = load_entry(spec.entry)
+    assert function.__doc__
+    assert spec.title
+    assert spec.reference
+    assert spec.range[0] < spec.range[1]
+    module = importlib.import_module(spec.entry.partition(":")[0])
+    assert doctest.testmod(module).failed == 0
+
+
+def test_every_convention_names_only_known_metrics_and_settings():
+    for name in CONVENTIONS.specs():
+        rules = CONVENTIONS.load(name)
+        metrics = [metric for metric in METRICS.specs() if metric not in rules.lacks]
+        assert set(rules.variants) | set(rules.lacks) <= set(METRICS.specs())
+        values = measure(IMAGE, IMAGE[::-1], IMAGE, metrics, name)
+        assert all(not math.isnan(v.value) or v.reason for v in values.values())
+
+
+def test_listing_metrics_and_conventions_loads_no_compiler():
+    code = (
+        "import sys; from tasks.quality.registry import METRICS, CONVENTIONS; "
+        "METRICS.specs(); [CONVENTIONS.load(n) for n in CONVENTIONS.specs()]; "
+        "heavy = {'numba', 'torch', 'scipy', 'pandas', 'pyarrow'} & set(sys.modules); "
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_kernels_are_cached_where_the_user_says_and_found_again(tmp_path):
+    code = (
+        "import numpy as np; from tasks.quality.kernels.histograms import histograms, _count; "
+        "from tasks.quality.shared import Shared; "
+        "image = np.zeros((4, 4), np.uint8); Shared(image, image, image).part(histograms); "
+        "print(sum(_count.stats.cache_hits.values()), sum(_count.stats.cache_misses.values()))"
+    )
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    outputs = [
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.split()
+        for _ in range(2)
+    ]
+    assert outputs == [["0", "1"], ["1", "0"]]
+    assert list(tmp_path.rglob("*.nbc"))

@@ -1,0 +1,209 @@
+"""The quality task: what it plans, and that an interruption changes no byte of its records."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pickle
+
+import cv2
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from bench.data.base import Dataset
+from bench.errors import UserError
+from bench.store import Store
+from bench.task import ABOUT_KEYS, TASKS, Planning, Workspace
+from bench.types import DatasetRef, FusedSet, Pair
+from tasks.quality.registry import TEN
+from tasks.quality.task import QualitySection, QualityTask
+
+COUNT = 6
+
+
+class Plain(Dataset):
+    def _read_pairs(self):
+        return tuple(
+            Pair(self.name, f"{n}", self.root / f"ir{n}.png", self.root / f"vi{n}.png")
+            for n in range(COUNT)
+        )
+
+    def official_splits(self):
+        return {"train": ("0", "1"), "test": ("4", "3", "5")}
+
+
+@pytest.fixture
+def root(tmp_path):
+    generator = np.random.default_rng(0)
+    for n in range(COUNT):
+        images = generator.integers(0, 256, (3, 60, 64)).astype(np.uint8)
+        for side, image in zip(("ir", "vi", "fu"), images, strict=True):
+            cv2.imwrite(str(tmp_path / f"{side}{n}.png"), image)
+    cv2.imwrite(str(tmp_path / "fu1.png"), np.full((60, 64), 80, np.uint8))
+    return tmp_path
+
+
+def planning(root, missing=(), methods=("mine", "absent"), seed=3, lacking=()):
+    dataset = Plain(root, "d")
+    images = {
+        f"{n}": root / f"fu{n}.png" for n in range(COUNT) if f"{n}" not in {*missing, *lacking}
+    }
+    return Planning(
+        datasets={"d": dataset},
+        refs={"d": DatasetRef("d", "no-such-layout", str(root))},
+        fused={("d", "mine"): FusedSet("d", "mine", "k", images, tuple(missing))},
+        methods=methods,
+        seed=seed,
+        fingerprint=lambda path: hashlib.sha256(path.read_bytes()).hexdigest(),
+    )
+
+
+def plan(root, section=None, **options):
+    return QualityTask().plan(section or QualitySection(dataset="d"), planning(root, **options))
+
+
+def run(unit, scratch, seen=None):
+    scratch.mkdir(exist_ok=True)
+    progress = (lambda *args: seen.append(args)) if seen is not None else lambda *args: None
+    workspace = Workspace(scratch, scratch / "shared", scratch / "log", progress)
+    return QualityTask().execute(unit, workspace)
+
+
+def test_it_is_registered_under_its_name():
+    assert TASKS.load("quality") is QualityTask
+
+
+def test_one_unit_for_each_method_with_images(root):
+    (unit,) = plan(root)
+    assert (unit.task, unit.dataset, unit.method, unit.seed) == ("quality", "d", "mine", 3)
+    assert unit.protocol == "quality-cddfuse.v1"
+    assert set(unit.about) <= set(ABOUT_KEYS)
+    assert list(unit.about["metrics"]) == list(TEN)
+    assert unit.about["images"] == COUNT
+    assert unit.about["missing"] == []
+    assert json.loads(json.dumps(unit.payload)) == unit.payload
+    assert pickle.loads(pickle.dumps(unit)) == unit
+
+
+def test_the_split_decides_which_images_are_judged(root):
+    section = QualitySection(dataset="d", split="official")
+    assert QualityTask().stems(section, Plain(root, "d")) == ("3", "4", "5")
+    (unit,) = plan(root, section)
+    assert [row[0] for row in unit.payload["images"]] == ["3", "4", "5"]
+    assert unit.about["split"] == "official"
+    train = QualitySection(dataset="d", split="official", part="train")
+    assert QualityTask().stems(train, Plain(root, "d")) == ("0", "1")
+    with pytest.raises(UserError, match="no part 'val'; it has test, train"):
+        plan(root, QualitySection(dataset="d", split="official", part="val"))
+    listed = root / "list.txt"
+    listed.write_text("2\n5\n")
+    section = QualitySection(dataset="d", split={"test": str(listed)})
+    assert QualityTask().stems(section, Plain(root, "d")) == ("2", "5")
+
+
+def test_the_key_changes_with_whatever_decides_the_values(root):
+    def key(section=None, **options):
+        return plan(root, section, **options)[0].key
+
+    first = key()
+    keys = {
+        first,
+        key(QualitySection(dataset="d", convention="reference")),
+        key(QualitySection(dataset="d", metrics=("EN", "SD"))),
+        key(QualitySection(dataset="d", metrics=("SD", "EN"))),
+        key(QualitySection(dataset="d", split="official")),
+        key(missing=("2",)),
+    }
+    assert len(keys) == 6
+    assert key() == first
+    for name in ("ir2", "vi2", "fu2"):
+        cv2.imwrite(str(root / f"{name}.png"), np.zeros((60, 64), np.uint8))
+        assert key() not in keys
+        keys.add(key())
+
+
+def test_missing_images_are_named_and_the_rest_is_measured(root, tmp_path):
+    (unit,) = plan(root, missing=("2", "4"))
+    assert unit.about["missing"] == ["2", "4"]
+    assert unit.about["images"] == COUNT - 2
+    assert {record.stem for record in run(unit, tmp_path / "w")} == {"0", "1", "3", "5"}
+    with pytest.raises(UserError, match="'mine' has no fused image of 'd' for 2"):
+        plan(root, lacking=("2",))
+    with pytest.raises(UserError, match="none of the images"):
+        plan(root, missing=tuple("012345"))
+
+
+def test_records_are_complete_sorted_and_explain_what_is_undefined(root, tmp_path):
+    (unit,) = plan(root)
+    seen = []
+    records = run(unit, tmp_path / "w", seen)
+    assert len(records) == COUNT * len(TEN)
+    order = [(record.stem, record.metric) for record in records]
+    assert order == sorted(order)
+    reasons = {(r.stem, r.metric): r.reason for r in records if r.reason}
+    small = {(f"{n}", "MS-SSIM"): "too_small" for n in range(COUNT)}
+    assert reasons == {**small, ("1", "CC"): "constant_fused"}
+    assert all(np.isnan(r.value) == bool(r.reason) for r in records)
+    assert seen == [(n + 1, COUNT, f"{n}") for n in range(COUNT)]
+
+
+@pytest.mark.parametrize("cut", ["between lines", "in a line", "just before a newline", "garbage"])
+def test_killed_and_restarted_it_gives_the_same_bytes(root, tmp_path, monkeypatch, cut):
+    (unit,) = plan(root)
+    whole = run(unit, tmp_path / "whole")
+    lines = (tmp_path / "whole" / "images.jsonl").read_bytes().splitlines(keepends=True)
+    assert len(lines) == COUNT
+    tail = {
+        "between lines": b"",
+        "in a line": lines[3][: len(lines[3]) // 2],
+        "just before a newline": lines[3][:-1],
+        "garbage": b"\x00\xff\n",
+    }[cut]
+    scratch = tmp_path / "cut"
+    scratch.mkdir()
+    (scratch / "images.jsonl").write_bytes(b"".join(lines[:3]) + tail)
+    measured = []
+    from tasks.quality import task as module
+
+    original = module.score_files
+    monkeypatch.setattr(
+        module, "score_files", lambda stem, *rest: measured.append(stem) or original(stem, *rest)
+    )
+    resumed = run(unit, scratch)
+    assert measured == ["3", "4", "5"]
+    assert repr(resumed) == repr(whole)
+    assert (scratch / "images.jsonl").read_bytes() == b"".join(lines)
+    stores = [Store(tmp_path / name) for name in ("a", "b")]
+    written = [
+        store.write_result(unit, records, 1.0).read_bytes()
+        for store, records in zip(stores, (whole, resumed), strict=True)
+    ]
+    assert written[0] == written[1]
+
+
+def test_an_image_of_another_size_is_refused_by_stem(root, tmp_path):
+    cv2.imwrite(str(root / "fu4.png"), np.zeros((60, 63), np.uint8))
+    (unit,) = plan(root)
+    with pytest.raises(UserError, match=r"'4' .*fu4\.png\): sizes differ"):
+        run(unit, tmp_path / "w")
+    assert len((tmp_path / "w" / "images.jsonl").read_text().splitlines()) == 4
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"metrics": ["Qbaf"]}, "did you mean Qabf"),
+        ({"convention": "cdfuse"}, "did you mean cddfuse"),
+        ({"metrics": ["EN", "EN"]}, "named twice: EN"),
+        ({"convetion": "reference"}, "convetion"),
+    ],
+)
+def test_a_wrong_section_is_refused_with_a_hint(options, words):
+    with pytest.raises(ValidationError, match=words):
+        QualitySection(dataset="d", **options)
+
+
+def test_an_unknown_dataset_is_named(root):
+    with pytest.raises(UserError, match="unknown dataset 'e'; the run has d"):
+        plan(root, QualitySection(dataset="e"))
