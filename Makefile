@@ -46,10 +46,10 @@ tables: $(READY)
 	$(IVIF) report $(CONFIG)
 
 test: $(READY)
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist loadscope -m "not slow"
 
 test-all: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadscope
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -40,10 +40,11 @@ class DemoConfig(_Strict):
 
 
 class DatasetConfig(_Strict):
-    """One dataset: a layout, where it is, and the layout's own options."""
+    """One dataset: a layout, where it is, how captions call it, and the layout's own options."""
 
     layout: str
     root: str
+    title: str = ""
     options: dict[str, Any] = {}
     demo: DemoConfig | None = None
 

@@ -81,4 +81,3 @@ def read_protocol(model: type[P], name_or_path: str, folder: Path, task: str) ->
         return checked(model, content, "")
     except UserError as problem:
         raise UserError(f"protocol {path}: {problem}") from problem
-

@@ -17,7 +17,6 @@ from bench.types import DatasetRef, FusedSet, Record, Unit
 # What a unit's ``about`` may hold. Reports read nothing else of a task, so a table's footer,
 # its column order and its warnings all come from here.
 ABOUT_KEYS = {
-    "dataset_title": "name of the dataset in captions",
     "split": "name of the split",
     "split_sha256": "hash of the split",
     "images": "number of judged images",

@@ -23,6 +23,7 @@ class Comparison:
         methods: name to title of the methods that were asked, in the run's order.
         planned: method to its units, ordered by seed.
         results: the finished ones.
+        dataset_title: how captions call the dataset.
         holes_allowed: whether the run was told to go on without some images.
         sources: names of the methods that are a source image themselves.
     """
@@ -35,6 +36,7 @@ class Comparison:
     planned: Mapping[str, tuple[PlannedUnit, ...]]
     results: Mapping[PlannedUnit, UnitResult]
     holes_allowed: bool = False
+    dataset_title: str = ""
     sources: frozenset[str] = frozenset()
 
     def of(self, method: str) -> tuple[UnitResult, ...]:
@@ -56,10 +58,6 @@ class Comparison:
             if result.about.get(key) not in (None, "", [], {}):
                 return result.about[key]
         return default
-
-    @property
-    def dataset_title(self) -> str:
-        return str(self.about("dataset_title", self.dataset))
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -107,6 +105,7 @@ def comparisons(run: RunResults) -> tuple[Comparison, ...]:
                 planned=planned,
                 results={unit: run.results[unit] for unit in members if unit in run.results},
                 holes_allowed=run.missing_ok,
+                dataset_title=run.datasets.get(dataset, dataset),
                 sources=run.sources & planned.keys(),
             )
             found.append((item, identity))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -93,6 +93,7 @@ class RunResults:
 
     Attributes:
         methods: method name to title, in the run's order.
+        datasets: dataset name to title.
         planned: all units of the plan, finished or not.
         results: the finished ones.
         missing_ok: whether the run was told to go on without some images.
@@ -108,6 +109,7 @@ class RunResults:
     missing_ok: bool = False
     panels: tuple[Mapping[str, Any], ...] = ()
     sources: frozenset[str] = frozenset()
+    datasets: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def frame(self) -> pd.DataFrame:
@@ -144,6 +146,7 @@ def load_run(run: Path) -> RunResults:
         }
         sources = frozenset(str(item["name"]) for item in plan["methods"] if item.get("source"))
         planned = tuple(_planned(item) for item in plan["units"])
+        datasets = {str(key): str(value) for key, value in plan.get("datasets", {}).items()}
         panels = tuple(dict(item) for item in plan.get("panels", ()))
         name = str(plan.get("name") or run.resolve().name)
     except (KeyError, TypeError, ValueError, AttributeError) as problem:
@@ -168,6 +171,7 @@ def load_run(run: Path) -> RunResults:
         missing_ok=bool(plan.get("missing_ok", False)),
         panels=panels,
         sources=sources,
+        datasets=datasets,
     )
 
 

@@ -141,7 +141,7 @@ def with_marks(rows: Sequence[Row], columns: Sequence[Column]) -> tuple[Row, ...
     All rows take part that their builder ranks. Where a source image can lose, as in detection,
     it is ranked too: a fusion that does not beat its sources must not be printed in bold. Ranks
     come from unrounded values; cells that print the same number get the same mark. A column with
-    fewer than two comparable numbers gets none.
+    fewer than two different numbers to compare gets none.
     """
     marks: list[list[Mark]] = [[""] * len(columns) for _ in rows]
     for at, column in enumerate(columns):
@@ -155,6 +155,8 @@ def with_marks(rows: Sequence[Row], columns: Sequence[Column]) -> tuple[Row, ...
         if len(ranked) < 2:
             continue
         places = list(dict.fromkeys(text for _, text, _ in sorted(ranked)))
+        if len(places) < 2:
+            continue  # all print the same number: nobody is best
         for _, text, index in ranked:
             if text == places[0]:
                 marks[index][at] = "best"

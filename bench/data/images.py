@@ -55,9 +55,16 @@ def read_labels(path: Path) -> np.ndarray:
 
 
 def luma(rgb: np.ndarray) -> np.ndarray:
-    """Y = 0.299 R + 0.587 G + 0.114 B, rounded half to even; uint8 [H, W, 3] -> uint8 [H, W]."""
-    weighted = rgb.astype(np.float64) @ np.array([0.299, 0.587, 0.114])
-    return np.rint(weighted).astype(np.uint8)
+    """Y = 0.299 R + 0.587 G + 0.114 B, rounded half to even; uint8 [H, W, 3] -> uint8 [H, W].
+
+    Computed exactly, in thousandths.
+    """
+    red, green, blue = (rgb[:, :, channel].astype(np.uint32) for channel in range(3))
+    thousandths = 299 * red + 587 * green + 114 * blue
+    whole = thousandths // 1000
+    rest = thousandths - 1000 * whole
+    up = (rest > 500) | ((rest == 500) & (whole % 2 == 1))
+    return (whole + up).astype(np.uint8)
 
 
 def size_of(path: Path) -> tuple[int, int]:

@@ -157,6 +157,7 @@ def plan_document(
     ]
     return {
         "name": plan.config.name,
+        "datasets": {name: data.title or name for name, data in plan.config.datasets.items()},
         "methods": methods,
         "units": sorted(kept + own, key=lambda entry: order.get(entry["task"], 99)),
         "panels": _panels(plan, fused),

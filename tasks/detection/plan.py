@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bench.data.base import LAYOUTS, Dataset
+from bench.data.base import Dataset
 from bench.data.splits import Split
 from bench.errors import UserError, first_few
 from bench.store import key_of
@@ -195,9 +195,7 @@ class Planner:
             warnings.append(f"trained without {len(lost_train)} missing images")
         if lost_test:
             warnings.append(f"judged without {len(lost_test)} missing images")
-        layout = LAYOUTS.get(self.ref.layout)
         return {
-            "dataset_title": layout.title if self.ref.name == layout.name else self.ref.name,
             "split": self.split.name,
             "split_sha256": self.split.sha256,
             "images": len(test),

@@ -10,7 +10,7 @@ from typing import IO, Any, ClassVar
 
 from pydantic import field_validator, model_validator
 
-from bench.data.base import LAYOUTS, Dataset
+from bench.data.base import Dataset
 from bench.data.splits import Split, resolve_split
 from bench.errors import UserError, first_few
 from bench.store import key_of
@@ -179,7 +179,6 @@ def _unit(
             "images": [[stem, *(str(path.absolute()) for path in paths)] for stem, *paths in files],
         },
         about={
-            "dataset_title": _title(planning, dataset),
             "split": split_name,
             "split_sha256": split.sha256,
             "images": len(judged),
@@ -188,12 +187,6 @@ def _unit(
             "missing": lacking,
         },
     )
-
-
-def _title(planning: Planning, dataset: Dataset) -> str:
-    layout = planning.refs[dataset.name].layout if dataset.name in planning.refs else ""
-    specs = LAYOUTS.specs()
-    return specs[layout].title if layout in specs else dataset.name
 
 
 def _keep(file: IO[str], stem: str, values: Mapping[str, Value]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bench.data.base import LAYOUTS, Dataset
+from bench.data.base import Dataset
 from bench.data.splits import Split
 from bench.errors import UserError, first_few
 from bench.store import key_of
@@ -172,7 +172,6 @@ class Planner:
         self, test: tuple[str, ...], lost_train: tuple[str, ...], lost_test: tuple[str, ...]
     ) -> dict[str, Any]:
         protocol = self.protocol
-        title = LAYOUTS.get(self.ref.layout).title
         warnings = [PSEUDO] if protocol.pseudo_labels else []
         if lost_train:
             warnings.append(f"trained without {len(lost_train)} missing images")
@@ -180,7 +179,6 @@ class Planner:
             warnings.append(f"judged without {len(lost_test)} missing images")
         trained = "" if protocol.mode == "retrain" else f", trained on {protocol.train_on}"
         return {
-            "dataset_title": title if self.ref.name == self.ref.layout else self.ref.name,
             "split": self.split.name,
             "split_sha256": self.split.sha256,
             "images": len(test),

@@ -107,7 +107,6 @@ class RunBuilder:
                 for stem, value in line.items()
             ]
         about = {
-            "dataset_title": "MSRS",
             "split": "official",
             "split_sha256": SPLIT_HASH,
             "images": 3,
@@ -128,7 +127,6 @@ class RunBuilder:
     ) -> Path:
         """A detection unit from class to AP50, NaN for no truth."""
         about = {
-            "dataset_title": "M3FD",
             "split": "m3fd-v1",
             "split_sha256": SPLIT_HASH,
             "images": more.pop("images", 25),
@@ -157,7 +155,6 @@ class RunBuilder:
     ) -> Path:
         """A segmentation unit from class to IoU and from mean to value."""
         about = {
-            "dataset_title": "MSRS",
             "split": "official",
             "split_sha256": SPLIT_HASH,
             "images": more.pop("images", 361),
@@ -178,6 +175,7 @@ class RunBuilder:
         """Write ``plan.json`` and return the run directory."""
         plan = {
             "name": self.name,
+            "datasets": {"m3fd": "M3FD", "msrs": "MSRS"},
             "methods": [
                 {"name": name, "title": title, "source": name in self.sources}
                 for name, title in self.titles.items()

@@ -131,7 +131,6 @@ def test_panel_is_drawn_from_the_plan(tmp_path: Path, new_run: Any) -> None:
         ({"box": [0, 0, 900, 9]}, "does not lie"),
         ({"box": "here"}, "box must be"),
         ({"images": {}}, "expected 'stem'"),
-        ({"images": {"visible": "gone.png"}}, "cannot read image"),
     ],
 )
 def test_broken_panels_are_user_errors(
@@ -142,6 +141,17 @@ def test_broken_panels_are_user_errors(
     builder.panels = [{"dataset": "msrs", "stem": "s0", "images": images, **change}]
     with pytest.raises(UserError, match=word):
         write_report(builder.write())
+
+
+def test_tables_are_written_also_when_a_panels_images_are_gone(
+    tmp_path: Path, new_run: Any
+) -> None:
+    builder = _fill(new_run(tmp_path / "demo"))
+    gone = {"visible": "gone.png"}
+    builder.panels = [{"dataset": "msrs", "stem": "s0", "images": gone}]
+    names = [path.name for path in write_report(builder.write())]
+    assert "tables.md" in names
+    assert "panel-msrs.png" not in names
 
 
 def test_the_zoomed_part_is_where_the_images_differ() -> None:

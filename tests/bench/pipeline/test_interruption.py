@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from small_runs import command, ivif, write_config, write_pairs
 
+pytestmark = pytest.mark.slow
 SIZE = (448, 576)
 COUNT = 12
 
