@@ -19,7 +19,7 @@ from bench.data.base import LAYOUTS
 from bench.errors import UserError
 from bench.fusion import METHODS
 from bench.registry import load_entry, suggest
-from bench.task import TASKS, Section
+from bench.task import TASKS, Section, task_names
 from bench.validation import checked
 
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
@@ -139,7 +139,7 @@ def parse_config(content: Mapping[str, Any]) -> RunConfig:
     plain = {key: value for key, value in content.items() if key in own}
     config = checked(RunConfig, plain, "")
     sections = {
-        task: _sections(task, content[task], config) for task in TASKS.specs() if content.get(task)
+        task: _sections(task, content[task], config) for task in task_names() if content.get(task)
     }
     _check_names(config)
     return config.model_copy(update={"sections": sections})

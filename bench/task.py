@@ -49,6 +49,7 @@ class TaskSpec:
         name: key of its sections in a run configuration: ``quality``, ``detection``, ...
         entry: ``"module:Class"`` of its ``Task``.
         title: heading of its tables.
+        order: place of its work and its tables in a run, small numbers first.
         lists: registries of its own components, as ``"module:attribute"``, by the name under which
             ``ivif-bench list`` shows them.
     """
@@ -56,6 +57,7 @@ class TaskSpec:
     name: str
     entry: str
     title: str
+    order: int = 100
     lists: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -116,3 +118,8 @@ class Task(ABC):
 
 
 TASKS: Registry[TaskSpec] = Registry("task", "tasks", "ivif_bench.tasks")
+
+
+def task_names() -> list[str]:
+    """Names of all tasks in the order of their tables."""
+    return sorted(TASKS.specs(), key=lambda name: (TASKS.get(name).order, name))

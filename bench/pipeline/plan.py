@@ -14,7 +14,7 @@ from bench.pipeline.fuse import load_method, method_key, plan_fusing
 from bench.pipeline.precomputed import check_finished
 from bench.registry import load_entry
 from bench.store import Store
-from bench.task import TASKS, Planning, Section, Task
+from bench.task import TASKS, Planning, Section, Task, task_names
 from bench.types import DatasetRef, FusedSet, Pair, Unit
 
 
@@ -146,7 +146,7 @@ def plan_document(
         }
         for unit in units
     ]
-    order = {name: index for index, name in enumerate(TASKS.specs())}
+    order = {name: index for index, name in enumerate(task_names())}
     methods = [
         {
             "name": method.name,

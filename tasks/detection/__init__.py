@@ -7,6 +7,7 @@ SPECS = (
         name="detection",
         entry="tasks.detection.task:DetectionTask",
         title="Object detection",
+        order=20,
         lists={"detectors": "tasks.detection.registry:DETECTORS"},
     ),
 )

@@ -11,7 +11,18 @@ if TYPE_CHECKING:
 
 __all__ = ["SPECS", "evaluate", "evaluate_folder"]
 
-SPECS = (TaskSpec(name="quality", entry="tasks.quality.task:QualityTask", title="Fusion quality"),)
+SPECS = (
+    TaskSpec(
+        name="quality",
+        entry="tasks.quality.task:QualityTask",
+        title="Fusion quality",
+        order=10,
+        lists={
+            "metrics": "tasks.quality.registry:METRICS",
+            "conventions": "tasks.quality.registry:CONVENTIONS",
+        },
+    ),
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -7,6 +7,7 @@ SPECS = (
         name="segmentation",
         entry="tasks.segmentation.task:SegmentationTask",
         title="Semantic segmentation",
+        order=30,
         lists={"segmenters": "tasks.segmentation.registry:SEGMENTERS"},
     ),
 )

@@ -48,7 +48,7 @@ def test_every_kind_of_component_is_listed(kind, expected):
 def test_an_unknown_kind_gets_a_hint():
     done = ivif("list", "metrcs")
     assert done.returncode == 2
-    assert "did you mean metrics?" in done.stderr
+    assert "did you mean metrics" in done.stderr
 
 
 def test_score_writes_every_value_and_lists_what_has_no_partner(tmp_path):

@@ -141,6 +141,7 @@ def test_missing_weights(tmp_path):
     content["detection"] = {
         "dataset": "m",
         "protocol": "m3fd-det-original-zeroshot.v1",
+        "split": "official",
         "weights": str(tmp_path / "yolov5x.pt"),
     }
     config.write_text(yaml.safe_dump(content))
