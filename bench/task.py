@@ -30,6 +30,7 @@ ABOUT_KEYS = {
     "protocol_sha256": "hash of the resolved protocol",
     "warnings": "list of sentences a caption must carry, such as PSEUDO LABELS",
     "missing": "stems that the method lacks",
+    "judges": "distributions that made the numbers; their versions go into the footer",
 }
 
 
@@ -107,6 +108,13 @@ class Task(ABC):
     @abstractmethod
     def stems(self, section: Any, dataset: Dataset) -> tuple[str, ...]:
         """Stems of the dataset that must be fused before this section can be planned."""
+
+    def check(self, section: Any, dataset: Dataset, ref: DatasetRef) -> None:
+        """Find what is wrong before anything is computed: weights, classes, names.
+
+        Raises:
+            UserError: the section cannot be carried out as it is.
+        """
 
     @abstractmethod
     def plan(self, section: Any, planning: Planning) -> list[Unit]:
