@@ -11,7 +11,7 @@ UV_VERSION = 0.13.9
 
 VENV = .venv
 BIN = $(VENV)/bin
-READY = $(VENV)/.ready
+READY = $(VENV)/.ready$(if $(TORCH_BACKEND),-$(TORCH_BACKEND))
 IVIF = $(BIN)/ivif-bench
 
 .PHONY: setup bench-all bench-fusion bench-detection bench-segmentation tables test test-all lint \

@@ -28,12 +28,10 @@ def main() -> None:
     except UserError as problem:
         print(f"ivif-bench: {problem}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
-        print(
-            "ivif-bench: interrupted; the same command goes on where this one stopped",
-            file=sys.stderr,
-        )
-        sys.exit(130)
+    except OSError as problem:  # a full disk, a folder that may not be written
+        where = f": {problem.filename}" if problem.filename else ""
+        print(f"ivif-bench: {problem.strerror or problem}{where}", file=sys.stderr)
+        sys.exit(2)
 
 
 if __name__ == "__main__":

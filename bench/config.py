@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from bench.data.base import LAYOUTS
 from bench.errors import UserError
 from bench.fusion import METHODS
+from bench.naming import safe_name
 from bench.registry import load_entry, suggest
 from bench.task import TASKS, Section, task_names
 from bench.validation import checked
@@ -80,7 +81,7 @@ class ReportConfig(_Strict):
 class RunConfig(_Strict):
     """A whole run."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9._+-]+$")
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")
     runs: str = "runs"
     seed: int = 0
     datasets: dict[str, DatasetConfig]
@@ -139,7 +140,9 @@ def parse_config(content: Mapping[str, Any]) -> RunConfig:
     plain = {key: value for key, value in content.items() if key in own}
     config = checked(RunConfig, plain, "")
     sections = {
-        task: _sections(task, content[task], config) for task in task_names() if content.get(task)
+        task: _sections(task, content[task], config)
+        for task in task_names()
+        if content.get(task) is not None
     }
     _check_names(config)
     return config.model_copy(update={"sections": sections})
@@ -160,6 +163,8 @@ def _sections(task: str, value: Any, config: RunConfig) -> tuple[Section, ...]:
 
 
 def _check_names(config: RunConfig) -> None:
+    _check_folders("datasets", list(config.datasets))
+    _check_folders("methods", [method.name for method in config.methods])
     for name, dataset in config.datasets.items():
         if dataset.layout not in LAYOUTS.specs():
             hint = suggest(dataset.layout, list(LAYOUTS.specs()))
@@ -186,6 +191,21 @@ def _check_names(config: RunConfig) -> None:
                 raise UserError(
                     f"{where}.datasets: no dataset {dataset_name!r} in this run; {hint}"
                 )
+
+
+def _check_folders(key: str, names: list[str]) -> None:
+    """Names become folders: they must stay inside the run directory and differ there."""
+    folders: dict[str, str] = {}
+    for name in names:
+        folder = safe_name(name)
+        if name.startswith(".") or "/" in name or "\\" in name:
+            raise UserError(
+                f"{key}: {name!r} cannot be a name; it must not start with '.' or hold '/'"
+            )
+        if folders.setdefault(folder, name) != name:
+            raise UserError(
+                f"{key}: {name!r} and {folders[folder]!r} would share the folder {folder!r}; rename one"
+            )
 
 
 def _expand(value: Any) -> Any:

@@ -79,7 +79,10 @@ def _module(name: str, extra: str) -> Finding:
             else f"make setup, or pip install 'ivif-bench[{extra}]'"
         )
         return _finding("broken", name, f"{type(problem).__name__}: {problem}; {hint}")
-    return _finding("ok", name, metadata.version(_DISTRIBUTIONS.get(name, name)))
+    try:
+        return _finding("ok", name, metadata.version(_DISTRIBUTIONS.get(name, name)))
+    except metadata.PackageNotFoundError:
+        return _finding("note", name, f"works, but not from {_DISTRIBUTIONS.get(name, name)}")
 
 
 def _both_mm_packages() -> Finding:

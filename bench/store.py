@@ -17,8 +17,8 @@ import hashlib
 import json
 import os
 import platform
-import re
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -34,6 +34,7 @@ from filelock import FileLock
 
 from bench.data.images import write_bytes
 from bench.errors import UserError
+from bench.naming import safe_name
 from bench.types import Provenance, Record, Unit
 
 RECORD_SCHEMA = pa.schema(
@@ -50,32 +51,12 @@ RECORD_SCHEMA = pa.schema(
         ("reason", pa.string()),
     ]
 )
-_PACKAGES = (
-    "ivif-bench",
-    "numpy",
-    "torch",
-    "torchvision",
-    "ultralytics",
-    "onedl-mmsegmentation",
-    "pycocotools",
-    "opencv-python",
-    "numba",
-    "pyarrow",
-)
 
 
 def key_of(*parts: Any) -> str:
     """Short hash over JSON values that decide a result: 16 hexadecimal digits."""
     text = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=_plain)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def safe_name(name: str) -> str:
-    """A name from outside as one harmless path component."""
-    cleaned = re.sub(r"[^A-Za-z0-9._+@-]", "_", name).lstrip(".")
-    if not cleaned:
-        raise UserError(f"{name!r} cannot be used as a name; use letters, digits, '.', '_' or '-'")
-    return cleaned
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -168,9 +149,16 @@ class Store:
         return self.root / "logs" / unit.task / name
 
     def is_done(self, unit: Unit) -> bool:
-        """Whether a unit's results are complete: the JSON is written last, so it is the sign."""
+        """Whether a unit's results are complete and whole.
+
+        The JSON is written last, so it is the sign; it knows the size of the Parquet file.
+        """
         path = self.result_path(unit)
-        return path.is_file() and path.with_suffix(".json").is_file()
+        try:
+            size = json.loads(path.with_suffix(".json").read_text())["what"]["bytes"]
+            return bool(path.stat().st_size == size)
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
 
     def write_result(
         self, unit: Unit, records: Sequence[Record], seconds: float, device: str = "cpu"
@@ -181,7 +169,8 @@ class Store:
         columns = {name: [getattr(row, name) for row in ordered] for name in RECORD_SCHEMA.names}
         sink = pa.BufferOutputStream()
         pq.write_table(pa.table(columns, schema=RECORD_SCHEMA), sink, compression="zstd")
-        write_bytes(path, sink.getvalue().to_pybytes())
+        data = sink.getvalue().to_pybytes()
+        write_bytes(path, data)
         provenance = Provenance(
             key=unit.key,
             what={
@@ -193,6 +182,7 @@ class Store:
                     "seed": unit.seed,
                 },
                 "about": unit.about,
+                "bytes": len(data),
             },
             versions=versions(),
             commit=commit(),
@@ -204,16 +194,23 @@ class Store:
         return path
 
 
-@cache
 def versions() -> dict[str, str]:
-    """Versions of what numbers depend on."""
-    found = {"python": platform.python_version()}
-    for name in _PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
+    """Versions of Python, of this package and of every distribution that is imported by now."""
+    found = {"python": platform.python_version(), "ivif-bench": own_version()}
+    providers = metadata.packages_distributions()
+    modules = {name.partition(".")[0] for name in sys.modules}
+    for name in sorted({owner for module in modules for owner in providers.get(module, ())}):
+        found.setdefault(name, metadata.version(name))
     return found
+
+
+@cache
+def own_version() -> str:
+    """Version of this package, or ``unknown`` where it runs without being installed."""
+    try:
+        return metadata.version("ivif-bench")
+    except metadata.PackageNotFoundError:
+        return "unknown"
 
 
 @cache

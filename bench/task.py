@@ -109,7 +109,7 @@ class Task(ABC):
     def stems(self, section: Any, dataset: Dataset) -> tuple[str, ...]:
         """Stems of the dataset that must be fused before this section can be planned."""
 
-    def check(self, section: Any, dataset: Dataset, ref: DatasetRef) -> None:
+    def check(self, section: Any, dataset: Dataset, ref: DatasetRef) -> None:  # noqa: B027 - optional
         """Find what is wrong before anything is computed: weights, classes, names.
 
         Raises:

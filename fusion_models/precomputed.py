@@ -34,6 +34,9 @@ class Precomputed(FinishedImages):
     """
 
     def __init__(self, root: str | Mapping[str, str]) -> None:
+        patterns = list(root.values()) if isinstance(root, Mapping) else [root]
+        if not patterns or not all(isinstance(pattern, str) and pattern for pattern in patterns):
+            raise ValueError(f"root must be a pattern, or one pattern per dataset, not {root!r}")
         self.root = root
 
     def locate(self, dataset: str, stem: str) -> Path:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import sys
 import threading
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
 from typing import Any
 
@@ -32,20 +32,36 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, indent=1, ensure_ascii=False))
 
 
+@contextmanager
+def counting(title: str) -> Iterator[Callable[[int, int, str], None]]:
+    """One progress bar for a loop that reports (done, total, what); quiet without a terminal."""
+    with _bars() as bars:
+        bar = bars.add_task(title, total=None)
+
+        def progress(done: int, total: int, what: str) -> None:
+            bars.update(bar, completed=done, total=total)
+
+        yield progress
+
+
+def _bars() -> Progress:
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not sys.stderr.isatty(),
+    )
+
+
 class ProgressListener(Listener, AbstractContextManager["ProgressListener"]):
     """Shows stages and jobs on the terminal; one line a stage when there is no terminal."""
 
     def __init__(self) -> None:
-        self._bars = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=console,
-            transient=True,
-            disable=not sys.stderr.isatty(),
-        )
+        self._bars = _bars()
         self._total: TaskID | None = None
         self._jobs: dict[str, TaskID] = {}
         self._done: set[str] = set()
@@ -68,7 +84,7 @@ class ProgressListener(Listener, AbstractContextManager["ProgressListener"]):
             for bar in list(self._bars.task_ids):
                 self._bars.remove_task(bar)
             self._jobs, self._done = {}, set()
-            console.print(f"{title}: {len(jobs)} jobs")
+            console.print(f"{title}: {len(jobs)} jobs", markup=False)
             self._total = self._bars.add_task(title, total=len(jobs))
 
     def progress(self, job: Job, done: int, total: int, what: str) -> None:
@@ -88,4 +104,4 @@ class ProgressListener(Listener, AbstractContextManager["ProgressListener"]):
                 self._bars.advance(self._total)
 
     def note(self, text: str) -> None:
-        console.print(text)
+        console.print(text, markup=False, soft_wrap=True)

@@ -49,10 +49,10 @@ def audit(
 ) -> None:
     """Check a dataset: counts, sizes, classes, labels, leakage. Exit code 1 if it has errors."""
     from bench.data.base import open_dataset
-    from bench.data.splits import resolve_split
+    from bench.data.splits import find_split
 
     dataset = open_dataset(layout, root, **_options(option))
-    found = dataset.audit(resolve_split(dataset, split) if split else None)
+    found = dataset.audit(find_split(dataset, split) if split else None)
     if as_json:
         from bench.commands.console import print_json
 
@@ -136,5 +136,8 @@ def _options(items: list[str]) -> dict[str, Any]:
         key, equals, value = item.partition("=")
         if not equals:
             raise UserError(f"--option {item!r}: expected KEY=VALUE")
-        options[key] = yaml.safe_load(value)
+        try:
+            options[key] = yaml.safe_load(value)
+        except yaml.YAMLError as problem:
+            raise UserError(f"--option {item!r}: the value is not valid YAML") from problem
     return options

@@ -8,22 +8,24 @@ from typing import Annotated, Any
 import typer
 
 from bench.errors import UserError
-from bench.registry import Registry, suggest
+from bench.registry import Registry, load_entry, suggest
 
 JsonOption = Annotated[bool, typer.Option("--json", help="as JSON")]
 
 
-def _registries() -> dict[str, Registry[Any]]:
-    from bench.data.base import LAYOUTS
-    from bench.fusion import METHODS
-    from bench.registry import load_entry
+def _entries() -> dict[str, str]:
+    """What can be listed, and where its registry is; nothing is loaded for that."""
     from bench.task import TASKS
-    from reports.formats import FORMATS
 
-    found: dict[str, Registry[Any]] = {"methods": METHODS, "datasets": LAYOUTS, "tasks": TASKS}
-    for task in TASKS.specs().values():
-        found |= {name: load_entry(entry) for name, entry in task.lists.items()}
-    return found | {"formats": FORMATS}
+    found = {
+        "methods": "bench.fusion:METHODS",
+        "datasets": "bench.data.base:LAYOUTS",
+        "tasks": "bench.task:TASKS",
+        "formats": "reports.formats:FORMATS",
+    }
+    for spec in TASKS.specs().values():
+        found |= spec.lists
+    return found
 
 
 def list_components(
@@ -36,10 +38,11 @@ def list_components(
     """List what can be used, by kind."""
     from dataclasses import asdict
 
-    registries = _registries()
-    if what not in registries:
-        raise UserError(f"nothing is listed under {what!r}; {suggest(what, sorted(registries))}")
-    specs = registries[what].specs().values()
+    entries = _entries()
+    if what not in entries:
+        raise UserError(f"nothing is listed under {what!r}; {suggest(what, sorted(entries))}")
+    registry: Registry[Any] = load_entry(entries[what])
+    specs = registry.specs().values()
     if as_json:
         from bench.commands.console import print_json
 
@@ -62,9 +65,11 @@ def validate(
     """Check a configuration, its datasets and its precomputed images without computing anything."""
     from bench.config import load_config
     from bench.pipeline.plan import Plan
+    from bench.pipeline.run import check_formats
     from bench.store import Store
 
     run_config = load_config(config)
+    check_formats(run_config)
     absent = [
         f"datasets.{name}: {data.root} is not there yet (demo scenes are written by 'run')"
         for name, data in run_config.datasets.items()
@@ -75,7 +80,7 @@ def validate(
             typer.echo(line)
     else:
         plan = Plan(run_config, Store(run_config.folder))
-        plan.check_finished_methods()
+        plan.check_finished_methods(typer.echo)
         for name, pairs in plan.pairs.items():
             typer.echo(f"{name}: {len(pairs)} pairs to fuse and judge")
     typer.echo(

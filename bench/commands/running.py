@@ -73,10 +73,14 @@ def report(
 ) -> None:
     """Write and print the tables of a finished run again; needs no network library."""
     from bench.config import load_config
-    from reports.write import write_report
+    from reports.write import FORMATS_BY_DEFAULT, write_report
 
-    folder = load_config(run_or_config).folder if run_or_config.is_file() else run_or_config
-    for path in write_report(folder):
+    folder = run_or_config
+    formats: tuple[str, ...] = FORMATS_BY_DEFAULT
+    if run_or_config.is_file():
+        config = load_config(run_or_config)
+        folder, formats = config.folder, config.report.formats
+    for path in write_report(folder, formats):
         typer.echo(f"wrote {path}", err=True)
     _print_tables(folder)
 
@@ -94,10 +98,14 @@ def _run(
     for task in tasks or ():
         if task not in config.sections:
             raise UserError(f"{path} has no section {task!r}; add one or choose another command")
-    with ProgressListener() as listener:
-        summary = run(config, tasks=tasks, workers=workers, listener=listener)
+    try:
+        with ProgressListener() as listener:
+            summary = run(config, tasks=tasks, workers=workers, listener=listener)
+    except KeyboardInterrupt:
+        console.print("interrupted; the same command goes on where this one stopped", markup=False)
+        raise typer.Exit(130) from None
     for failure in summary.failures:
-        console.print(f"[red]failed[/red] {failure}", soft_wrap=True)
+        console.print(f"failed: {failure}", markup=False, soft_wrap=True)
     if as_json:
         print_json(
             {
@@ -113,6 +121,7 @@ def _run(
     console.print(
         f"{config.folder}: {summary.fused} images fused, {summary.computed} results computed, "
         f"{summary.reused} recognised as done; tables in {config.folder / 'report'}",
+        markup=False,
         soft_wrap=True,
     )
     if summary.failures:

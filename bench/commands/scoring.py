@@ -27,14 +27,15 @@ def score(
     csv_file: Annotated[Path | None, typer.Option("--csv", help="write every value as CSV")] = None,
 ) -> None:
     """Score fused images: all metrics at once, pairs found by stem whatever the extension."""
-    from tasks.quality.folder import score_folder
-
+    from bench.commands.console import counting
     from bench.data.images import write_bytes
     from bench.store import write_json
+    from tasks.quality.folder import score_folder
 
     folders = _named(fused)
     chosen = tuple(name.strip() for name in metrics.split(",") if name.strip()) or None
-    result = score_folder(infrared, visible, folders, chosen, convention, workers)
+    with counting("scoring") as progress:
+        result = score_folder(infrared, visible, folders, chosen, convention, workers, progress)
     if json_file:
         write_json(json_file, result.to_json())
     if csv_file:
@@ -46,8 +47,9 @@ def _named(fused: list[str]) -> dict[str, Path]:
     folders: dict[str, Path] = {}
     for item in fused:
         name, equals, folder = item.partition("=")
-        path = Path(folder if equals else item)
-        key = name if equals else path.name
+        named = bool(equals) and not Path(item).is_dir()
+        path = Path(folder if named else item)
+        key = name if named else path.resolve().name
         if key in folders:
             raise UserError(
                 f"--fused: the name {key!r} occurs twice; use NAME=FOLDER with different names"

@@ -95,13 +95,18 @@ def encode_png(image: np.ndarray, provenance: Mapping[str, object] | None = None
 
 
 def png_provenance(path: Path) -> dict[str, object] | None:
-    """The provenance that ``encode_png`` put into a file, or None; reads only the file's head."""
+    """The provenance that ``encode_png`` put into a file, or None; reads its head and its end.
+
+    A file that was cut off has none, so it is made again.
+    """
     try:
         with path.open("rb") as file:
             head = file.read(_PNG_HEADER_END + 4096)
+            file.seek(max(0, path.stat().st_size - 12))
+            end = file.read()
     except OSError:
         return None
-    if len(head) < _PNG_HEADER_END + 12:
+    if len(head) < _PNG_HEADER_END + 12 or end[4:8] != b"IEND":
         return None
     (length,) = struct.unpack(">I", head[_PNG_HEADER_END : _PNG_HEADER_END + 4])
     body = head[_PNG_HEADER_END + 4 : _PNG_HEADER_END + 8 + length]

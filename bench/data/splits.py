@@ -116,7 +116,7 @@ def resolve_split(dataset: Dataset, wanted: str | Mapping[str, str]) -> Split:
     Raises:
         UserError: unknown split, stems that the dataset lacks, or parts that overlap.
     """
-    split = _find(dataset, wanted)
+    split = find_split(dataset, wanted)
     check_disjoint(split)
     for stems in split.parts.values():
         dataset.select(stems)
@@ -172,7 +172,8 @@ def _stem(line: str) -> str:
     return base if dot and suffix.lower() in _SUFFIXES else name
 
 
-def _find(dataset: Dataset, wanted: str | Mapping[str, str]) -> Split:
+def find_split(dataset: Dataset, wanted: str | Mapping[str, str]) -> Split:
+    """The split as ``resolve_split`` finds it, but unchecked: an audit lists what is wrong."""
     if not isinstance(wanted, str):
         _check_parts(wanted, "split lists")
         return Split("user list", {part: read_list(Path(path)) for part, path in wanted.items()})

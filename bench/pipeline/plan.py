@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,8 @@ class Plan:
                 self.datasets[name] = open_ref(ref)
             except TypeError as problem:
                 raise UserError(f"datasets.{name}.options: {problem}") from problem
+        for _, task, section in self.sections:
+            task.check(section, self.datasets[section.dataset], self.refs[section.dataset])
         self.pairs = self._pairs_to_fuse()
 
     def _pairs_to_fuse(self) -> dict[str, tuple[Pair, ...]]:
@@ -81,19 +83,22 @@ class Plan:
                 jobs.append((method, job))
         return jobs
 
-    def check_finished_methods(self) -> None:
-        """Check precomputed images before anything is computed."""
+    def check_finished_methods(self, note: Callable[[str], None]) -> None:
+        """Check precomputed images before anything is computed; oddities are told to ``note``."""
         for method in self.config.methods:
             if METHODS.get(method.kind).finished:
-                self._fused_sets(method)
+                self._fused_sets(method, note)
 
-    def _fused_sets(self, method: MethodConfig) -> list[FusedSet]:
+    def _fused_sets(
+        self, method: MethodConfig, note: Callable[[str], None] = lambda text: None
+    ) -> list[FusedSet]:
         key = method_key(method, self.config.seed, self.store.fingerprint)
         sets = []
         finished = load_method(method) if METHODS.get(method.kind).finished else None
         for dataset, pairs in self._datasets_of(method).items():
             if isinstance(finished, FinishedImages):
-                sets.append(check_finished(method, finished, dataset, pairs, key, self.store))
+                found = check_finished(method, finished, dataset, pairs, key, self.store, note)
+                sets.append(found)
             else:
                 folder = self.store.fused_folder(dataset, method.name, key)
                 images = {pair.stem: folder / f"{pair.stem}.png" for pair in pairs}
@@ -129,10 +134,21 @@ def plan_document(
 ) -> dict[str, Any]:
     """What ``plan.json`` says to the reports: rows, results, and images for the panels.
 
-    Results of tasks that this plan leaves out are taken over from the ``earlier`` document.
+    Results of tasks that this plan leaves out are taken over from the ``earlier`` document, as far
+    as the configuration still has their task, dataset and method, and the method its images.
     """
-    planned = {name for name, _, _ in plan.sections}
-    kept = [entry for entry in earlier.get("units", []) if entry["task"] not in planned]
+    config, planned = plan.config, {name for name, _, _ in plan.sections}
+    keys = {
+        row.name: method_key(row, config.seed, plan.store.fingerprint) for row in config.methods
+    }
+    kept = [
+        entry
+        for entry in earlier.get("units", [])
+        if entry["task"] not in planned
+        and entry["task"] in config.sections
+        and entry["dataset"] in config.datasets
+        and entry.get("fused") == keys.get(entry["method"], "none")
+    ]
     own = [
         {
             "task": unit.task,
@@ -141,6 +157,7 @@ def plan_document(
             "protocol": unit.protocol,
             "seed": unit.seed,
             "key": unit.key,
+            "fused": keys[unit.method],
             "about": unit.about,
             "result": str(plan.store.result_path(unit).relative_to(plan.store.root)),
         }
@@ -153,11 +170,11 @@ def plan_document(
             "title": method.title or _title(method),
             "source": METHODS.get(method.kind).source,
         }
-        for method in plan.config.methods
+        for method in config.methods
     ]
     return {
-        "name": plan.config.name,
-        "datasets": {name: data.title or name for name, data in plan.config.datasets.items()},
+        "name": config.name,
+        "datasets": {name: data.title or name for name, data in config.datasets.items()},
         "methods": methods,
         "units": sorted(kept + own, key=lambda entry: order.get(entry["task"], 99)),
         "panels": _panels(plan, fused),

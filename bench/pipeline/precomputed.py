@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from bench.config import MethodConfig
-from bench.data.images import size_of
+from bench.data.images import images_in, size_of
 from bench.errors import UserError, first_few
 from bench.fusion import FinishedImages
 from bench.store import Store, write_json
@@ -21,6 +21,7 @@ def check_finished(
     pairs: Sequence[Pair],
     key: str,
     store: Store,
+    note: Callable[[str], None] = lambda text: None,
 ) -> FusedSet:
     """Use the images where they are, after every one has been decoded and measured once.
 
@@ -42,9 +43,22 @@ def check_finished(
             f"method {method.name!r} has none of the {len(pairs)} images of dataset {dataset!r}: "
             f"looked for {found[missing[0]]}; check its root"
         )
+    if extra := _strangers(found):
+        note(
+            f"method {method.name!r}, dataset {dataset!r}: {len(extra)} images belong to no pair "
+            f"that this run judges and are not used: {first_few(extra)}"
+        )
     present = {stem: path for stem, path in found.items() if stem not in set(missing)}
     _check_sizes(method.name, dataset, pairs, present, store, key)
     return FusedSet(dataset, method.name, key, present, missing)
+
+
+def _strangers(found: Mapping[str, Path]) -> list[str]:
+    """Stems of images in the same folder that no pair asked for."""
+    folders = {path.parent for path in found.values() if path.parent.is_dir()}
+    if len(folders) != 1:  # one folder per image: nothing to compare with
+        return []
+    return sorted(set(images_in(folders.pop())) - {path.stem for path in found.values()})
 
 
 def _check_sizes(

@@ -14,9 +14,11 @@ import yaml
 from bench.config import RunConfig
 from bench.data.images import write_bytes
 from bench.errors import UserError, first_few
+from bench.fusion import METHODS
+from bench.naming import safe_name
 from bench.pipeline.executors.local import Job, run_jobs
 from bench.pipeline.plan import Plan, plan_document
-from bench.store import Store, commit, key_of, locked, write_json
+from bench.store import Store, commit, key_of, locked, own_version, write_json
 from bench.types import Unit
 
 
@@ -71,19 +73,21 @@ def run(
     Raises:
         UserError: something in the input must be put right first; finished work stays.
     """
+    check_formats(config)
     listener = listener or Listener()
     workers = workers or os.cpu_count() or 1
     store = Store(config.folder)
     write_demo_data(config, listener)
     plan = Plan(config, store, tasks)
-    plan.check_finished_methods()
+    plan.check_finished_methods(listener.note)
     _write_config(config, store)
     try:
         fused_now = _fuse(plan, workers, listener)
         fused = plan.fused()
         units = plan.units(fused)
-        earlier = _read_plan(store)
-        write_json(store.root / "plan.json", plan_document(plan, units, fused, earlier))
+        with locked(store.root / "plan.json"):
+            earlier = _read_plan(store)
+            write_json(store.root / "plan.json", plan_document(plan, units, fused, earlier))
         missing = [unit for unit in units if not store.is_done(unit)]
         failures = _execute(store, missing, workers, listener)
     finally:
@@ -92,6 +96,14 @@ def run(
     return Summary(
         fused_now, len(missing) - len(failures), len(units) - len(missing), failures, written
     )
+
+
+def check_formats(config: RunConfig) -> None:
+    """Refuse unknown report formats before anything is computed."""
+    from reports.formats import FORMATS
+
+    for name in config.report.formats:
+        FORMATS.get(name)
 
 
 def write_demo_data(config: RunConfig, listener: Listener) -> None:
@@ -124,11 +136,13 @@ def write_demo_data(config: RunConfig, listener: Listener) -> None:
 def _fuse(plan: Plan, workers: int, listener: Listener) -> int:
     jobs = []
     for method, description in plan.fuse_jobs():
-        log = plan.store.root / "logs" / "fuse" / f"{method.name}.log"
+        name = safe_name(method.name)
+        gpus = int(METHODS.get(method.kind).parameters > 0)
+        log = plan.store.root / "logs" / "fuse" / f"{name}.log"
         job = Job(
             label=method.name,
-            folder=plan.store.root / "work" / "fuse" / method.name,
-            description={**description, "threads": 1, "log": str(log)},
+            folder=plan.store.root / "work" / "fuse" / name,
+            description={**description, "threads": 1, "gpus": gpus, "log": str(log)},
         )
         jobs.append(job)
     if not jobs:
@@ -137,7 +151,7 @@ def _fuse(plan: Plan, workers: int, listener: Listener) -> int:
     count = sum(len(job.description["images"]) for job in jobs)
     problems = _run_stage(f"fusing {count} images", jobs, workers, listener)
     if problems:
-        raise UserError("; ".join(problems))
+        raise UserError("; ".join(dict.fromkeys(problems)))
     return count
 
 
@@ -156,6 +170,7 @@ def _execute(
                     "unit": asdict(unit),
                     "run": str(store.root),
                     "threads": unit.threads,
+                    "gpus": unit.gpus,
                     "log": str(store.log_path(unit)),
                 },
             )
@@ -178,24 +193,23 @@ def _report(config: RunConfig, store: Store, listener: Listener) -> tuple[Path, 
 
     inputs = {
         "plan": store.fingerprint(store.root / "plan.json"),
-        "results": sorted(
-            path.stem
-            for path in (store.root / "results").rglob("*.parquet")
-            if path.with_suffix(".json").is_file()
-        ),
+        "results": sorted(path.stem for path in (store.root / "results").rglob("*.json")),
         "formats": config.report.formats,
-        "code": commit(),
+        "code": [own_version(), commit()],
     }
-    key, memory = key_of(inputs), store.root / "report" / "inputs.json"
+    memory = store.root / "report" / "inputs.json"
     try:
-        if json.loads(memory.read_text()) == key:
+        known = json.loads(memory.read_text())
+        if known["key"] == key_of(inputs) and all(
+            (memory.parent / name).is_file() for name in known["files"]
+        ):
             return ()
-    except (OSError, ValueError):
+    except (OSError, ValueError, KeyError, TypeError):
         pass
     memory.unlink(missing_ok=True)
     listener.note("writing tables")
     written = tuple(write_report(store.root, config.report.formats))
-    write_json(memory, key)
+    write_json(memory, {"key": key_of(inputs), "files": [path.name for path in written]})
     return written
 
 

@@ -13,7 +13,8 @@ import pytest
 
 from bench.data.images import write_bytes
 from bench.errors import UserError
-from bench.store import Fingerprints, Store, key_of, once, safe_name
+from bench.naming import safe_name
+from bench.store import Fingerprints, Store, key_of, once
 from bench.types import Record, Unit
 
 UNIT = Unit("quality", "data", "method", "p.v1", 0, "0123456789abcdef", about={"images": 2})

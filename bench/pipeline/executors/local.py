@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -30,7 +32,8 @@ class Job:
     Attributes:
         label: short name for people.
         folder: private folder for the job's description.
-        description: plain JSON values for the worker: ``kind``, ``threads``, ``log``, ...
+        description: plain JSON values for the worker: ``kind``, ``threads``, ``log``, ...; a job
+            with ``gpus`` has a GPU to itself where there are any.
     """
 
     label: str
@@ -62,10 +65,11 @@ def run_jobs(
     running: dict[Future[Outcome], Job] = {}
     processes: list[subprocess.Popen[str]] = []
     outcomes: list[Outcome] = []
+    devices = _device_queue() if any(job.description["gpus"] for job in jobs) else None
     with ThreadPoolExecutor(max_workers=max(1, workers)) as pool:
         try:
             for job in jobs:
-                running[pool.submit(_run, job, watch, processes)] = job
+                running[pool.submit(_run, job, watch, processes, devices)] = job
             while running:
                 ended, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in ended:
@@ -79,11 +83,62 @@ def run_jobs(
     return outcomes
 
 
-def _run(job: Job, watch: Watch, processes: list[subprocess.Popen[str]]) -> Outcome:
-    path = job.folder / "job.json"
+def visible_gpus() -> list[str]:
+    """CUDA devices that this process may use, found without importing torch."""
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if chosen is not None:
+        return [name for name in chosen.split(",") if name]
+    try:
+        listed = subprocess.run(
+            ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return listed.stdout.split()
+
+
+def _device_queue() -> queue.Queue[str] | None:
+    """Devices to hand out, one job on each at a time; None where there are none."""
+    found = visible_gpus()
+    if not found:
+        return None
+    devices: queue.Queue[str] = queue.Queue()
+    for name in found:
+        devices.put(name)
+    return devices
+
+
+def _run(
+    job: Job,
+    watch: Watch,
+    processes: list[subprocess.Popen[str]],
+    devices: queue.Queue[str] | None,
+) -> Outcome:
+    # A name of its own: another process on this run directory may describe the same job.
+    path = job.folder / f"job-{uuid.uuid4().hex}.json"
     write_json(path, job.description)
+    device = devices.get() if devices is not None and job.description["gpus"] else None
+    try:
+        return _watch_process(job, path, device, watch, processes)
+    finally:
+        path.unlink(missing_ok=True)
+        if devices is not None and device is not None:
+            devices.put(device)
+
+
+def _watch_process(
+    job: Job, path: Path, device: str | None, watch: Watch, processes: list[subprocess.Popen[str]]
+) -> Outcome:
     threads = str(job.description["threads"])
     environment = os.environ | dict.fromkeys(THREAD_VARIABLES, threads)
+    if device is not None:
+        environment["CUDA_VISIBLE_DEVICES"] = device
+    elif not job.description["gpus"]:
+        environment["CUDA_VISIBLE_DEVICES"] = ""  # it asked for none
     process = subprocess.Popen(
         [sys.executable, "-m", "bench.pipeline.worker", str(path)],
         stdout=subprocess.PIPE,
