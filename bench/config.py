@@ -94,18 +94,23 @@ class RunConfig(_Strict):
         """The run directory."""
         return Path(self.runs) / self.name
 
-    def with_seeds(self, seeds: tuple[int, ...]) -> RunConfig:
-        """The same run with these training seeds in every section that trains."""
+    def overridden(self, **values: Any) -> RunConfig:
+        """The same run with other values in every task section that has such a key.
+
+        ``seeds`` are training seeds; ``split`` is what ``bench.data.splits.resolve_split`` takes.
+        """
         sections = {
             task: tuple(
-                section.model_copy(update={"seeds": seeds})
-                if "seeds" in type(section).model_fields
-                else section
-                for section in found
+                _override(section, f"{task}.{index}", values) for index, section in enumerate(found)
             )
             for task, found in self.sections.items()
         }
         return self.model_copy(update={"sections": sections})
+
+
+def _override(section: Section, where: str, values: Mapping[str, Any]) -> Section:
+    known = {key: value for key, value in values.items() if key in type(section).model_fields}
+    return checked(type(section), {**section.model_dump(), **known}, where)
 
 
 def load_config(path: Path) -> RunConfig:

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bench.errors import UserError
-from bench.store import key_of, safe_name
+from bench.naming import safe_name
+from bench.store import key_of
 from reports.frame import PlannedUnit, RunResults, UnitResult
 
 # Results that differ in one of these were asked different questions, whatever they are called.
-_IDENTITY = ("protocol_sha256", "split_sha256", "mode", "convention", "classes")
+_IDENTITY = ("protocol_sha256", "split_sha256", "network", "mode", "convention", "classes")
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +25,6 @@ class Comparison:
         planned: method to its units, ordered by seed.
         results: the finished ones.
         dataset_title: how captions call the dataset.
-        holes_allowed: whether the run was told to go on without some images.
         sources: names of the methods that are a source image themselves.
     """
 
@@ -35,7 +35,6 @@ class Comparison:
     methods: Mapping[str, str]
     planned: Mapping[str, tuple[PlannedUnit, ...]]
     results: Mapping[PlannedUnit, UnitResult]
-    holes_allowed: bool = False
     dataset_title: str = ""
     sources: frozenset[str] = frozenset()
 
@@ -87,7 +86,7 @@ def comparisons(run: RunResults) -> tuple[Comparison, ...]:
         kinds.setdefault((unit.task, unit.dataset, unit.protocol), []).append(unit)
     found: list[tuple[Comparison, str]] = []
     for (task, dataset, protocol), units in kinds.items():
-        for identity, members in _by_question(units, run.results).items():
+        for identity, members in _by_question(units, run).items():
             _refuse_doubles(members)
             planned = {
                 name: tuple(
@@ -104,7 +103,6 @@ def comparisons(run: RunResults) -> tuple[Comparison, ...]:
                 methods={name: run.methods[name] for name in planned},
                 planned=planned,
                 results={unit: run.results[unit] for unit in members if unit in run.results},
-                holes_allowed=run.missing_ok,
                 dataset_title=run.datasets.get(dataset, dataset),
                 sources=run.sources & planned.keys(),
             )
@@ -112,15 +110,19 @@ def comparisons(run: RunResults) -> tuple[Comparison, ...]:
     return _named(found)
 
 
-def _by_question(
-    units: Sequence[PlannedUnit], results: Mapping[PlannedUnit, UnitResult]
-) -> dict[str, list[PlannedUnit]]:
-    """Units by what was really asked. A missing unit joins where its method and seed are wanted."""
+def _by_question(units: Sequence[PlannedUnit], run: RunResults) -> dict[str, list[PlannedUnit]]:
+    """Units by what was really asked.
+
+    A missing unit of which the plan says nothing joins where its method and seed are wanted.
+    """
     groups: dict[str, list[PlannedUnit]] = {}
+    homeless = []
     for unit in units:
-        if unit in results:
-            groups.setdefault(_question(results[unit].about), []).append(unit)
-    homeless = [unit for unit in units if unit not in results]
+        about = run.results[unit].about if unit in run.results else run.abouts.get(unit)
+        if about is None:
+            homeless.append(unit)
+        else:
+            groups.setdefault(_question(about), []).append(unit)
     for unit in homeless:
         wanted = [
             members

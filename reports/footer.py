@@ -17,19 +17,16 @@ _LINES = (
 _ALWAYS = ("ivif-bench", "python", "torch")
 
 
-def footer(
-    comparison: Comparison, images: Sequence[str], judges: Sequence[str] = (), trained: bool = True
-) -> tuple[str, ...]:
+def footer(comparison: Comparison, images: Sequence[str], trained: bool = True) -> tuple[str, ...]:
     """Footer lines of a comparison.
 
     Args:
         images: the builder's lines on how many images its numbers stand on.
-        judges: packages that made the numbers, printed with their versions after Python and torch;
-            ``report.json`` has the versions of all.
         trained: whether judging trains anything; otherwise a single seed is not worth a line.
 
-    Where results of one table disagree (a version of any package, a commit), every value is
-    printed; nothing is dropped to look tidy.
+    The versions of what made the numbers (``judges`` of ``about``) follow those of Python and
+    torch; ``report.json`` has the versions of all. Where results of one table disagree (a version
+    of any package, a commit), every value is printed; nothing is dropped to look tidy.
     """
     lines = [f"{title}: {text}." for key, title in _LINES if (text := _said(comparison, key))]
     protocol = _hashed(comparison, comparison.protocol, "protocol_sha256", 8)
@@ -43,7 +40,7 @@ def footer(
         names = [f"{comparison.methods[u.method]} seed {u.seed}" for u in comparison.missing]
         lines.append(f"Missing results (—): {first_few(names, 12)}.")
     if comparison.results:
-        lines.append(f"Commit {_commits(comparison)}; {_versions(comparison, judges)}.")
+        lines.append(f"Commit {_commits(comparison)}; {_versions(comparison)}.")
     return tuple(lines)
 
 
@@ -103,9 +100,11 @@ def _short(commit: str) -> str:
     return f"{head[:7]}{plus}{changes}" if head != "unknown" else commit
 
 
-def _versions(comparison: Comparison, judges: Sequence[str]) -> str:
+def _versions(comparison: Comparison) -> str:
     found: dict[str, set[str]] = {}
+    judges: list[str] = []
     for result in comparison.results.values():
+        judges += map(str, result.about.get("judges") or ())
         for package, version in result.provenance.versions.items():
             found.setdefault(str(package), set()).add(str(version))
     disagreeing = sorted(name for name, versions in found.items() if len(versions) > 1)

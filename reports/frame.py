@@ -73,18 +73,14 @@ class UnitResult:
         records: as stored, with the columns of ``bench.store.RECORD_SCHEMA``.
         scores: the same, by what they are about, in stored order.
         provenance: the JSON beside them.
+        about: what the task tells tables (``bench.task.ABOUT_KEYS``).
     """
 
     unit: PlannedUnit
     records: pa.Table
     scores: Mapping[Subject, Score]
     provenance: Provenance
-
-    @property
-    def about(self) -> Mapping[str, Any]:
-        """What the task tells tables (``bench.task.ABOUT_KEYS``)."""
-        found = self.provenance.what.get("about")
-        return found if isinstance(found, Mapping) else {}
+    about: Mapping[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,8 +91,8 @@ class RunResults:
         methods: method name to title, in the run's order.
         datasets: dataset name to title.
         planned: all units of the plan, finished or not.
+        abouts: what the plan says of its units, as far as it says anything.
         results: the finished ones.
-        missing_ok: whether the run was told to go on without some images.
         panels: images for the qualitative figure, as ``plan.json`` lists them.
         sources: names of the methods that are a source image themselves.
     """
@@ -105,8 +101,8 @@ class RunResults:
     run: Path
     methods: Mapping[str, str]
     planned: tuple[PlannedUnit, ...]
+    abouts: Mapping[PlannedUnit, Mapping[str, Any]]
     results: Mapping[PlannedUnit, UnitResult]
-    missing_ok: bool = False
     panels: tuple[Mapping[str, Any], ...] = ()
     sources: frozenset[str] = frozenset()
     datasets: Mapping[str, str] = field(default_factory=dict)
@@ -146,6 +142,11 @@ def load_run(run: Path) -> RunResults:
         }
         sources = frozenset(str(item["name"]) for item in plan["methods"] if item.get("source"))
         planned = tuple(_planned(item) for item in plan["units"])
+        abouts = {
+            unit: dict(item["about"])
+            for unit, item in zip(planned, plan["units"], strict=True)
+            if item.get("about")
+        }
         datasets = {str(key): str(value) for key, value in plan.get("datasets", {}).items()}
         panels = tuple(dict(item) for item in plan.get("panels", ()))
         name = str(plan.get("name") or run.resolve().name)
@@ -161,14 +162,14 @@ def load_run(run: Path) -> RunResults:
         )
     if len(set(planned)) < len(planned):
         raise UserError(f"{plan_path}: a unit is listed twice; write it again with {_RUN}")
-    loaded = {unit: _load_unit(run, unit) for unit in planned}
+    loaded = {unit: _load_unit(run, unit, abouts.get(unit)) for unit in planned}
     return RunResults(
         name=name,
         run=run,
         methods=methods,
         planned=planned,
+        abouts=abouts,
         results={unit: found for unit, found in loaded.items() if found is not None},
-        missing_ok=bool(plan.get("missing_ok", False)),
         panels=panels,
         sources=sources,
         datasets=datasets,
@@ -182,8 +183,13 @@ def _planned(item: Mapping[str, Any]) -> PlannedUnit:
     return PlannedUnit(seed=int(item["seed"]), **texts)
 
 
-def _load_unit(run: Path, unit: PlannedUnit) -> UnitResult | None:
-    """The result of a unit, or None: the JSON is written last, so both files make it finished."""
+def _load_unit(run: Path, unit: PlannedUnit, about: Mapping[str, Any] | None) -> UnitResult | None:
+    """The result of a unit, or None: the JSON is written last, so both files make it finished.
+
+    Args:
+        about: what the plan says of the unit. It goes before what was said when the result was
+            computed: with more seeds or another split of the same test images, a result is reused.
+    """
     path = run / unit.result
     beside = path.with_suffix(".json")
     if not (path.is_file() and beside.is_file()):
@@ -218,7 +224,7 @@ def _load_unit(run: Path, unit: PlannedUnit) -> UnitResult | None:
             )
         scores[subject] = Score(math.nan if value is None else value, reason or "")
     provenance = Provenance(**{name: stored[name] for name in names})
-    return UnitResult(unit, records, scores, provenance)
+    return UnitResult(unit, records, scores, provenance, about or stored["what"].get("about") or {})
 
 
 def _read_json(path: Path, advice: str) -> dict[str, Any]:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from bench.data.images import write_bytes
 from bench.errors import UserError, first_few
+from bench.naming import safe_name
 from bench.registry import suggest
-from bench.store import safe_name, write_json
+from bench.store import write_json
 from reports.comparison import comparisons
 from reports.formats import FORMATS
 from reports.frame import RunResults, load_run
@@ -120,13 +121,13 @@ def _provenance(
 ) -> dict[str, Any]:
     return {
         "run": results.name,
-        "missing_ok": results.missing_ok,
         "tables": [table.name for table in report.tables],
         "remarks": list(report.remarks),
         "files": {name: hashlib.sha256(data).hexdigest() for name, data in written.items()},
         "units": [
             {
                 **asdict(unit),
+                "about": results.abouts.get(unit),
                 "provenance": asdict(results.results[unit].provenance)
                 if unit in results.results
                 else None,

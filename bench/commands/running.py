@@ -19,6 +19,9 @@ WorkersOption = Annotated[
 SeedsOption = Annotated[
     str, typer.Option("--seeds", help="training seeds instead of the protocol's, such as 0,1,2")
 ]
+SplitOption = Annotated[
+    str, typer.Option("--split", help="split instead of the configuration's: a name or a file")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="a summary as JSON on standard output")]
 
 
@@ -29,41 +32,46 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Run the whole benchmark: fuse, judge, write tables. What is done is not done again."""
-    _run(config, None, workers, seeds, as_json)
+    _run(config, None, workers, as_json, seeds)
 
 
 def fuse(
     config: ConfigArgument, workers: WorkersOption = None, as_json: JsonOption = False
 ) -> None:
     """Only fuse: every method on every dataset of the configuration."""
-    _run(config, (), workers, "", as_json)
+    _run(config, (), workers, as_json)
 
 
 def quality(
-    config: ConfigArgument, workers: WorkersOption = None, as_json: JsonOption = False
+    config: ConfigArgument,
+    workers: WorkersOption = None,
+    split: SplitOption = "",
+    as_json: JsonOption = False,
 ) -> None:
     """Fuse what is missing and measure fusion quality."""
-    _run(config, ("quality",), workers, "", as_json)
+    _run(config, ("quality",), workers, as_json, split=split)
 
 
 def detect(
     config: ConfigArgument,
     workers: WorkersOption = None,
     seeds: SeedsOption = "",
+    split: SplitOption = "",
     as_json: JsonOption = False,
 ) -> None:
     """Fuse what is missing and judge by object detection."""
-    _run(config, ("detection",), workers, seeds, as_json)
+    _run(config, ("detection",), workers, as_json, seeds, split)
 
 
 def segment(
     config: ConfigArgument,
     workers: WorkersOption = None,
     seeds: SeedsOption = "",
+    split: SplitOption = "",
     as_json: JsonOption = False,
 ) -> None:
     """Fuse what is missing and judge by semantic segmentation."""
-    _run(config, ("segmentation",), workers, seeds, as_json)
+    _run(config, ("segmentation",), workers, as_json, seeds, split)
 
 
 def report(
@@ -86,7 +94,12 @@ def report(
 
 
 def _run(
-    path: Path, tasks: tuple[str, ...] | None, workers: int | None, seeds: str, as_json: bool
+    path: Path,
+    tasks: tuple[str, ...] | None,
+    workers: int | None,
+    as_json: bool,
+    seeds: str = "",
+    split: str = "",
 ) -> None:
     from bench.commands.console import ProgressListener, console, print_json
     from bench.config import load_config
@@ -94,7 +107,9 @@ def _run(
 
     config = load_config(path)
     if seeds:
-        config = config.with_seeds(_parse_seeds(seeds))
+        config = config.overridden(seeds=_parse_seeds(seeds))
+    if split:
+        config = config.overridden(split=split)
     for task in tasks or ():
         if task not in config.sections:
             raise UserError(f"{path} has no section {task!r}; add one or choose another command")

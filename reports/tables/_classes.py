@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from reports.frame import UnitResult
 
 Scores = Mapping[tuple[str, str], tuple[float, str]]
+_NONE = "has none of the images"
 _BEST = "Best value bold, second best underlined; the source images take part."
 
 
@@ -35,14 +36,12 @@ class Layout:
         what: sentence of title and caption, such as ``Detection on M3FD``.
         measure: what the numbers are, for the caption.
         columns: keys are ``metric`` or ``metric:class``.
-        judges: packages whose versions the footer names.
     """
 
     name: str
     what: str
     measure: str
     columns: tuple[Column, ...]
-    judges: tuple[str, ...]
 
 
 def percent(key: str, title: str) -> Column:
@@ -69,10 +68,13 @@ def number(comparison: Comparison, metric: str) -> str:
 def tables(comparison: Comparison, layout: Layout) -> list[Table]:
     """The main table and, if some methods were judged on other images, the one of those."""
     judged = {name: _images(comparison.of(name)) for name in comparison.methods}
-    finished = [images for images in judged.values() if images]
+    finished = [images for images in judged.values() if images and images[0]]
     usual = min(finished, key=lambda images: (len(images[1]), -images[0]), default=None)
-    apart = [name for name, images in judged.items() if images and images != usual]
+    bare = [name for name, images in judged.items() if images and not images[0]]
+    apart = [name for name, images in judged.items() if images and images[0] and images != usual]
     line = f"Images: {usual[0]}." if usual else "Images: none."
+    if bare:
+        line = f"{line[:-1]}; {', '.join(comparison.methods[name] for name in bare)} {_NONE}."
     if apart:
         line = (
             f"{line[:-1]}; judged on other images and therefore not compared: "
@@ -81,8 +83,9 @@ def tables(comparison: Comparison, layout: Layout) -> list[Table]:
     notes = Notes()
     rows = []
     for name, title in comparison.methods.items():
-        if name in apart:
-            note = notes.letter(f"judged on other images; see table {layout.name}-own-images")
+        if name in (*apart, *bare):
+            other = f"judged on other images; see table {layout.name}-own-images"
+            note = notes.letter(_NONE if name in bare else other)
             cells: tuple[Cell, ...] = tuple(missing_cell(note) for _ in layout.columns)
         else:
             cells = _cells(comparison.of(name), layout.columns, notes)
@@ -95,7 +98,7 @@ def tables(comparison: Comparison, layout: Layout) -> list[Table]:
         columns=layout.columns,
         rows=with_marks(rows, layout.columns),
         notes=notes.all(),
-        footer=footer(comparison, [line], layout.judges),
+        footer=footer(comparison, [line]),
         warnings=comparison.warnings,
     )
     if not apart:
@@ -129,7 +132,7 @@ def _own_images(
         columns=layout.columns,
         rows=rows,
         notes=notes.all(),
-        footer=footer(comparison, [line], layout.judges),
+        footer=footer(comparison, [line]),
         warnings=comparison.warnings,
     )
 

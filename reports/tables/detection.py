@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 SPECS = (BuilderSpec("detection", "reports.tables.detection:build"),)
 
-_JUDGES = ("ultralytics", "pycocotools")
 _MEANS = {
     "mAP50": "mAP@0.5",
     "mAP50_95": "mAP@[.5:.95]",
@@ -33,7 +32,5 @@ def build(comparison: Comparison) -> list[Table]:
     measure = "AP@0.5 per class and means over classes, in percent"
     return tables(
         comparison,
-        Layout(
-            comparison.name, f"Detection on {comparison.dataset_title}", measure, columns, _JUDGES
-        ),
+        Layout(comparison.name, f"Detection on {comparison.dataset_title}", measure, columns),
     )

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 SPECS = (BuilderSpec("quality", "reports.tables.quality:build"),)
 
-_JUDGES = ("numba",)
 _NO_COMMON = "No table on common images: there is no image that all methods have."
+_NONE = "has none of the images"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +30,20 @@ class _Images:
 
     Attributes:
         every: all stems, sorted.
-        common: those that all finished methods have, sorted.
+        common: those that all finished methods have, sorted; methods without any do not count.
         lacking: method to the stems that it lacks, sorted; only methods that lack some.
+        bare: methods without any image.
     """
 
     every: tuple[str, ...]
     common: tuple[str, ...]
     lacking: Mapping[str, tuple[str, ...]]
+    bare: frozenset[str]
+
+    @property
+    def partly(self) -> bool:
+        """Whether some method has only some of the images."""
+        return bool(self.lacking.keys() - self.bare)
 
 
 def build(comparison: Comparison) -> list[Table]:
@@ -53,14 +60,17 @@ def build(comparison: Comparison) -> list[Table]:
     what = f"Fusion quality on {comparison.dataset_title}"
     count = len(images.every)
     lacks = "; ".join(
-        f"{comparison.methods[name]} lacks {len(gone)} ({first_few(gone, 3)})"
+        f"{comparison.methods[name]} "
+        + (_NONE if name in images.bare else f"lacks {len(gone)} ({first_few(gone, 3)})")
         for name, gone in images.lacking.items()
     )
     common_name = f"{comparison.name}-common"
     see = f"; see table {common_name}" if images.common else ""
     notes = Notes()
     empty = {
-        name: notes.letter(f"lacks {len(gone)} of {count} images{see}")
+        name: notes.letter(
+            _NONE if name in images.bare else f"lacks {len(gone)} of {count} images{see}"
+        )
         for name, gone in images.lacking.items()
     }
     main = _table(
@@ -72,15 +82,16 @@ def build(comparison: Comparison) -> list[Table]:
         over=f"{what}, mean over {count} images",
         lines=(
             f"Images: {count or 'none'}{f'; {lacks}' if lacks else ''}.",
-            *([_NO_COMMON] if lacks and not images.common else []),
+            *([_NO_COMMON] if images.partly and not images.common else []),
         ),
         notes=notes,
         empty=empty,
     )
-    if not lacks or not images.common:
+    if not images.partly or not images.common:
         return [main]
     what = f"{what} on the images that all methods have"
     n = f"{len(images.common)} of {count}"
+    notes = Notes()
     common = _table(
         comparison,
         columns,
@@ -89,8 +100,8 @@ def build(comparison: Comparison) -> list[Table]:
         title=what,
         over=f"{what}, mean over n = {n} images",
         lines=(f"Images: {n}, those that all methods have: {lacks}.",),
-        notes=Notes(),
-        empty={},
+        notes=notes,
+        empty={name: notes.letter(_NONE) for name in images.lacking if name in images.bare},
     )
     return [main, common]
 
@@ -120,9 +131,11 @@ def _images(comparison: Comparison, metrics: Sequence[str]) -> _Images:
         *(stems for mine in per_seed.values() for stems in mine),
         *(map(str, result.about.get("missing") or ()) for result in comparison.results.values()),
     )
-    common = frozenset.intersection(*sets.values()) if sets else frozenset[str]()
+    having = [mine for mine in sets.values() if mine]
+    common = frozenset.intersection(*having) if having else frozenset[str]()
     lacking = {name: tuple(sorted(every - mine)) for name, mine in sets.items() if every - mine}
-    return _Images(tuple(sorted(every)), tuple(sorted(common)), lacking)
+    bare = frozenset(name for name, mine in sets.items() if not mine)
+    return _Images(tuple(sorted(every)), tuple(sorted(common)), lacking, bare)
 
 
 def _complete_stems(result: UnitResult, metrics: Sequence[str]) -> frozenset[str]:
@@ -181,7 +194,7 @@ def _table(
         columns=columns,
         rows=with_marks(rows, columns),
         notes=notes.all(),
-        footer=footer(comparison, lines, _JUDGES, trained=False),
+        footer=footer(comparison, lines, trained=False),
         warnings=comparison.warnings,
     )
 

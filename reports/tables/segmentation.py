@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 SPECS = (BuilderSpec("segmentation", "reports.tables.segmentation:build"),)
 
-_JUDGES = ("mmsegmentation", "onedl-mmsegmentation")  # upstream or its maintained build
 _CONDITION = re.compile(r"(?P<mean>mIoU[^\[]*)\[(?P<tag>.+)\]")
 
 
@@ -35,7 +34,7 @@ def build(comparison: Comparison) -> list[Table]:
     measure = (
         "IoU per class and its means, in percent; in brackets, the number of classes in the mean"
     )
-    made = tables(comparison, Layout(comparison.name, what, measure, columns, _JUDGES))
+    made = tables(comparison, Layout(comparison.name, what, measure, columns))
     parts = _conditions(found, means, len(classes))
     if parts:
         tags = dict.fromkeys(column.key.partition("[")[2].rstrip("]") for column in parts)
@@ -43,9 +42,7 @@ def build(comparison: Comparison) -> list[Table]:
         measure = f"mean IoU per condition ({counts}), in percent"
         made += tables(
             comparison,
-            Layout(
-                f"{comparison.name}-conditions", f"{what} by condition", measure, parts, _JUDGES
-            ),
+            Layout(f"{comparison.name}-conditions", f"{what} by condition", measure, parts),
         )
     return made
 

@@ -9,12 +9,12 @@ from typing import Any
 
 from bench.data.base import Dataset
 from bench.data.splits import Split
-from bench.errors import UserError, first_few
+from bench.errors import UserError
 from bench.store import key_of
 from bench.task import Planning
 from bench.types import FusedSet, Pair, Unit
 from tasks.detection.inputs import SOURCES
-from tasks.detection.protocol import TRAINED_MODES, DetectionProtocol, shipped_weights
+from tasks.detection.protocol import TRAINED_MODES, DetectionProtocol, weights_file
 from tasks.detection.registry import DETECTORS
 
 # Raised whenever the same inputs give other numbers, so that old results are redone.
@@ -28,11 +28,10 @@ _METRICS_ALL = ("mAP50[all]", "mAP50_95[all]")
 
 
 class Planner:
-    """Makes the units of one section.
+    """Makes the units of one section that ``tasks.detection.check`` found nothing wrong with.
 
     Raises:
-        UserError: the dataset or the detector does not fit the protocol, the split lacks a part,
-            or weights are missing.
+        UserError: the method to train on has no images, or a file cannot be read.
     """
 
     def __init__(
@@ -54,37 +53,11 @@ class Planner:
         self.gpus = gpus
         self.spec = DETECTORS.get(protocol.detector)
         self.trained = protocol.mode in TRAINED_MODES
-        self._check()
-        self.weights = _weights(protocol, weights)
+        self.weights = weights_file(protocol, weights)
         self.weights_hash = (
             "scratch" if self.weights is None else planning.fingerprint(self.weights)
         )
         self.teacher = self._teacher()
-
-    def _check(self) -> None:
-        name, protocol = self.dataset.name, self.protocol
-        if self.ref.layout != protocol.layout:
-            raise UserError(
-                f"protocol {protocol.name!r} is for layout {protocol.layout!r}, dataset {name!r} "
-                f"has {self.ref.layout!r}"
-            )
-        absent = [each for each in protocol.classes if each not in self.dataset.detection_classes]
-        if absent:
-            raise UserError(
-                f"protocol {protocol.name!r} scores {first_few(absent)}; dataset {name!r} has "
-                f"{', '.join(self.dataset.detection_classes) or 'no boxes'}"
-            )
-        if protocol.mode not in self.spec.modes:
-            raise UserError(
-                f"protocol {protocol.name!r}: detector {self.spec.name!r} cannot serve mode "
-                f"{protocol.mode!r}, only {', '.join(self.spec.modes)}"
-            )
-        for part in ("train", "test") if self.trained else ("test",):
-            if not self.split.parts.get(part):
-                raise UserError(
-                    f"split {self.split.name!r} of dataset {name!r} has no {part} images, which "
-                    f"protocol {protocol.name!r} needs; give a split with both parts"
-                )
 
     def _teacher(self) -> FusedSet | None:
         """The method whose images a frozen detector is trained on; None for a source."""
@@ -152,12 +125,17 @@ class Planner:
         return _there(self.split.train, teacher)
 
     def _training_key(self, train: tuple[str, ...], teacher: FusedSet | None, seed: int) -> str:
-        """Equal for all methods of a frozen protocol, so that its detector is trained once."""
+        """What decides the detector that judges; part of every unit's key.
+
+        Equal for all methods of a frozen protocol, so that its detector is trained once.
+        """
         recipe = self.protocol.training_values if self.trained else self.protocol.detector
         return key_of(
             "detector",
             VERSION,
             recipe,
+            self.spec.version,
+            [self.ref.layout, dict(self.ref.options)],  # they decide how labels are read
             self.weights_hash,
             seed if self.trained else None,
             self.protocol.train_on if teacher is None else None,
@@ -211,11 +189,12 @@ class Planner:
             "protocol_sha256": protocol.sha256,
             "warnings": warnings,
             "missing": sorted({*lost_train, *lost_test}),
+            "judges": [*self.spec.packages, "pycocotools"],
         }
 
     def _network(self) -> str:
         protocol = self.protocol
-        weights = protocol.initial
+        weights = protocol.portable.initial
         if self.weights is not None:
             weights = f"{weights} ({self.weights.name}, sha256 {self.weights_hash[:12]})"
         text = f"{self.spec.title}, {protocol.image_size} pixels, "
@@ -223,29 +202,6 @@ class Planner:
         if protocol.training is not None:
             text += f", {protocol.training.epochs} epochs, last one"
         return text if protocol.train_on is None else f"{text}, trained on {protocol.train_on}"
-
-
-def _weights(protocol: DetectionProtocol, given: Path | None) -> Path | None:
-    """The weights file that a protocol starts from; None for random weights."""
-    initial = protocol.initial
-    if given is not None and initial != "user":
-        raise UserError(
-            f"detection: 'weights' is for protocols with initial 'user'; {protocol.name!r} has "
-            f"{initial!r}"
-        )
-    if initial == "scratch":
-        return None
-    if initial.startswith("shipped:"):
-        return shipped_weights(initial.removeprefix("shipped:"))
-    if initial == "user" and given is None:
-        raise UserError(
-            f"protocol {protocol.name!r} needs a weights file for {protocol.detector}: set "
-            "'weights: FILE' in the detection section"
-        )
-    path = given if given is not None else Path(initial)
-    if not path.is_file():
-        raise UserError(f"detection: no such weights file: {path}")
-    return path
 
 
 def _there(stems: tuple[str, ...], fused: FusedSet) -> tuple[tuple[str, ...], tuple[str, ...]]:

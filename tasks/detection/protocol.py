@@ -8,8 +8,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bench.errors import UserError
-from bench.protocol import Protocol, read_protocol
+from bench.protocol import read_protocol
 from bench.registry import suggest
+from tasks._protocol import NetworkProtocol
 
 SHIPPED_PROTOCOLS = Path(__file__).parent / "protocols"
 SHIPPED_WEIGHTS = Path(__file__).parent / "weights"
@@ -69,7 +70,7 @@ class Training(_Strict):
     augmentation: Augmentation
 
 
-class DetectionProtocol(Protocol):
+class DetectionProtocol(NetworkProtocol):
     """One way to ask "how well are objects found in fused images?".
 
     Attributes:
@@ -93,17 +94,13 @@ class DetectionProtocol(Protocol):
         class_map: names of the detector to names of the dataset; others are dropped.
     """
 
-    layout: str
     classes: tuple[str, ...] = Field(min_length=1)
-    split: str | dict[str, str]
     mode: Literal["retrain", "frozen", "zeroshot-coco", "released"]
     train_on: str | None = None
     detector: str
-    initial: str
     transfer: Literal["full", "backbone"] = "full"
     image_size: int = Field(ge=32, multiple_of=32)
     training: Training | None = None
-    seeds: tuple[int, ...] = Field(min_length=1)
     conf: float = Field(gt=0, lt=1)
     nms_iou: float = Field(gt=0, lt=1)
     max_det: int = Field(ge=1)
@@ -124,9 +121,8 @@ class DetectionProtocol(Protocol):
             raise ValueError("'class_map' is for detectors trained by others")
         if self.mode not in TRAINED_MODES and self.initial == "scratch":
             raise ValueError(f"mode {self.mode!r} needs weights, not 'scratch'")
-        for what, names in (("classes", self.classes), ("seeds", self.seeds)):
-            if len(set(names)) < len(names):
-                raise ValueError(f"{what!r} names one twice")
+        if len(set(self.classes)) < len(self.classes):
+            raise ValueError("'classes' names one twice")
         targets = list((self.class_map or {}).values())
         foreign = sorted(set(targets) - set(self.classes))
         if foreign:
@@ -162,19 +158,7 @@ class DetectionProtocol(Protocol):
     @property
     def unit_values(self) -> dict[str, Any]:
         """All that decides one unit, besides its own seed and the stems that the split led to."""
-        return self.model_dump(mode="json", exclude={"seeds", "split"})
-
-    def with_changes(
-        self, seeds: tuple[int, ...] | None, split: str | dict[str, str] | None
-    ) -> DetectionProtocol:
-        """The protocol with a run's own seeds or split; its hash changes with them.
-
-        Raises:
-            UserError: the changed protocol is not valid.
-        """
-        # Lists are known by the split's hash; where they lie must not be part of this one.
-        changes = {"seeds": seeds, "split": "given" if isinstance(split, dict) else split}
-        return self.override(**{key: value for key, value in changes.items() if value is not None})
+        return self.portable.model_dump(mode="json", exclude={"seeds", "split"})
 
 
 def load_protocol(name_or_path: str) -> DetectionProtocol:
@@ -186,12 +170,37 @@ def load_protocol(name_or_path: str) -> DetectionProtocol:
     return read_protocol(DetectionProtocol, name_or_path, SHIPPED_PROTOCOLS, "detection")
 
 
-def shipped_weights(name: str) -> Path:
-    """File of weights that come with the package.
+def weights_file(protocol: DetectionProtocol, given: Path | None) -> Path | None:
+    """The weights file that a protocol starts from; None for random weights.
+
+    Args:
+        given: the section's ``weights``, for protocols with ``initial: user``.
 
     Raises:
-        UserError: no such weights.
+        UserError: weights that are missing, or given where the protocol has its own.
     """
+    initial = protocol.initial
+    if given is not None and initial != "user":
+        raise UserError(
+            f"detection: 'weights' is for protocols with initial 'user'; {protocol.name!r} has "
+            f"{initial!r}"
+        )
+    if initial == "scratch":
+        return None
+    if initial.startswith("shipped:"):
+        return _shipped(initial.removeprefix("shipped:"))
+    if initial == "user" and given is None:
+        raise UserError(
+            f"protocol {protocol.name!r} needs a weights file for {protocol.detector}: set "
+            "'weights: FILE' in the detection section"
+        )
+    path = given if given is not None else Path(initial)
+    if not path.is_file():
+        raise UserError(f"detection: no such weights file: {path}")
+    return path
+
+
+def _shipped(name: str) -> Path:
     path = SHIPPED_WEIGHTS / f"{name}.safetensors"
     if not path.is_file():
         known = sorted(each.stem for each in SHIPPED_WEIGHTS.glob("*.safetensors"))

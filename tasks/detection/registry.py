@@ -28,6 +28,9 @@ class DetectorSpec:
         parameters: number of learned parameters with 80 classes.
         licence: of the code and of the weights.
         modes: protocol modes that it can serve.
+        version: raised whenever equal weights and protocol give other boxes, or training other
+            weights, so old results are redone.
+        packages: distributions that make its boxes; footers name their versions.
     """
 
     name: str
@@ -37,6 +40,8 @@ class DetectorSpec:
     parameters: int
     licence: str
     modes: tuple[str, ...]
+    version: int = 1
+    packages: tuple[str, ...] = ()
 
 
 class Detector(ABC):

@@ -8,9 +8,11 @@ from typing import ClassVar
 from pydantic import Field
 
 from bench.data.base import Dataset
-from bench.data.splits import Split, resolve_split
+from bench.data.splits import Split
 from bench.task import Planning, Section, Task, Workspace
-from bench.types import Record, Unit
+from bench.types import DatasetRef, Record, Unit
+from tasks._protocol import Seeds, split_of
+from tasks.detection.check import check
 from tasks.detection.inputs import SOURCES
 from tasks.detection.plan import Planner
 from tasks.detection.protocol import DetectionProtocol, load_protocol
@@ -22,29 +24,41 @@ class DetectionSection(Section):
 
     Attributes:
         protocol: shipped name, or path of a protocol file.
-        seeds: training seeds.
+        seeds: training seeds, 0 or more.
         split: as ``bench.data.splits.resolve_split`` takes it.
         weights: file for protocols whose ``initial`` is ``user``.
         threads: CPU threads; sums depend on it in their last bits, so it is part of a unit's key.
-        gpus: GPUs that a scheduler reserves per unit; one that is visible is used in any case.
+        gpus: 1 gives a unit a GPU to itself where there are any, 0 keeps it on the CPU.
     """
 
     protocol: str
-    seeds: tuple[int, ...] | None = Field(default=None, min_length=1)
+    seeds: Seeds | None = None
     split: str | dict[str, str] | None = None
     weights: str | None = None
     threads: int = Field(default=1, ge=1)
-    gpus: int = Field(default=0, ge=0)
+    gpus: int = Field(default=1, ge=0)
 
     def resolved(self) -> DetectionProtocol:
         """The protocol with this section's overrides."""
-        return load_protocol(self.protocol).with_changes(seeds=self.seeds, split=self.split)
+        changes = {"seeds": self.seeds, "split": self.split}
+        return load_protocol(self.protocol).override(
+            **{name: value for name, value in changes.items() if value is not None}
+        )
+
+    @property
+    def weights_path(self) -> Path | None:
+        """The section's own weights file."""
+        return None if self.weights is None else Path(self.weights)
 
 
 class DetectionTask(Task):
     """How well a detector finds objects in what a fusion method made."""
 
     section: ClassVar[type[Section]] = DetectionSection
+
+    def check(self, section: DetectionSection, dataset: Dataset, ref: DatasetRef) -> None:
+        protocol, split = _resolve(section, dataset)
+        check(protocol, dataset, ref, split, section.weights_path)
 
     def stems(self, section: DetectionSection, dataset: Dataset) -> tuple[str, ...]:
         protocol, split = _resolve(section, dataset)
@@ -57,9 +71,14 @@ class DetectionTask(Task):
     def plan(self, section: DetectionSection, planning: Planning) -> list[Unit]:
         dataset = planning.datasets[section.dataset]
         protocol, split = _resolve(section, dataset)
-        weights = None if section.weights is None else Path(section.weights)
         planner = Planner(
-            protocol, dataset, split, planning, weights, section.threads, section.gpus
+            protocol,
+            dataset,
+            split,
+            planning,
+            section.weights_path,
+            section.threads,
+            section.gpus,
         )
         sets = [planning.fused.get((section.dataset, method)) for method in planning.methods]
         return [
@@ -75,4 +94,4 @@ class DetectionTask(Task):
 
 def _resolve(section: DetectionSection, dataset: Dataset) -> tuple[DetectionProtocol, Split]:
     protocol = section.resolved()
-    return protocol, resolve_split(dataset, section.split or protocol.split)
+    return protocol, split_of(protocol, dataset)

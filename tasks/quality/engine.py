@@ -11,7 +11,7 @@ import numpy as np
 
 from bench.errors import UserError
 from bench.registry import load_entry
-from tasks.quality.registry import CONVENTIONS, METRICS, TEN, Convention
+from tasks.quality.registry import CONVENTIONS, METRICS, TEN, Convention, Variant
 from tasks.quality.shared import Shared, Undefined
 
 
@@ -55,6 +55,33 @@ def check_names(metrics: Sequence[str], convention: str) -> None:
         raise UserError(f"no metrics asked for; name some of {', '.join(METRICS.specs())}")
 
 
+def convention_of(metrics: Sequence[str], name: str) -> Convention:
+    """A convention, after a check that it has these metrics; loads none of them.
+
+    Raises:
+        UserError: unknown names, or a metric that the convention lacks.
+    """
+    check_names(metrics, name)
+    rules: Convention = CONVENTIONS.load(name)
+    for metric in metrics:
+        if metric in rules.lacks:
+            raise UserError(f"convention {name!r} has no {metric}: {rules.lacks[metric]}")
+    return rules
+
+
+def describe(metrics: Sequence[str], name: str) -> str:
+    """A convention for footers: its name, and what it calls those metrics of which many exist."""
+    rules = convention_of(metrics, name)
+    said = []
+    for metric in metrics:
+        variant = rules.variants.get(metric, Variant())
+        if variant.unit:
+            said.append(f"{metric} in {variant.unit}")
+        if variant.label:
+            said.append(f"{metric}: {variant.label}")
+    return f"{name} ({'; '.join(said)})" if said else name
+
+
 def resolve(metrics: Sequence[str] | None, convention: str) -> tuple[Measurement, ...]:
     """Load metrics as the convention defines them; None means the ten.
 
@@ -62,12 +89,9 @@ def resolve(metrics: Sequence[str] | None, convention: str) -> tuple[Measurement
         UserError: unknown names, or a metric that the convention lacks.
     """
     names = TEN if metrics is None else tuple(metrics)
-    check_names(names, convention)
-    rules: Convention = CONVENTIONS.load(convention)
+    rules = convention_of(names, convention)
     found = []
     for name in names:
-        if name in rules.lacks:
-            raise UserError(f"convention {convention!r} has no {name}: {rules.lacks[name]}")
         variant = rules.variants.get(name)
         entry = variant.entry if variant and variant.entry else METRICS.get(name).entry
         found.append(Measurement(name, load_entry(entry), variant.settings if variant else {}))

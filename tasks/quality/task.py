@@ -15,8 +15,8 @@ from bench.data.splits import Split, resolve_split
 from bench.errors import UserError, first_few
 from bench.store import key_of
 from bench.task import Planning, Section, Task, Workspace
-from bench.types import FusedSet, Record, Unit
-from tasks.quality.engine import Value, check_names, resolve
+from bench.types import DatasetRef, FusedSet, Record, Unit
+from tasks.quality.engine import Value, check_names, convention_of, describe, resolve
 from tasks.quality.folder import score_files
 from tasks.quality.registry import CONVENTIONS, METRICS, TEN
 
@@ -67,6 +67,11 @@ class QualityTask(Task):
 
     section: ClassVar[type[Section]] = QualitySection
 
+    def check(self, section: QualitySection, dataset: Dataset, ref: DatasetRef) -> None:
+        """Refuse a part of the split that is empty, and metrics that the convention lacks."""
+        _select(section, dataset)
+        convention_of(section.names, section.convention)
+
     def stems(self, section: QualitySection, dataset: Dataset) -> tuple[str, ...]:
         """Stems of the part of the split that is measured."""
         return _select(section, dataset)[1]
@@ -78,7 +83,6 @@ class QualityTask(Task):
                 f"task quality: unknown dataset {section.dataset!r}; "
                 f"the run has {', '.join(planning.datasets)}"
             )
-        resolve(section.names, section.convention)  # a metric the convention lacks fails here
         dataset = planning.datasets[section.dataset]
         split, stems = _select(section, dataset)
         units = []
@@ -149,9 +153,7 @@ def _unit(
             f"method {fused.method!r} has no fused image of {dataset.name!r} "
             f"for {first_few(unexplained)}; fuse them first"
         )
-    judged = [stem for stem in stems if stem in fused.images]
-    if not judged:
-        raise UserError(f"method {fused.method!r} has none of the images of {dataset.name!r}")
+    judged = [stem for stem in stems if stem in fused.images]  # none: a row of missing cells
     files = [
         (pair.stem, pair.infrared, pair.visible, fused.images[pair.stem])
         for pair in dataset.select(tuple(judged))
@@ -182,9 +184,10 @@ def _unit(
             "split": split_name,
             "split_sha256": split.sha256,
             "images": len(judged),
-            "convention": section.convention,
+            "convention": describe(section.names, section.convention),
             "metrics": {name: METRICS.get(name).direction for name in section.names},
             "missing": lacking,
+            "judges": ["numba"],
         },
     )
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from bench.data.base import Dataset
 from bench.data.splits import Split
-from bench.errors import UserError, first_few
 from bench.store import key_of
 from bench.task import Planning
 from bench.types import FusedSet, Pair, Unit
@@ -32,10 +31,10 @@ _VOID = {
 
 
 class Planner:
-    """Makes the units of one section.
+    """Makes the units of one section that ``tasks.segmentation.check`` found nothing wrong with.
 
     Raises:
-        UserError: the dataset does not fit the protocol, or the split lacks a part.
+        UserError: a file cannot be read.
     """
 
     def __init__(
@@ -55,35 +54,9 @@ class Planner:
         self.threads = threads
         self.gpus = gpus
         self.spec = SEGMENTERS.get(protocol.segmenter)
-        self._check()
         start = initial_weights(protocol.initial)
         self.initial = None if start is None else start.absolute()
         self.initial_hash = "scratch" if start is None else self.fingerprint(start)
-
-    def _check(self) -> None:
-        name, protocol = self.dataset.name, self.protocol
-        if self.ref.layout != protocol.layout:
-            raise UserError(
-                f"protocol {protocol.name!r} is for layout {protocol.layout!r}, dataset {name!r} "
-                f"has {self.ref.layout!r}"
-            )
-        if self.dataset.segmentation_classes != protocol.classes:
-            raise UserError(
-                f"protocol {protocol.name!r} has classes {', '.join(protocol.classes)}; dataset "
-                f"{name!r} has {', '.join(self.dataset.segmentation_classes) or 'none'}"
-            )
-        needed = {"test": self.split.test}
-        if protocol.train_on != "nothing":
-            needed["train"] = self.split.train
-        for part, stems in needed.items():
-            if not stems:
-                raise UserError(
-                    f"split {self.split.name!r} of dataset {name!r} has no {part} images, which "
-                    f"protocol {protocol.name!r} needs; give a split with both parts"
-                )
-            bare = [pair.stem for pair in self.dataset.select(stems) if pair.mask is None]
-            if bare:
-                raise UserError(f"dataset {name!r} has no labels for stems {first_few(bare)}")
 
     def unit(self, fused: FusedSet, seed: int) -> Unit:
         """The unit that judges one method with one seed.
@@ -143,12 +116,17 @@ class Planner:
         return _there(self.split.train, fused)
 
     def _training_key(self, train: tuple[str, ...], fused: FusedSet, seed: int) -> str:
-        """Equal for all methods in frozen mode, so that the network is trained once."""
+        """What decides the network that judges; part of every unit's key.
+
+        Equal for all methods in frozen mode, so that the network is trained once.
+        """
         retrained = self.protocol.mode == "retrain"
         return key_of(
             "segmenter",
             VERSION,
             self.protocol.training_sha256,
+            self.spec.version,
+            [self.ref.layout, dict(self.ref.options)],  # they decide how labels are read
             self.initial_hash,
             seed,
             self._marks(train, fused if retrained else None),
@@ -177,24 +155,30 @@ class Planner:
             warnings.append(f"trained without {len(lost_train)} missing images")
         if lost_test:
             warnings.append(f"judged without {len(lost_test)} missing images")
-        trained = "" if protocol.mode == "retrain" else f", trained on {protocol.train_on}"
         return {
             "split": self.split.name,
             "split_sha256": self.split.sha256,
             "images": len(test),
             "metrics": dict.fromkeys(self._metrics(test), "up"),
             "classes": list(protocol.classes),
-            "network": (
-                f"{self.spec.title}, {self.spec.parameters / 1e6:.2f}M parameters, "
-                f"initial weights {protocol.initial}{trained}"
-            ),
+            "network": self._network(),
             "mode": protocol.mode,
             "scorer": f"{_SCORER}; {_VOID[protocol.void]}",
             "chroma": protocol.chroma,
             "protocol_sha256": protocol.sha256,
             "warnings": warnings,
             "missing": sorted({*lost_train, *lost_test}),
+            "judges": list(self.spec.packages),
         }
+
+    def _network(self) -> str:
+        protocol = self.protocol
+        weights = protocol.portable.initial
+        if self.initial is not None:
+            weights = f"{weights} ({self.initial.name}, sha256 {self.initial_hash[:12]})"
+        text = f"{self.spec.title}, {self.spec.parameters / 1e6:.2f}M parameters, "
+        text += f"initial weights {weights}"
+        return text if protocol.mode == "retrain" else f"{text}, trained on {protocol.train_on}"
 
     def _metrics(self, test: tuple[str, ...]) -> list[str]:
         """Metric names in the order of columns; conditions only if some test image has the tag."""

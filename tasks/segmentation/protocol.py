@@ -8,7 +8,8 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from bench.data.chroma import Chroma
-from bench.protocol import Protocol, read_protocol
+from bench.protocol import read_protocol
+from tasks._protocol import NetworkProtocol
 
 SHIPPED_PROTOCOLS = Path(__file__).parent / "protocols"
 
@@ -17,12 +18,10 @@ _NOT_TRAINING = frozenset(
     {"name", "layout", "split", "mode", "seeds", "void", "means", "conditions", "pseudo_labels"}
 )
 
-GIVEN = "given"  # the split of protocols that leave it to the run configuration
-
 Size = tuple[int, int]
 
 
-class SegmentationProtocol(Protocol):
+class SegmentationProtocol(NetworkProtocol):
     """How segmenters are trained and judged. Sizes are (height, width) in pixels.
 
     Attributes:
@@ -49,13 +48,10 @@ class SegmentationProtocol(Protocol):
         pseudo_labels: the labels are a network's output, not ground truth; captions must say so.
     """
 
-    layout: str
     classes: tuple[str, ...] = Field(min_length=2)
-    split: str
     mode: Literal["retrain", "frozen"]
     train_on: Literal["fused", "visible", "infrared", "nothing"]
     segmenter: str
-    initial: str
     reinit_head: bool = False
     image_size: Size
     crop_size: Size
@@ -72,7 +68,6 @@ class SegmentationProtocol(Protocol):
     head_multiplier: float = Field(gt=0)
     poly_power: float = Field(gt=0)
     normalisation: Literal["imagenet"] = "imagenet"
-    seeds: tuple[int, ...] = Field(min_length=1)
     chroma: Chroma
     ignore_index: int = 255
     void: Literal["ignore", "false-positive"]
@@ -92,8 +87,6 @@ class SegmentationProtocol(Protocol):
         for name, left_out in self.means.items():
             if unknown := set(left_out) - set(self.classes):
                 raise ValueError(f"means.{name} leaves out unknown classes {sorted(unknown)}")
-        if len(set(self.seeds)) < len(self.seeds) or min(self.seeds) < 0:
-            raise ValueError("seeds must be different numbers, 0 or more")
         if not len(self.classes) <= self.ignore_index <= 255:
             raise ValueError("ignore_index must be no class and at most 255")
         if min(*self.image_size, *self.crop_size) < 32:

@@ -31,6 +31,9 @@ class SegmenterSpec:
         title: name in tables.
         parameters: number of learned parameters with nine classes.
         licence: of the code that builds and trains it.
+        version: raised whenever equal weights and protocol give other labels, or training other
+            weights, so old results are redone.
+        packages: distributions that make its labels; footers name their versions.
     """
 
     name: str
@@ -38,6 +41,8 @@ class SegmenterSpec:
     title: str
     parameters: int
     licence: str
+    version: int = 1
+    packages: tuple[str, ...] = ()
 
 
 class Segmenter(ABC):

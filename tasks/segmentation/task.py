@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import ClassVar
 
 from pydantic import Field
 
 from bench.data.base import Dataset
-from bench.data.splits import Split, resolve_split
-from bench.errors import UserError
+from bench.data.splits import Split
 from bench.task import Planning, Section, Task, Workspace
-from bench.types import Record, Unit
+from bench.types import DatasetRef, Record, Unit
+from tasks._protocol import Seeds, split_of
+from tasks.segmentation.check import check
 from tasks.segmentation.plan import Planner
-from tasks.segmentation.protocol import GIVEN, SegmentationProtocol, load_protocol
+from tasks.segmentation.protocol import SegmentationProtocol, load_protocol
 from tasks.segmentation.run import execute
 
 
@@ -22,46 +22,31 @@ class SegmentationSection(Section):
 
     Attributes:
         protocol: shipped name, or path of a protocol file.
+        seeds: training seeds, 0 or more.
         split: as ``bench.data.splits.resolve_split`` takes it.
         initial: initial weights, see ``SegmentationProtocol``.
         threads: CPU threads; sums depend on it in their last bits, so it is part of a unit's key.
-        gpus: GPUs that a scheduler reserves per unit; one that is visible is used in any case.
+        gpus: 1 gives a unit a GPU to itself where there are any, 0 keeps it on the CPU.
     """
 
     protocol: str
-    seeds: tuple[int, ...] | None = None
+    seeds: Seeds | None = None
     split: str | dict[str, str] | None = None
     initial: str | None = None
     pseudo_labels: bool | None = None
     threads: int = Field(default=1, ge=1)
-    gpus: int = Field(default=0, ge=0)
+    gpus: int = Field(default=1, ge=0)
 
     def resolved(self) -> SegmentationProtocol:
         """The protocol with this section's overrides."""
         wanted = {
             "seeds": self.seeds,
-            "split": self._split_name(),
+            "split": self.split,
             "initial": self.initial,
             "pseudo_labels": self.pseudo_labels,
         }
         changes = {name: value for name, value in wanted.items() if value is not None}
         return load_protocol(self.protocol).override(**changes)
-
-    def _split_name(self) -> str | None:
-        """How the split enters the protocol's hash: files count by their stems, not their paths."""
-        if isinstance(self.split, dict) or (self.split and Path(self.split).is_file()):
-            return GIVEN
-        return self.split
-
-    def resolve_split(self, dataset: Dataset) -> Split:
-        """The split to train and judge on; this section's goes before the protocol's."""
-        wanted = self.split or load_protocol(self.protocol).split
-        if wanted == GIVEN:
-            raise UserError(
-                f"protocol {self.protocol!r} has no split of its own; add to its segmentation "
-                f"section on dataset {dataset.name!r}: split: {{train: FILE, test: FILE}}"
-            )
-        return resolve_split(dataset, wanted)
 
 
 class SegmentationTask(Task):
@@ -69,15 +54,18 @@ class SegmentationTask(Task):
 
     section: ClassVar[type[Section]] = SegmentationSection
 
+    def check(self, section: SegmentationSection, dataset: Dataset, ref: DatasetRef) -> None:
+        protocol, split = _resolve(section, dataset)
+        check(protocol, dataset, ref, split)
+
     def stems(self, section: SegmentationSection, dataset: Dataset) -> tuple[str, ...]:
-        split = section.resolve_split(dataset)
-        retrained = section.resolved().mode == "retrain"
+        protocol, split = _resolve(section, dataset)
+        retrained = protocol.mode == "retrain"
         return tuple(sorted(split.test + (split.train if retrained else ())))
 
     def plan(self, section: SegmentationSection, planning: Planning) -> list[Unit]:
-        protocol = section.resolved()
         dataset = planning.datasets[section.dataset]
-        split = section.resolve_split(dataset)
+        protocol, split = _resolve(section, dataset)
         planner = Planner(protocol, dataset, split, planning, section.threads, section.gpus)
         sets = [planning.fused.get((section.dataset, method)) for method in planning.methods]
         return [
@@ -89,3 +77,8 @@ class SegmentationTask(Task):
 
     def execute(self, unit: Unit, workspace: Workspace) -> list[Record]:
         return execute(unit, workspace)
+
+
+def _resolve(section: SegmentationSection, dataset: Dataset) -> tuple[SegmentationProtocol, Split]:
+    protocol = section.resolved()
+    return protocol, split_of(protocol, dataset)

@@ -42,8 +42,12 @@ class RunBuilder:
         protocol: str = "p.v1",
         seed: int = 0,
         key: str = "",
+        said: Mapping[str, Any] | None = None,
     ) -> Path:
-        """Plan a unit and, unless ``rows`` is None, write its result. Returns the Parquet's path."""
+        """Plan a unit and, unless ``rows`` is None, write its result. Returns the Parquet's path.
+
+        ``said`` is what the plan says of the unit; ``about`` what was said with the result.
+        """
         self.titles.setdefault(method, method)
         key = key or f"{len(self.units):016x}"
         result = f"results/{task}/{dataset}/unit{len(self.units)}-{key}.parquet"
@@ -54,7 +58,7 @@ class RunBuilder:
             "protocol": protocol,
             "seed": seed,
         }
-        self.units.append({**what, "key": key, "result": result})
+        self.units.append({**what, "key": key, "result": result, "about": said or {}})
         path = self.folder / result
         if rows is not None:
             records = [
@@ -115,6 +119,7 @@ class RunBuilder:
             "protocol_sha256": PROTOCOL_HASH,
             "warnings": more.pop("warnings", []),
             "missing": more.pop("missing", []),
+            "judges": ["numba"],
         }
         return self.unit("quality", method, rows, about, **more)
 
@@ -138,12 +143,14 @@ class RunBuilder:
             "protocol_sha256": PROTOCOL_HASH,
             "warnings": more.pop("warnings", []),
             "missing": more.pop("missing", []),
+            "judges": ["ultralytics", "pycocotools", "not-installed"],
+            **more.pop("about", {}),
         }
         rows: list[Row] | None = None
         if ap is not None:
             defined = [value for value in ap.values() if not math.isnan(value)]
-            mean = sum(defined) / len(defined)
-            means = means or {"mAP50": mean, "mAP50_95": mean / 2}
+            mean = sum(defined) / max(1, len(defined))
+            means = means if means is not None else {"mAP50": mean, "mAP50_95": mean / 2}
             rows = [
                 ("", name, "AP50", value, "no_truth" if math.isnan(value) else "")
                 for name, value in ap.items()
@@ -164,6 +171,7 @@ class RunBuilder:
             "protocol_sha256": PROTOCOL_HASH,
             "warnings": more.pop("warnings", []),
             "missing": more.pop("missing", []),
+            "judges": ["onedl-mmsegmentation"],
         }
         rows: list[Row] = [
             ("", name, "IoU", value, "no_truth_no_prediction" if math.isnan(value) else "")
@@ -181,7 +189,6 @@ class RunBuilder:
                 for name, title in self.titles.items()
             ],
             "units": self.units,
-            "missing_ok": False,
             **({"panels": self.panels} if self.panels else {}),
             **more,
         }

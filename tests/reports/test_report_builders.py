@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import tempfile
 from pathlib import Path
@@ -234,6 +235,91 @@ def test_footers_name_the_versions_of_what_judged(tmp_path: Path, new_run: Any) 
         f"{base}, ultralytics 8.4.190, pycocotools 2.0.11.",
         f"{base}, onedl-mmsegmentation 1.4.2.",
     ]
+
+
+def test_a_judge_of_one_result_is_named_once_and_a_stranger_not_at_all(
+    tmp_path: Path, new_run: Any
+) -> None:
+    builder = new_run(tmp_path)
+    builder.detection("a", {"Car": 0.5}, about={"judges": ["numba"]})
+    builder.detection("b", {"Car": 0.5}, about={"judges": ["numba", "astrology"]})
+    footer = _tables(builder.write())["detection-m3fd"].footer[-1]
+    assert footer.endswith("torch 2.15.0, numba 0.68.1.")
+
+
+def test_seeds_added_later_share_a_table_with_the_reused_one(tmp_path: Path, new_run: Any) -> None:
+    builder = new_run(tmp_path)
+    builder.detection("ddfm", {"Car": 0.5}, seed=0)  # computed when seed 0 was all that was asked
+    path = tmp_path / builder.units[0]["result"]
+    said = json.loads(path.with_suffix(".json").read_text())["what"]["about"]
+    said |= {"protocol_sha256": "e" * 64}
+    builder.units[0]["about"] = said
+    for seed in (1, 2):
+        builder.detection("ddfm", {"Car": 0.5 + seed / 10}, seed=seed, said=said, about=said)
+    (table,) = build_report(load_run(builder.write())).tables
+    assert table.rows[0].cells[1].estimate.seeds == 3
+    assert any("sha256 eeeeeeee" in line for line in table.footer)
+    assert any(line.startswith("Seeds: 0, 1, 2;") for line in table.footer)
+
+
+def test_a_missing_result_joins_the_table_that_the_plan_says(tmp_path: Path, new_run: Any) -> None:
+    builder = new_run(tmp_path)
+    asked = {"classes": ["Car"], "images": 9}
+    rows = [("", "Car", "AP50", 0.9, ""), ("", "", "mAP50", 0.9, "")]
+    for split, value in (("a" * 64, rows), ("b" * 64, rows)):
+        about = {**asked, "split_sha256": split}
+        builder.unit("detection", "visible", value, about, dataset="m3fd", said=about)
+    builder.unit("detection", "ddfm", None, dataset="m3fd", said=about)
+    first, second = build_report(load_run(builder.write())).tables
+    assert [row.name for row in first.rows] == ["visible"]
+    assert [row.name for row in second.rows] == ["visible", "ddfm"]
+
+
+def test_networks_with_other_weights_are_not_compared(tmp_path: Path, new_run: Any) -> None:
+    builder = new_run(tmp_path)
+    for name in ("first", "second"):
+        builder.detection("ddfm", {"Car": 0.5}, about={"network": f"yolov5n, weights {name}"})
+    assert len(_tables(builder.write())) == 2
+
+
+def test_a_method_without_any_image_has_a_row_of_holes_and_spoils_no_table(
+    tmp_path: Path, new_run: Any
+) -> None:
+    builder = new_run(tmp_path)
+    metrics = {"EN": "up", "SF": "up"}
+    builder.quality("visible", _values(0))
+    builder.quality("ddfm", _values(1))
+    builder.quality("folder", {}, metrics, missing=STEMS)
+    (main,) = _tables(builder.write()).values()
+    assert _texts(main, "folder") == [MISSING, MISSING]
+    assert [note.text for note in main.notes] == ["has none of the images"]
+    assert _value(main, "ddfm", "EN") == pytest.approx(np.mean(list(_values(1)["EN"].values())))
+    assert _images_line(main) == "Images: 6; folder has none of the images."
+    builder.quality("holes", _without(_values(2), ["s0"]))
+    main, common = _tables(builder.write()).values()
+    assert _texts(common, "folder") == [MISSING, MISSING]
+    assert MISSING not in _texts(common, "holes")
+    assert "n = 5 of 6" in common.caption
+
+
+def test_alone_a_method_without_any_image_still_has_its_row(tmp_path: Path, new_run: Any) -> None:
+    builder = new_run(tmp_path)
+    builder.quality("folder", {}, {"EN": "up"}, missing=STEMS)
+    builder.detection("folder", {}, images=0, missing=STEMS, means={})
+    for table in _tables(builder.write()).values():
+        assert {cell.text for cell in table.rows[0].cells} == {MISSING}
+
+
+def test_a_method_that_was_judged_on_no_image_has_no_table_of_its_own(
+    tmp_path: Path, new_run: Any
+) -> None:
+    builder = new_run(tmp_path)
+    builder.detection("visible", {"Car": 0.5}, missing=[f"t{i}" for i in range(9)])
+    builder.detection("folder", {}, images=0, missing=["s1"], means={})
+    (table,) = _tables(builder.write()).values()
+    assert _texts(table, "visible")[1] == "50.0"
+    assert set(_texts(table, "folder")) == {MISSING}
+    assert _images_line(table) == "Images: 25; folder has none of the images."
 
 
 def test_undefined_values_are_left_out_with_their_count_and_not_ranked(

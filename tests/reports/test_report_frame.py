@@ -84,7 +84,6 @@ def test_results_written_by_the_store_are_read_back(tmp_path: Path) -> None:
         "name": "r",
         "methods": [{"name": "a/b", "title": "A and B"}],
         "units": [{**row, "result": str(path.relative_to(tmp_path))}],
-        "missing_ok": False,
     }
     (tmp_path / "plan.json").write_text(json.dumps(plan))
     run = load_run(tmp_path)
@@ -93,6 +92,17 @@ def test_results_written_by_the_store_are_read_back(tmp_path: Path) -> None:
         ["s1", "EN", 6.5, "k" * 16]
     ]
     assert run.results[run.planned[0]].about["split"] == "official"
+
+
+def test_what_the_plan_says_of_a_result_goes_before_what_was_said_with_it(
+    tmp_path: Path, new_run: Any
+) -> None:
+    builder = new_run(tmp_path)
+    builder.detection("old", {"Car": 0.5})
+    builder.detection("new", {"Car": 0.5}, said={"protocol_sha256": "e" * 64})
+    old, new = load_run(builder.write()).results.values()
+    assert old.about["classes"]
+    assert new.about == {"protocol_sha256": "e" * 64}
 
 
 def test_only_units_of_the_plan_belong_to_a_run(tmp_path: Path, new_run: Any) -> None:

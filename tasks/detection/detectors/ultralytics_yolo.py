@@ -46,6 +46,7 @@ SPECS = tuple(
         parameters=count,
         licence="AGPL-3.0 (the ultralytics package and its weights)",
         modes=("retrain", "frozen", "zeroshot-coco", "released"),
+        packages=("ultralytics", "torchvision"),
     )
     for size, (count, papers) in _PARAMETERS.items()
 )

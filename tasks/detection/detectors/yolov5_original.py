@@ -38,6 +38,7 @@ SPECS = tuple(
         parameters=count,
         licence=_LICENCE,
         modes=("zeroshot-coco", "released"),
+        packages=("torchvision",),
     )
     for size, count in _PARAMETERS.items()
 )

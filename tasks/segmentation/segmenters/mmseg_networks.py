@@ -10,9 +10,6 @@ from typing import Any
 
 from tasks.segmentation.registry import SegmenterSpec
 
-_ENTRY = "tasks.segmentation.segmenters._mmseg:MmsegSegmenter"
-_LICENCE = "Apache-2.0 (mmsegmentation)"
-
 # width of the first stage, layers per stage, parameters with nine classes
 _SEGFORMER: dict[str, tuple[int, list[int], int]] = {
     "b0": (32, [2, 2, 2, 2], 3_717_481),
@@ -24,15 +21,27 @@ _SEGFORMER: dict[str, tuple[int, list[int], int]] = {
 }
 _DEEPLAB: dict[str, tuple[int, int]] = {"r18": (18, 12_467_022), "r50": (50, 43_582_178)}
 
-SPECS = (
-    *(
-        SegmenterSpec(f"segformer-{size}", _ENTRY, f"SegFormer-{size.upper()}", count, _LICENCE)
+_COUNTS = {
+    **{
+        (f"segformer-{size}", f"SegFormer-{size.upper()}"): count
         for size, (_, _, count) in _SEGFORMER.items()
-    ),
-    *(
-        SegmenterSpec(f"deeplabv3plus-{size}", _ENTRY, f"DeepLabV3+ {size.upper()}", n, _LICENCE)
-        for size, (_, n) in _DEEPLAB.items()
-    ),
+    },
+    **{
+        (f"deeplabv3plus-{size}", f"DeepLabV3+ {size.upper()}"): count
+        for size, (_, count) in _DEEPLAB.items()
+    },
+}
+
+SPECS = tuple(
+    SegmenterSpec(
+        name=name,
+        entry="tasks.segmentation.segmenters._mmseg:MmsegSegmenter",
+        title=title,
+        parameters=count,
+        licence="Apache-2.0 (mmsegmentation)",
+        packages=("onedl-mmsegmentation", "onedl-mmengine", "onedl-mmcv"),
+    )
+    for (name, title), count in _COUNTS.items()
 )
 
 _NORM = {"type": "BN", "requires_grad": True}

@@ -45,6 +45,8 @@ def test_an_unknown_protocol_gets_a_suggestion() -> None:
         ({"mode": "zeroshot-coco"}, "takes no 'training'"),
         ({"training": None}, "needs 'training'"),
         ({"seeds": [1, 1]}, "seeds"),
+        ({"seeds": [0, -1]}, "seeds.1"),
+        ({"seeds": []}, "seeds"),
         ({"class_map": {"person": "People"}}, "class_map"),
     ],
 )

@@ -2,6 +2,8 @@
 
 import json
 import math
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 import yaml
+from pydantic import ValidationError
 
 from bench.data.base import open_dataset
 from bench.data.chroma import fused_rgb
@@ -27,6 +30,16 @@ CLASSES = ("People", "Car", "Bus", "Motorcycle", "Lamp", "Truck")
 # Every object is this one box; the fake detector finds it where the image is bright enough.
 BOX = (10, 12, 30, 40)
 fits: list[dict[str, object]] = []
+SPEC = DetectorSpec(
+    name="fake",
+    entry=f"{__name__}:FakeDetector",
+    title="Fake",
+    family="fake",
+    parameters=1,
+    licence="none",
+    modes=("retrain", "frozen", "zeroshot-coco", "released"),
+    packages=("numpy",),
+)
 
 
 class FakeDetector(Detector):
@@ -56,9 +69,7 @@ class FakeDetector(Detector):
 
 @pytest.fixture(autouse=True)
 def _fake(monkeypatch: pytest.MonkeyPatch) -> None:
-    modes = ("retrain", "frozen", "zeroshot-coco", "released")
-    spec = DetectorSpec("fake", f"{__name__}:FakeDetector", "Fake", "fake", 1, "none", modes)
-    monkeypatch.setitem(DETECTORS.specs(), "fake", spec)
+    monkeypatch.setitem(DETECTORS.specs(), "fake", SPEC)
     fits.clear()
 
 
@@ -111,6 +122,9 @@ class Bench:
             fingerprint=Fingerprints(self.folder / "fingerprints.json"),
         )
         return DetectionTask().plan(DetectionSection(dataset="data", **section), planning)
+
+    def check(self, **section: object) -> None:
+        DetectionTask().check(DetectionSection(dataset="data", **section), self.dataset, self.ref)
 
     def execute(self, unit: Unit) -> list[Record]:
         run = self.folder / "run"
@@ -167,6 +181,7 @@ def test_a_detector_is_trained_for_every_method_and_seed_and_the_better_images_w
 def test_about_holds_only_known_keys_and_plain_values(bench: Bench) -> None:
     for unit in bench.plan(protocol=bench.protocol()):
         assert set(unit.about) <= set(ABOUT_KEYS)
+        assert unit.about["judges"] == ["numpy", "pycocotools"]
         json.dumps([unit.about, unit.payload])
 
 
@@ -210,6 +225,84 @@ def test_keys_follow_everything_that_decides_a_result_and_nothing_else(bench: Be
     changed = keys(protocol=protocol)
     assert changed[0] != annotated[0]
     assert changed[1] == annotated[1]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"options": {"corner_origin": 0}},
+        {"options": {"ignore_classes": ["Lamp"]}},
+        {"layout": "m3fd-tardal"},
+    ],
+    ids=["option", "other option", "layout"],
+)
+@pytest.mark.parametrize("mode", ["retrain", "released"])
+def test_how_labels_are_read_is_part_of_every_key(
+    bench: Bench, change: dict[str, object], mode: str
+) -> None:
+    weights = bench.folder / "w.pt"
+    weights.write_text("x")
+    protocol = bench.protocol(mode=mode, initial=str(weights))
+    first = bench.plan(protocol=protocol)[0]
+    bench.ref = replace(bench.ref, **change)
+    other = bench.plan(protocol=protocol)[0]
+    assert other.key != first.key
+    assert other.payload["training_key"] != first.payload["training_key"]
+
+
+def test_another_version_of_a_detector_trains_and_judges_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = bench.plan(protocol=bench.protocol())[0]
+    monkeypatch.setitem(DETECTORS.specs(), "fake", replace(SPEC, version=2))
+    other = bench.plan(protocol=bench.protocol())[0]
+    assert other.key != first.key
+    assert other.payload["training_key"] != first.payload["training_key"]
+
+
+def test_seeds_added_later_reuse_results_and_all_units_say_the_same(bench: Bench) -> None:
+    protocol = bench.protocol()
+    first = bench.plan(protocol=protocol, seeds=(0,))[0]
+    more = bench.plan(protocol=protocol, seeds=(0, 1, 2))[:3]
+    assert more[0].key == first.key
+    assert more[0].about["protocol_sha256"] != first.about["protocol_sha256"]
+    assert more[0].about == more[1].about == more[2].about
+
+
+@pytest.mark.parametrize("seeds", [(), (-1,), (1, 1)])
+def test_seeds_are_different_numbers_from_0(bench: Bench, seeds: tuple[int, ...]) -> None:
+    with pytest.raises((UserError, ValidationError), match="seed"):
+        bench.check(protocol=bench.protocol(), seeds=seeds)
+
+
+@pytest.mark.parametrize("how", ["section", "protocol", "yaml in the protocol"])
+def test_where_a_split_file_lies_does_not_change_keys_or_hashes(bench: Bench, how: str) -> None:
+    units = []
+    for place in ("here", "there"):
+        path = bench.folder / place / "mine.yaml"
+        parts = {"train": list(TRAIN), "test": list(TEST)}
+        write_bytes(path, yaml.safe_dump({"name": "mine", "parts": parts}).encode())
+        if how == "section":
+            units.append(bench.plan(protocol=bench.protocol(), split=str(path))[0])
+        else:
+            units.append(bench.plan(protocol=bench.protocol(split=str(path)))[0])
+    assert units[0].about == units[1].about
+    assert units[0].key == units[1].key
+
+
+def test_where_weights_lie_does_not_change_keys_or_hashes_but_what_they_hold_does(
+    bench: Bench,
+) -> None:
+    units = []
+    for place, content in (("here", b"a"), ("there", b"a"), ("elsewhere", b"b")):
+        path = bench.folder / place / "w.safetensors"
+        write_bytes(path, content)
+        units.append(bench.plan(protocol=bench.protocol(initial=str(path)))[0])
+    assert units[0].about == units[1].about
+    assert units[0].key == units[1].key
+    assert units[2].key != units[0].key
+    assert units[2].about["network"] != units[0].about["network"]
+    assert str(bench.folder) not in json.dumps([unit.about for unit in units])
 
 
 def test_where_split_lists_lie_does_not_change_keys_or_hashes(bench: Bench) -> None:
@@ -266,17 +359,49 @@ def test_a_method_that_cannot_be_judged_keeps_an_empty_row(
         ({"initial": "shipped:nothing-of-the-kind"}, {}, "nothing-of-the-kind"),
         ({"initial": "/no/such/file.safetensors"}, {}, "no such weights file"),
         ({}, {"weights": "x.pt"}, "for protocols with initial 'user'"),
-        ({"mode": "frozen", "train_on": "nobody"}, {}, "nobody"),
         ({"detector": "yolov5n-original"}, {}, "cannot serve mode 'retrain'"),
         ({"detector": "yolov5q"}, {}, "did you mean"),
         ({"split": "all"}, {}, "no train images"),
+        ({"split": "given"}, {}, r"split: \{train: FILE, test: FILE\}"),
     ],
 )
-def test_what_does_not_fit_is_refused_while_planning(
+def test_what_does_not_fit_is_refused_before_anything_is_computed(
     bench: Bench, changes: dict[str, object], section: dict[str, object], message: str
 ) -> None:
-    with pytest.raises(UserError, match=message):
-        bench.plan(protocol=bench.protocol(**changes), **section)
+    with pytest.raises(UserError, match=message) as caught:
+        bench.check(protocol=bench.protocol(**changes), **section)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_fits_passes_the_check_without_loading_a_network_library(bench: Bench) -> None:
+    arguments = (str(bench.dataset.root), bench.protocol(detector="yolov5n"))
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from bench.data.base import open_dataset\n"
+        "from bench.types import DatasetRef\n"
+        "from tasks.detection.task import DetectionSection, DetectionTask\n"
+        "root, protocol = sys.argv[1:]\n"
+        "dataset = open_dataset('m3fd', Path(root), 'data')\n"
+        "section = DetectionSection(dataset='data', protocol=protocol)\n"
+        "DetectionTask().check(section, dataset, DatasetRef('data', 'm3fd', root))\n"
+        "heavy = {'torch', 'ultralytics', 'pycocotools'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    subprocess.run([sys.executable, "-c", code, *arguments], check=True, timeout=120)
+
+
+def test_a_missing_annotation_is_found_before_anything_is_computed(bench: Bench) -> None:
+    annotation = bench.dataset.by_stem["00003"].annotation
+    assert annotation is not None
+    annotation.unlink()
+    with pytest.raises(UserError, match=r"00003\.xml"):
+        bench.check(protocol=bench.protocol())
+
+
+def test_a_method_to_train_on_that_has_no_images_is_refused_while_planning(bench: Bench) -> None:
+    with pytest.raises(UserError, match="nobody"):
+        bench.plan(protocol=bench.protocol(mode="frozen", train_on="nobody"))
 
 
 def test_weights_without_a_scored_class_are_refused(bench: Bench) -> None:

@@ -16,7 +16,7 @@ from bench.errors import UserError
 from bench.store import Store
 from bench.task import ABOUT_KEYS, TASKS, Planning, Workspace
 from bench.types import DatasetRef, FusedSet, Pair
-from tasks.quality.registry import TEN
+from tasks.quality.registry import CONVENTIONS, TEN, Convention
 from tasks.quality.task import QualitySection, QualityTask
 
 COUNT = 6
@@ -81,6 +81,7 @@ def test_one_unit_for_each_method_with_images(root):
     assert set(unit.about) <= set(ABOUT_KEYS)
     assert list(unit.about["metrics"]) == list(TEN)
     assert unit.about["images"] == COUNT
+    assert unit.about["judges"] == ["numba"]
     assert unit.about["missing"] == []
     assert json.loads(json.dumps(unit.payload)) == unit.payload
     assert pickle.loads(pickle.dumps(unit)) == unit
@@ -130,8 +131,37 @@ def test_missing_images_are_named_and_the_rest_is_measured(root, tmp_path):
     assert {record.stem for record in run(unit, tmp_path / "w")} == {"0", "1", "3", "5"}
     with pytest.raises(UserError, match="'mine' has no fused image of 'd' for 2"):
         plan(root, lacking=("2",))
-    with pytest.raises(UserError, match="none of the images"):
-        plan(root, missing=tuple("012345"))
+
+
+def test_a_method_that_may_lack_images_and_has_none_keeps_an_empty_row(root, tmp_path):
+    (unit,) = plan(root, missing=tuple("012345"))
+    assert unit.about["images"] == 0
+    assert unit.about["missing"] == list("012345")
+    assert run(unit, tmp_path / "w") == []
+
+
+def test_a_footer_says_which_variants_the_metrics_of_its_table_are(root):
+    def said(**section):
+        return plan(root, QualitySection(dataset="d", **section))[0].about["convention"]
+
+    assert said() == "cddfuse (MI in nats; MS-SSIM: ms_ssim[pytorch-msssim])"
+    assert said(metrics=("EN", "MI")) == "cddfuse (MI in nats)"
+    assert said(metrics=("EN", "SD")) == "cddfuse"
+    assert said(convention="reference") == "reference"
+
+
+def test_the_check_finds_an_empty_part_and_metrics_that_the_convention_lacks(root, monkeypatch):
+    def check(**section):
+        ref = DatasetRef("d", "plain", str(root))
+        QualityTask().check(QualitySection(dataset="d", **section), Plain(root, "d"), ref)
+
+    check()
+    with pytest.raises(UserError, match="no part 'val'"):
+        check(split="official", part="val")
+    lacking = Convention(lacks={"SD": "never published"})
+    monkeypatch.setattr(type(CONVENTIONS), "load", lambda *_: lacking)
+    with pytest.raises(UserError, match="has no SD: never published"):
+        check(metrics=("SD",))
 
 
 def test_records_are_complete_sorted_and_explain_what_is_undefined(root, tmp_path):

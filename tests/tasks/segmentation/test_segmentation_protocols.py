@@ -91,6 +91,7 @@ def test_misspelt_names_and_keys_get_a_suggestion(tmp_path):
         ({"warmup": 10**6}, "warmup"),
         ({"means": {"m": ("bus",)}}, "bus"),
         ({"seeds": (1, 1)}, "seeds"),
+        ({"seeds": (0, -1)}, "seeds.1"),
         ({"crop_size": (480, 16)}, "32"),
         ({"ignore_index": 3}, "ignore_index"),
         ({"ratio_range": (2.0, 0.5)}, "ratio_range"),

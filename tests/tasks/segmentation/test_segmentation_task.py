@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import subprocess
+import sys
 import types
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -26,6 +29,16 @@ TRAIN = ("00001D", "00002N", "00003D", "00004N")
 TEST = ("00005D", "00006N", "00007D")
 SIZE = (40, 48)
 LEVELS = np.array([20, 90, 160], np.uint8)  # grey of classes 0, 1 and 2
+
+
+SPEC = SegmenterSpec(
+    name="nearest-grey",
+    entry="a_fake_module:NearestGrey",
+    title="Nearest grey",
+    parameters=3,
+    licence="none",
+    packages=("numpy",),
+)
 
 
 class NearestGrey(Segmenter):
@@ -59,10 +72,9 @@ class NearestGrey(Segmenter):
 @pytest.fixture(autouse=True)
 def nearest_grey(monkeypatch):
     NearestGrey.trained, NearestGrey.die = [], False
-    spec = SegmenterSpec("nearest-grey", "a_fake_module:NearestGrey", "Nearest grey", 3, "none")
     module = types.SimpleNamespace(NearestGrey=NearestGrey)
     monkeypatch.setitem(__import__("sys").modules, "a_fake_module", module)
-    monkeypatch.setattr(SEGMENTERS, "_specs", {**SEGMENTERS.specs(), spec.name: spec})
+    monkeypatch.setattr(SEGMENTERS, "_specs", {**SEGMENTERS.specs(), SPEC.name: SPEC})
 
 
 @pytest.fixture
@@ -91,6 +103,7 @@ class World:
                 self.write(path, image)
                 self.sets[method][stem] = path
         self.dataset = open_dataset("msrs", root / "msrs")
+        self.ref = DatasetRef("msrs", "msrs", str(root / "msrs"))
         self.fingerprint = lambda path: hashlib.sha256(path.read_bytes()).hexdigest()
 
     @staticmethod
@@ -109,13 +122,16 @@ class World:
         fused = {("msrs", name): FusedSet("msrs", name, "k", self.sets[name]) for name in methods}
         planning = Planning(
             datasets={"msrs": self.dataset},
-            refs={"msrs": DatasetRef("msrs", "msrs", str(self.root / "msrs"))},
+            refs={"msrs": self.ref},
             fused=fused,
             methods=[*methods, "never-ran"],
             seed=0,
             fingerprint=self.fingerprint,
         )
         return TASKS.load("segmentation")().plan(section, planning)
+
+    def check(self, section):
+        TASKS.load("segmentation")().check(section, self.dataset, self.ref)
 
     def workspace(self):
         for name in ("scratch", "shared"):
@@ -151,6 +167,7 @@ def test_about_holds_only_what_reports_know_and_orders_the_columns(world):
         "mIoU9", "mIoU8", "mIoU9[day]", "mIoU8[day]", "mIoU9[night]", "mIoU8[night]",
         "accuracy", "class_accuracy", "IoU",
     ]  # fmt: skip
+    assert about["judges"] == ["numpy"]
     assert about["images"] == 3
     assert about["warnings"] == []
     json.dumps(about)
@@ -295,9 +312,84 @@ def test_a_split_of_lists_replaces_the_protocols_and_files_count_by_content(worl
     assert NearestGrey.trained == [(3, 0)]
 
 
-def test_a_protocol_without_split_asks_for_one(world):
-    with pytest.raises(UserError, match=r"split: \{train: FILE, test: FILE\}"):
-        world.plan(world.section({"split": "given"}))
+@pytest.mark.parametrize("change", [{"options": {"ignore": 1}}, {"layout": "other"}])
+def test_how_labels_are_read_is_part_of_every_key(world, change):
+    first = world.plan(world.section())[0]
+    world.ref = replace(world.ref, **change)
+    other = world.plan(world.section())[0]
+    assert other.key != first.key
+    assert other.payload["training_key"] != first.payload["training_key"]
+
+
+def test_another_version_of_a_segmenter_trains_and_judges_again(world, monkeypatch):
+    first = world.plan(world.section())[0]
+    monkeypatch.setitem(SEGMENTERS.specs(), SPEC.name, replace(SPEC, version=2))
+    other = world.plan(world.section())[0]
+    assert other.key != first.key
+    assert other.payload["training_key"] != first.payload["training_key"]
+
+
+@pytest.mark.parametrize("where", ["section", "protocol"])
+def test_where_initial_weights_lie_changes_nothing_but_what_they_hold_does(world, where):
+    units = []
+    for place, content in (("here", b"a"), ("there", b"a"), ("elsewhere", b"b")):
+        path = world.root / place / "w.safetensors"
+        write_bytes(path, content)
+        values = {"initial": str(path)}
+        section = world.section(values) if where == "protocol" else world.section(**values)
+        units.append(world.plan(section)[0])
+    assert units[0].about == units[1].about
+    assert units[0].key == units[1].key
+    assert units[2].key != units[0].key
+    assert units[2].payload["training_key"] != units[0].payload["training_key"]
+    assert units[2].about["network"] != units[0].about["network"]
+    assert str(world.root) not in json.dumps([unit.about for unit in units])
+
+
+@pytest.mark.parametrize(
+    ("changes", "section", "message"),
+    [
+        ({"split": "given"}, {}, r"split: \{train: FILE, test: FILE\}"),
+        ({"layout": "llvip"}, {}, "is for layout 'llvip'"),
+        ({"classes": ["unlabelled", "car"], "means": {"m": []}}, {}, "has classes unlabelled, car"),
+        ({"segmenter": "segformer-b9"}, {}, "did you mean"),
+        ({"initial": "shipped:nothing-of-the-kind"}, {}, "nothing-of-the-kind"),
+        ({}, {"initial": "/no/such/file.safetensors"}, "no such file"),
+        ({}, {"split": "all"}, "no train images"),
+    ],
+)
+def test_what_does_not_fit_is_refused_before_anything_is_computed(world, changes, section, message):
+    world.check(world.section())
+    with pytest.raises(UserError, match=message) as caught:
+        world.check(world.section(changes, **section))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("stem", [TRAIN[0], TEST[0]])
+def test_a_missing_label_is_found_before_anything_is_computed(world, stem):
+    part = "train" if stem in TRAIN else "test"
+    (world.root / "msrs" / part / "Segmentation_labels" / f"{stem}.png").unlink()
+    with pytest.raises(UserError, match=stem):
+        world.check(world.section())
+
+
+def test_the_check_loads_no_network_library(world):
+    protocol = world.section({"segmenter": "segformer-b0"}).protocol
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from bench.data.base import open_dataset\n"
+        "from bench.types import DatasetRef\n"
+        "from tasks.segmentation.task import SegmentationSection, SegmentationTask\n"
+        "root, protocol = sys.argv[1:]\n"
+        "dataset = open_dataset('msrs', Path(root))\n"
+        "section = SegmentationSection(dataset='msrs', protocol=protocol)\n"
+        "SegmentationTask().check(section, dataset, DatasetRef('msrs', 'msrs', root))\n"
+        "heavy = {'torch', 'mmseg', 'mmengine', 'mmcv'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    arguments = (str(world.root / "msrs"), protocol)
+    subprocess.run([sys.executable, "-c", code, *arguments], check=True, timeout=120)
 
 
 def test_labels_outside_the_classes_are_refused_with_the_stem(world):
@@ -305,8 +397,3 @@ def test_labels_outside_the_classes_are_refused_with_the_stem(world):
     world.write(world.root / "msrs" / "test" / "Segmentation_labels" / f"{TEST[1]}.png", bad)
     with pytest.raises(UserError, match=TEST[1]):
         world.run(world.plan(world.section())[0])
-
-
-def test_a_protocol_for_other_classes_is_refused(world):
-    with pytest.raises(UserError, match="classes"):
-        world.plan(world.section({"classes": ["unlabelled", "car"]}))
