@@ -62,7 +62,6 @@ def run(
     tasks: tuple[str, ...] | None = None,
     workers: int | None = None,
     listener: Listener | None = None,
-    report: bool = True,
 ) -> Summary:
     """Do what is missing of a run.
 
@@ -92,7 +91,7 @@ def run(
         failures = _execute(store, missing, workers, listener)
     finally:
         store.fingerprint.save()
-    written = _report(config, store, listener) if report and units else ()
+    written = _report(config, store, listener) if units else ()
     return Summary(
         fused_now, len(missing) - len(failures), len(units) - len(missing), failures, written
     )
