@@ -13,19 +13,26 @@ from bench.registry import Registry, load_entry, suggest
 JsonOption = Annotated[bool, typer.Option("--json", help="as JSON")]
 
 
-def _entries() -> dict[str, str]:
-    """What can be listed, and where its registry is; nothing is loaded for that."""
+_OWN = {
+    "methods": "bench.fusion:METHODS",
+    "datasets": "bench.data.base:LAYOUTS",
+    "tasks": "bench.task:TASKS",
+    "formats": "reports.formats:FORMATS",
+}
+
+
+def _entry(what: str) -> str:
+    """Where the registry of a kind is; tasks are asked only for what is not the engine's own."""
+    if what in _OWN:
+        return _OWN[what]
     from bench.task import TASKS
 
-    found = {
-        "methods": "bench.fusion:METHODS",
-        "datasets": "bench.data.base:LAYOUTS",
-        "tasks": "bench.task:TASKS",
-        "formats": "reports.formats:FORMATS",
-    }
+    entries = dict(_OWN)
     for spec in TASKS.specs().values():
-        found |= spec.lists
-    return found
+        entries |= spec.lists
+    if what not in entries:
+        raise UserError(f"nothing is listed under {what!r}; {suggest(what, sorted(entries))}")
+    return entries[what]
 
 
 def list_components(
@@ -38,10 +45,7 @@ def list_components(
     """List what can be used, by kind."""
     from dataclasses import asdict
 
-    entries = _entries()
-    if what not in entries:
-        raise UserError(f"nothing is listed under {what!r}; {suggest(what, sorted(entries))}")
-    registry: Registry[Any] = load_entry(entries[what])
+    registry: Registry[Any] = load_entry(_entry(what))
     specs = registry.specs().values()
     if as_json:
         from bench.commands.console import print_json
