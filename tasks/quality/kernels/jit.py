@@ -1,11 +1,13 @@
 """Compiles the loops once per machine and keeps the machine code where it can never be stale.
 
 numba's disk cache looks only at the file of the compiled function: an edit in a kernel that is
-imported from another file goes unseen. The cache folder therefore carries a hash of all kernels.
+imported from another file goes unseen. Each file of kernels therefore has a cache folder of its
+own, whose name carries a hash of that file and of every file of kernels that it imports.
 """
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import os
 import shutil
@@ -28,7 +30,8 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     vectorises all the same.
     """
     before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(cache_folder())  # read while decorating, so restored at once
+    folder = cache_folder(Path(function.__code__.co_filename))
+    numba.config.CACHE_DIR = str(folder)  # read while decorating, so restored at once
     try:
         compiled: Callable[..., Any] = numba.njit(
             cache=True, nogil=True, error_model="numpy", fastmath={"contract"}
@@ -39,22 +42,42 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @cache
-def cache_folder() -> Path:
-    """``$NUMBA_CACHE_DIR``, else beside the code, else the user's cache, else a temporary folder."""
-    here = Path(__file__).parent
+def cache_folder(file: Path) -> Path:
+    """Where machine code of the kernels in ``file`` is kept.
+
+    ``$NUMBA_CACHE_DIR``, else beside the code, else the user's cache, else a temporary folder.
+    """
     source = hashlib.sha256()
-    for path in sorted(here.glob("*.py")):
+    for path in sorted(_sources(file)):
         source.update(path.read_bytes())
-    name = _PREFIX + source.hexdigest()[:12]
+    stem = f"{_PREFIX}{file.stem}-"
+    name = stem + source.hexdigest()[:12]
     user = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ivif-bench"
-    own = here / "__pycache__"
+    own = file.parent / "__pycache__"
     chosen = os.environ.get("NUMBA_CACHE_DIR")
     for parent in [Path(chosen)] if chosen else [own, user]:
         if _writable(parent / name):
             if parent == own:
-                _remove_older(own, name)
+                _remove_older(own, stem, name)
             return parent / name
     return Path(tempfile.mkdtemp(prefix=_PREFIX))
+
+
+def _sources(file: Path) -> set[Path]:
+    """The file, and the files beside it that it imports, directly or not."""
+    found: set[Path] = set()
+    waiting = [file]
+    while waiting:
+        path = waiting.pop()
+        if path in found:
+            continue
+        found.add(path)
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                beside = file.parent / f"{node.module.rpartition('.')[2]}.py"
+                if beside.exists():
+                    waiting.append(beside)
+    return found
 
 
 def _writable(folder: Path) -> bool:
@@ -66,7 +89,7 @@ def _writable(folder: Path) -> bool:
         return False
 
 
-def _remove_older(parent: Path, keep: str) -> None:
-    for path in parent.glob(f"{_PREFIX}*"):
+def _remove_older(parent: Path, stem: str, keep: str) -> None:
+    for path in parent.glob(f"{stem}*"):
         if path.name != keep:
             shutil.rmtree(path, ignore_errors=True)
