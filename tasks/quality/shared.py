@@ -28,12 +28,20 @@ class Shared:
 
     Args:
         infrared, visible, fused: uint8 [H, W], values 0..255, all of one size.
+        fast: kernels may use single precision and tables, within their stated errors.
 
     Raises:
         UserError: another dtype or number of dimensions, an empty image, or sizes that differ.
     """
 
-    def __init__(self, infrared: np.ndarray, visible: np.ndarray, fused: np.ndarray) -> None:
+    def __init__(
+        self,
+        infrared: np.ndarray,
+        visible: np.ndarray,
+        fused: np.ndarray,
+        fast: bool = False,
+    ) -> None:
+        self.fast = fast
         self.infrared = _checked("infrared", infrared)
         self.visible = _checked("visible", visible)
         self.fused = _checked("fused", fused)
