@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import json
-import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import TaskID
 
+from bench.commands.progress import bars, counting
 from bench.pipeline.executors.local import Job
 from bench.pipeline.run import Listener
+
+__all__ = ["ProgressListener", "console", "counting", "print_json"]
 
 console = Console(stderr=True, highlight=False)
 
@@ -32,36 +26,11 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, indent=1, ensure_ascii=False))
 
 
-@contextmanager
-def counting(title: str) -> Iterator[Callable[[int, int, str], None]]:
-    """One progress bar for a loop that reports (done, total, what); quiet without a terminal."""
-    with _bars() as bars:
-        bar = bars.add_task(title, total=None)
-
-        def progress(done: int, total: int, what: str) -> None:
-            bars.update(bar, completed=done, total=total)
-
-        yield progress
-
-
-def _bars() -> Progress:
-    return Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not sys.stderr.isatty(),
-    )
-
-
 class ProgressListener(Listener, AbstractContextManager["ProgressListener"]):
     """Shows stages and jobs on the terminal; one line a stage when there is no terminal."""
 
     def __init__(self) -> None:
-        self._bars = _bars()
+        self._bars = bars(console)
         self._total: TaskID | None = None
         self._jobs: dict[str, TaskID] = {}
         self._done: set[str] = set()

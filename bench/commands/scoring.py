@@ -1,13 +1,16 @@
-"""``score``: a folder of fused images against its sources, no configuration needed."""
+"""``score``: folders of fused images against their sources, no configuration needed."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
 from bench.errors import UserError
+
+if TYPE_CHECKING:
+    from tasks.quality.registry import Mode
 
 
 def score(
@@ -18,29 +21,53 @@ def score(
     ],
     convention: Annotated[
         str, typer.Option(help="metric convention; see 'list conventions'")
-    ] = "cddfuse",
-    metrics: Annotated[str, typer.Option(help="comma-separated; default: the ten")] = "",
-    workers: Annotated[int, typer.Option("--workers", "-j", min=1, help="images at once")] = 2,
+    ] = "reference",
+    metrics: Annotated[
+        str, typer.Option(help="comma-separated, or 'all'; default: those of the convention")
+    ] = "",
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", "-j", min=1, help="images at once; default: all cores"),
+    ] = None,
+    mode: Annotated[
+        str, typer.Option(help="exact, or fast: single precision and tables, see docs/metrics.md")
+    ] = "exact",
+    device: Annotated[
+        str, typer.Option(help="cpu, or a torch device such as cuda for batches of images")
+    ] = "cpu",
     json_file: Annotated[
         Path | None, typer.Option("--json", help="write every value as JSON")
     ] = None,
     csv_file: Annotated[Path | None, typer.Option("--csv", help="write every value as CSV")] = None,
 ) -> None:
     """Score fused images: all metrics at once, pairs found by stem whatever the extension."""
-    from bench.commands.console import counting
+    from bench.commands.progress import counting
     from bench.data.images import write_bytes
     from bench.store import write_json
     from tasks.quality.folder import score_folder
 
-    folders = _named(fused)
-    chosen = tuple(name.strip() for name in metrics.split(",") if name.strip()) or None
     with counting("scoring") as progress:
-        result = score_folder(infrared, visible, folders, chosen, convention, workers, progress)
+        result = score_folder(
+            infrared,
+            visible,
+            _named(fused),
+            _listed(metrics),
+            convention,
+            workers or 0,
+            progress,
+            cast("Mode", mode),  # others are refused where it is resolved
+            device,
+        )
     if json_file:
         write_json(json_file, result.to_json())
     if csv_file:
         write_bytes(csv_file, result.to_csv().encode())
     typer.echo(result.to_markdown())
+
+
+def _listed(metrics: str) -> tuple[str, ...] | Literal["all"] | None:
+    names = tuple(name.strip() for name in metrics.split(",") if name.strip())
+    return "all" if names == ("all",) else names or None
 
 
 def _named(fused: list[str]) -> dict[str, Path]:

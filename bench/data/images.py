@@ -17,11 +17,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from bench.data.headers import Header, read_header
 from bench.errors import UserError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
+cv2.utils.logging.setLogLevel(
+    0
+)  # a broken file is one error here, in our words, not lines on the terminal
 _PNG_HEADER_END = 33  # signature (8) + IHDR chunk (25): text chunks go right behind
 _PROVENANCE_KEY = b"ivif-bench"
+_LUMA_THOUSANDTHS = np.array([[299, 587, 114]], np.float32)
 
 
 def read_rgb(path: Path) -> np.ndarray:
@@ -55,16 +60,12 @@ def read_labels(path: Path) -> np.ndarray:
 
 
 def luma(rgb: np.ndarray) -> np.ndarray:
-    """Y = 0.299 R + 0.587 G + 0.114 B, rounded half to even; uint8 [H, W, 3] -> uint8 [H, W].
-
-    Computed exactly, in thousandths.
-    """
-    red, green, blue = (rgb[:, :, channel].astype(np.uint32) for channel in range(3))
-    thousandths = 299 * red + 587 * green + 114 * blue
-    whole = thousandths // 1000
-    rest = thousandths - 1000 * whole
-    up = (rest > 500) | ((rest == 500) & (whole % 2 == 1))
-    return (whole + up).astype(np.uint8)
+    """Y = 0.299 R + 0.587 G + 0.114 B, rounded half to even; uint8 [H, W, 3] -> uint8 [H, W]."""
+    # Whole thousandths up to 255000 and their quotients are exact enough in float32 that a half
+    # is a half and nothing else is: the result is that of exact arithmetic for all 2^24 colours.
+    thousandths = cv2.transform(rgb.astype(np.float32), _LUMA_THOUSANDTHS)
+    thousandths /= np.float32(1000)
+    return np.rint(thousandths, out=thousandths).astype(np.uint8)
 
 
 def size_of(path: Path) -> tuple[int, int]:
@@ -167,22 +168,54 @@ def images_in(folder: Path) -> dict[str, Path]:
 
 def decode(path: Path) -> np.ndarray:
     """uint8 [H, W] or [H, W, 3 or 4] in OpenCV's channel order, with clear errors."""
+    image, _ = decode_any(path, read_bytes(path))
+    if image.dtype != np.uint8:
+        raise UserError(
+            f"{path}: {image.dtype} pixels; convert to 8 bit first, the benchmark does not guess a range"
+        )
+    return image
+
+
+def read_bytes(path: Path) -> bytes:
+    """Content of an image file; a file that cannot be read is a user error."""
     try:
-        data = path.read_bytes()
+        return path.read_bytes()
     except OSError as problem:
         raise UserError(f"cannot read image {path}: {problem.strerror or problem}") from problem
+
+
+def decode_any(path: Path, data: bytes) -> tuple[np.ndarray, Header]:
+    """Pixels [H, W] or [H, W, 3 or 4] of any type, in OpenCV's channel order, and the header.
+
+    Args:
+        path: for messages.
+        data: content of the file.
+
+    Raises:
+        UserError: truncated, unreadable, several pages, or pixels that are neither gray nor RGB.
+    """
     if not _complete(data):
         raise UserError(f"{path}: the image is truncated; download or write it again")
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
     if image is None:
         raise UserError(f"{path}: not a readable image (empty, truncated or an unknown format)")
-    if image.dtype != np.uint8:
-        raise UserError(
-            f"{path}: {image.dtype} pixels; convert to 8 bit first, the benchmark does not guess a range"
-        )
+    header = read_header(data)
+    if header.foreign:
+        raise UserError(f"{path}: the pixels are {header.foreign}; save as gray or RGB")
+    if header.pages:
+        raise UserError(f"{path}: a file of several images; save the one that is meant")
     if image.ndim == 3 and image.shape[2] == 1:
         image = image[:, :, 0]
-    return image
+    if header.multiplied and image.ndim == 3 and not is_opaque(image):
+        raise UserError(f"{path}: a TIFF with transparent pixels; save without the alpha channel")
+    return image, header
+
+
+def is_opaque(image: np.ndarray) -> bool:
+    """Whether the fourth channel, if there is one, is at its maximum everywhere."""
+    if image.ndim == 2 or image.shape[2] < 4:
+        return True
+    return bool((image[:, :, 3] == np.iinfo(image.dtype).max).all())
 
 
 def _complete(data: bytes) -> bool:

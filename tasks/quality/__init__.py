@@ -29,5 +29,7 @@ def __getattr__(name: str) -> Any:
     if name in ("evaluate", "evaluate_folder"):
         from tasks.quality import interface
 
-        return getattr(interface, name)
+        # Kept, so that a training loop does not come here every time.
+        globals()[name] = getattr(interface, name)
+        return globals()[name]
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.data.images import read_gray
-from tasks.quality.engine import measure
-
-if TYPE_CHECKING:
-    from tasks.quality.folder import Scores
+from bench.data.pictures import read_picture
+from bench.errors import UserError
+from tasks.quality.engine import Evaluator, resolve
+from tasks.quality.folder import Metrics, chosen_metrics, score_folder
+from tasks.quality.registry import Mode
+from tasks.quality.scores import Scores
 
 Image = np.ndarray | Path | str
 
@@ -21,24 +23,38 @@ def evaluate(
     infrared: Image,
     visible: Image,
     fused: Image,
-    metrics: Sequence[str] | None = None,
+    metrics: Metrics = None,
     convention: str = "reference",
+    mode: Mode = "exact",
 ) -> dict[str, float]:
     """Fusion quality of one image.
 
     Args:
-        infrared, visible, fused: uint8 [H, W] arrays of one size, or image files (colour is read
-            as rounded luma).
-        metrics: names in the wanted order; None means the ten.
-        convention: ``reference``, ``cddfuse``, ... (``ivif-bench list metrics``).
+        infrared, visible, fused: uint8 arrays [H, W] or RGB [H, W, 3] of one size, or image files.
+            A file that is not plain 8-bit (16-bit, alpha, palette) is read as
+            ``bench.data.pictures.read_picture`` says, with a warning.
+        metrics: names in the wanted order; ``all`` for whatever the convention defines; None for
+            those that it prints, most often the ten.
+        convention: ``reference``, ``cddfuse``, ... (``ivif-bench list conventions``).
+        mode: ``exact``, or ``fast`` with the errors that docs/metrics.md states.
 
     Returns:
         Value per metric; NaN where it is undefined.
 
     Raises:
-        UserError: unreadable files, other dtypes, sizes that differ, unknown names.
+        UserError: unreadable files, other dtypes or shapes, sizes that differ, unknown names.
+
+    >>> flat = np.full((8, 8), 7, np.uint8)
+    >>> evaluate(flat, flat, flat, ["EN", "CC"])
+    {'EN': 0.0, 'CC': nan}
     """
-    values = measure(_read(infrared), _read(visible), _read(fused), metrics, convention)
+    names = metrics if metrics is None or isinstance(metrics, str) else tuple(metrics)
+    images = (
+        _pixels("infrared", infrared),
+        _pixels("visible", visible),
+        _pixels("fused", fused),
+    )
+    values = _evaluator(names, convention, mode).measure(*images)
     return {name: value.value for name, value in values.items()}
 
 
@@ -46,18 +62,18 @@ def evaluate_folder(
     infrared: Path | str,
     visible: Path | str,
     fused: Path | str | Mapping[str, Path | str],
-    metrics: Sequence[str] | None = None,
+    metrics: Metrics = None,
     convention: str = "reference",
     workers: int = 0,
+    mode: Mode = "exact",
+    device: str = "cpu",
 ) -> Scores:
     """Fusion quality of whole folders; see ``tasks.quality.folder.score_folder``.
 
     Args:
         fused: a folder, or folders by method name.
     """
-    from tasks.quality.folder import score_folder
-
-    folders = fused if isinstance(fused, Mapping) else {Path(fused).name: fused}
+    folders = fused if isinstance(fused, Mapping) else {Path(fused).resolve().name: fused}
     return score_folder(
         Path(infrared),
         Path(visible),
@@ -65,8 +81,27 @@ def evaluate_folder(
         metrics,
         convention,
         workers,
+        mode=mode,
+        device=device,
     )
 
 
-def _read(image: Image) -> np.ndarray:
-    return image if isinstance(image, np.ndarray) else read_gray(Path(image))
+@lru_cache(maxsize=32)
+def _evaluator(metrics: Metrics, convention: str, mode: Mode) -> Evaluator:
+    """Resolved once: looking up ten metrics takes longer than a small image."""
+    return resolve(chosen_metrics(metrics, convention), convention, mode)
+
+
+def _pixels(side: str, image: Image) -> np.ndarray:
+    if isinstance(image, str | Path):
+        picture = read_picture(Path(image))
+        for note in picture.notes:
+            warnings.warn(f"{image}: {note}", stacklevel=3)
+        return picture.pixels
+    if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
+        kind = f"{image.dtype} array" if isinstance(image, np.ndarray) else type(image).__name__
+        raise UserError(
+            f"{side} image: {kind}; metrics are defined on uint8 arrays [H, W] or [H, W, 3]: quantise "
+            "once, by rounding; np.rint(255 * x).clip(0, 255).astype(np.uint8) if x is in 0..1"
+        )
+    return image

@@ -10,6 +10,13 @@ from bench.registry import Registry
 
 Direction = Literal["up", "down"]
 
+Reading = Literal["luma", "opencv_float", "pillow", "channels"]
+"""How a convention reads colour; ``tasks.quality.reading`` says what each one is."""
+
+Mode = Literal["exact", "fast"]
+MODES: tuple[Mode, ...] = ("exact", "fast")
+"""``fast`` lets kernels use single precision and tables, within the errors docs/metrics.md states."""
+
 TEN = ("EN", "SF", "AG", "SD", "CC", "SCD", "MI", "VIF", "Qabf", "MS-SSIM")
 """The ten metrics in the order in which papers print them."""
 
@@ -61,32 +68,55 @@ class ConventionSpec:
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """How a convention computes one metric.
+    """How a convention computes one metric; what is left empty is as the metric itself says.
 
     Attributes:
         settings: keyword arguments for the metric's function.
-        entry: another function in place of the metric's own, empty for none.
+        entry: another function in place of the metric's own.
         label: unambiguous name for footers, such as ``ms_ssim[pytorch-msssim]``.
-        unit: in place of the metric's own unit.
+        title, direction, range, unit: in place of the metric's own, where the toolkit prints
+            another quantity under the same name.
+        colour: of a coloured fused image under the reading ``channels``: the ``mean`` of the
+            metric over R, G and B, or its value on the three planes side by ``side``.
     """
 
     settings: Mapping[str, Any] = field(default_factory=dict)
     entry: str = ""
     label: str = ""
-    unit: str = ""
+    title: str = ""
+    direction: Direction | None = None
+    range: tuple[float, float] | None = None
+    unit: str | None = None
+    colour: Literal["mean", "side"] = "mean"
 
 
 @dataclass(frozen=True, slots=True)
 class Convention:
-    """A complete answer; a metric without a variant is computed with its function's defaults.
+    """A complete answer: how images are read, and which metrics there are and how.
 
     Attributes:
-        variants: by metric name.
+        variants: the metrics it defines, by name.
         lacks: metrics that must not be printed under this convention, with the reason.
+        others: why any further metric, neither in ``variants`` nor in ``lacks``, is refused. Empty:
+            it is not, and is computed with its function's defaults.
+        prints: metrics that are measured where none are named, in the order of the columns. Empty:
+            those of the ten that it has.
+        reading: how colour images become the one channel that metrics read.
+        visible_first: source A is the visible image and B the infrared one.
     """
 
     variants: Mapping[str, Variant] = field(default_factory=dict)
     lacks: Mapping[str, str] = field(default_factory=dict)
+    others: str = ""
+    prints: tuple[str, ...] = ()
+    reading: Reading = "luma"
+    visible_first: bool = False
+
+    def refuses(self, metric: str) -> str:
+        """Why that metric has no value under this convention; empty if it has one."""
+        if metric in self.variants:
+            return ""
+        return self.lacks.get(metric, self.others)
 
 
 METRICS: Registry[MetricSpec] = Registry("metric", "tasks.quality.metrics", "ivif_bench.metrics")

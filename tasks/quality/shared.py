@@ -12,11 +12,23 @@ from bench.errors import UserError
 P = ParamSpec("P")
 T = TypeVar("T")
 
-REASONS = ("constant_fused", "constant_source", "fused_equals_source", "too_small")
+REASONS = {
+    "constant_fused": "all pixels of the fused image are equal",
+    "constant_source": "all pixels of a source are equal",
+    "fused_equals_source": "the fused image is a source, up to a constant",
+    "too_small": "a side is shorter than the metric's windows need",
+    "identical": "fused image and sources are equal, so the value would be infinite",
+    "no_features": "no pixel passes the metric's own threshold",
+    "negative_scale": "the similarity of a scale is negative, so its power is not real",
+    "no_common_levels": "fused image and source have no level in common",
+    "infinite": "the value is infinite",
+    "not_a_number": "the metric's formula gives 0/0",
+}
+"""Why a metric can be undefined; a third party's metric may raise its own reasons."""
 
 
 class Undefined(Exception):
-    """Raised by a metric that has no value for a triple; ``reason`` is one of ``REASONS``."""
+    """Raised by a metric that has no value for a triple; ``reason`` is a key of ``REASONS``."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -68,6 +80,16 @@ class Shared:
         if min(self.shape) < smallest:
             raise Undefined("too_small")
 
+    def need_contrast(self) -> None:
+        """Raise ``Undefined`` if all pixels of the fused image, or of a source, are equal."""
+        for image, reason in (
+            (self.fused, "constant_fused"),
+            (self.infrared, "constant_source"),
+            (self.visible, "constant_source"),
+        ):
+            if image.min() == image.max():
+                raise Undefined(reason)
+
     def part(
         self, make: Callable[Concatenate[Shared, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
@@ -97,6 +119,8 @@ def _checked(name: str, image: np.ndarray) -> np.ndarray:
         kind = image.dtype if isinstance(image, np.ndarray) else type(image).__name__
         raise UserError(f"{name} image: {kind}; metrics need uint8, round to 0..255 first")
     if image.ndim != 2 or image.size == 0:
-        raise UserError(f"{name} image: shape {image.shape}; metrics need one channel, [H, W]")
+        raise UserError(
+            f"{name} image: shape {image.shape}; metrics need one channel [H, W] or RGB [H, W, 3]"
+        )
     # Kernels are compiled for one array type: contiguous and writable.
     return np.require(image, requirements=["C", "W"])

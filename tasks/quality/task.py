@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any, ClassVar
+from typing import IO, Any, ClassVar, Literal
 
 from pydantic import field_validator, model_validator
 
@@ -16,12 +16,22 @@ from bench.errors import UserError, first_few
 from bench.store import key_of
 from bench.task import Planning, Section, Task, Workspace
 from bench.types import DatasetRef, FusedSet, Record, Unit
-from tasks.quality.engine import Value, check_names, convention_of, describe, resolve
-from tasks.quality.folder import score_files
-from tasks.quality.registry import CONVENTIONS, METRICS, TEN
+from tasks.quality.engine import (
+    Value,
+    check_names,
+    convention_of,
+    describe,
+    metrics_of,
+    printed_metrics,
+    resolve,
+)
+from tasks.quality.folder import batched_evaluator
+from tasks.quality.jobs import Job, score_jobs
+from tasks.quality.registry import CONVENTIONS, METRICS, Mode
 
 VERSION = 1  # raised whenever the same images give other records
 _FINISHED = "images.jsonl"
+_SCORER = "batches of images by torch on {}, in float64; metrics without a torch form on the CPU"
 
 
 class QualitySection(Section):
@@ -31,13 +41,18 @@ class QualitySection(Section):
         split: ``all``, ``official``, a shipped split, a file, or a mapping from part to a list.
         part: part of the split that is measured.
         convention: name of the metric convention, printed under every table.
-        metrics: names in the order of the columns; None means the ten.
+        metrics: names in the order of the columns; ``all`` for whatever the convention defines;
+            None means those that it prints.
+        mode: ``exact``, or ``fast`` with the errors that docs/metrics.md states.
+        device: ``cpu``, or a torch device such as ``cuda`` that computes batches of images.
     """
 
     split: str | dict[str, str] = "all"
     part: str = "test"
-    convention: str = "cddfuse"
-    metrics: tuple[str, ...] | None = None
+    convention: str = "reference"
+    metrics: tuple[str, ...] | Literal["all"] | None = None
+    mode: Mode = "exact"
+    device: str = "cpu"
 
     @field_validator("convention")
     @classmethod
@@ -59,7 +74,29 @@ class QualitySection(Section):
     @property
     def names(self) -> tuple[str, ...]:
         """Metrics in the order of the columns."""
-        return TEN if self.metrics is None else self.metrics
+        if self.metrics == "all":
+            return metrics_of(self.convention)
+        return printed_metrics(self.convention) if self.metrics is None else self.metrics
+
+    @property
+    def protocol(self) -> str:
+        """Name of what is asked, so that results of different modes are never one table."""
+        ways = [self.convention]
+        if self.mode != "exact":
+            ways.append(self.mode)
+        if self.on_device:
+            ways.append(self.kind)
+        return f"quality-{'-'.join(ways)}.v1"
+
+    @property
+    def on_device(self) -> bool:
+        """Whether torch computes instead of the CPU engine."""
+        return self.device != "cpu"
+
+    @property
+    def kind(self) -> str:
+        """Kind of the device: which one of several computes changes no value."""
+        return self.device.partition(":")[0]
 
 
 class QualityTask(Task):
@@ -68,9 +105,14 @@ class QualityTask(Task):
     section: ClassVar[type[Section]] = QualitySection
 
     def check(self, section: QualitySection, dataset: Dataset, ref: DatasetRef) -> None:
-        """Refuse a part of the split that is empty, and metrics that the convention lacks."""
+        """Refuse an empty part of the split, metrics that the convention lacks, a missing device."""
         _select(section, dataset)
         convention_of(section.names, section.convention)
+        if section.on_device:
+            from tasks.quality.batched import check_device, check_mode
+
+            check_mode(section.mode)
+            check_device(section.device)
 
     def stems(self, section: QualitySection, dataset: Dataset) -> tuple[str, ...]:
         """Stems of the part of the split that is measured."""
@@ -97,18 +139,21 @@ class QualityTask(Task):
         payload = unit.payload
         metrics: list[str] = list(payload["metrics"])
         images: list[list[str]] = list(payload["images"])
-        measurements = resolve(metrics, payload["convention"])
+        evaluator = resolve(metrics, payload["convention"], payload["mode"])
+        on_device = batched_evaluator(evaluator, payload["device"])
         kept = workspace.scratch / _FINISHED
         finished = _resume(kept, metrics)
-        total = len(images)
+        jobs = [
+            Job(stem, Path(infrared), Path(visible), {unit.method: Path(fused)})
+            for stem, infrared, visible, fused in images
+            if stem not in finished
+        ]
+        threads = unit.threads if on_device is None else 0  # beside a device they only decode
         with kept.open("a", encoding="utf-8") as file:
-            for done, (stem, infrared, visible, fused) in enumerate(images, start=1):
-                if stem not in finished:
-                    files = {unit.method: Path(fused)}
-                    values = score_files(stem, Path(infrared), Path(visible), files, measurements)
-                    finished[stem] = values[unit.method]
-                    _keep(file, stem, finished[stem])
-                workspace.progress(done, total, stem)
+            for stem, scores in score_jobs(jobs, evaluator, threads, on_device):
+                finished[stem] = scores[unit.method].values
+                _keep(file, stem, finished[stem])
+                workspace.progress(len(finished), len(images), stem)
         records = [
             Record(
                 dataset=unit.dataset,
@@ -159,17 +204,19 @@ def _unit(
         for pair in dataset.select(tuple(judged))
     ]
     split_name = split.name if section.part == "test" else f"{split.name}/{section.part}"
+    evaluator = resolve(section.names, section.convention, section.mode)
     return Unit(
         task="quality",
         dataset=section.dataset,
         method=fused.method,
-        protocol=f"quality-{section.convention}.v1",
+        protocol=section.protocol,
         seed=planning.seed,
         key=key_of(
             "quality",
             VERSION,
             section.convention,
             CONVENTIONS.get(section.convention).version,
+            [section.mode, section.kind],
             [[name, METRICS.get(name).version] for name in section.names],
             # Names do not change a value, but they are stored beside the values.
             [section.dataset, fused.method, planning.seed, split_name, split.sha256, lacking],
@@ -177,6 +224,8 @@ def _unit(
         ),
         payload={
             "convention": section.convention,
+            "mode": section.mode,
+            "device": section.device,
             "metrics": list(section.names),
             "images": [[stem, *(str(path.absolute()) for path in paths)] for stem, *paths in files],
         },
@@ -184,11 +233,13 @@ def _unit(
             "split": split_name,
             "split_sha256": split.sha256,
             "images": len(judged),
-            "convention": describe(section.names, section.convention),
-            "metrics": {name: METRICS.get(name).direction for name in section.names},
+            "convention": describe(section.names, section.convention, section.mode),
+            "metrics": evaluator.directions,
             "missing": lacking,
             "judges": ["numba"],
+            **({"scorer": _SCORER.format(section.kind)} if section.on_device else {}),
         },
+        gpus=int(section.on_device),
     )
 
 

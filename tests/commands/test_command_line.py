@@ -51,30 +51,6 @@ def test_an_unknown_kind_gets_a_hint():
     assert "did you mean metrics" in done.stderr
 
 
-def test_score_writes_every_value_and_lists_what_has_no_partner(tmp_path):
-    write_pairs(tmp_path / "pairs", 3, (176, 208))
-    write_pairs(tmp_path / "fused", 4, (176, 208), seed=1)
-    out = tmp_path / "scores.json"
-    done = ivif(
-        "score",
-        "--infrared",
-        tmp_path / "pairs" / "ir",
-        "--visible",
-        tmp_path / "pairs" / "vi",
-        "--fused",
-        f"mine={tmp_path / 'fused' / 'vi'}",
-        "--json",
-        out,
-    )
-    assert done.returncode == 0, done.stderr
-    result = json.loads(out.read_text())
-    assert result["convention"] == "cddfuse"
-    assert "00003" in json.dumps(result)
-    assert "mine" in done.stdout
-    for name in ("EN", "SF", "AG", "SD", "CC", "SCD", "MI", "VIF", "Qabf", "MS-SSIM"):
-        assert name in done.stdout
-
-
 def test_doctor_finds_this_machine_fit():
     done = ivif("doctor", "--json")
     findings = json.loads(done.stdout)

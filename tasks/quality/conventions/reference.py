@@ -11,8 +11,8 @@ SPECS = (
     ConventionSpec(
         name="reference",
         entry="tasks.quality.conventions.reference:CONVENTION",
-        title="exact definitions, MI in bits, AG over (M-1)(N-1)",
-        source="agrees with the MATLAB metrics of Linfeng-Tang/Evaluation-for-Image-Fusion",
+        title="exact definitions: MI in bits, AG over (M-1)(N-1), undefined is NaN with a reason",
+        source="recommended; agrees with the MATLAB metrics of Linfeng-Tang/Evaluation-for-Image-Fusion",
     ),
 )
 

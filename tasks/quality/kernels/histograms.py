@@ -44,11 +44,17 @@ def histograms(shared: Shared) -> Histograms:
     return Histograms(counts[0], counts[1])
 
 
-def entropy_bits(counts: np.ndarray) -> float:
-    """−Σ p log2 p over the levels that occur; 0 for a single level, never −0."""
+def entropy_bits(counts: np.ndarray, epsilon: float = 0.0) -> float:
+    """−Σ p log2(p + epsilon) over the levels that occur; 0 for a single level, never −0."""
     present = counts[counts > 0]
     p = present / present.sum()
-    return float(-(p * np.log2(p)).sum()) + 0.0
+    return float(-(p * np.log2(p + epsilon)).sum()) + 0.0
+
+
+def top_merged(joint: np.ndarray) -> np.ndarray:
+    """A joint histogram [256, 256] with levels 254 and 255 as one, of both images: [255, 255]."""
+    rows = np.concatenate([joint[:254], joint[254:].sum(axis=0, keepdims=True)])
+    return np.concatenate([rows[:, :254], rows[:, 254:].sum(axis=1, keepdims=True)], axis=1)
 
 
 @kernel

@@ -8,11 +8,21 @@ ring in the cache. Windows are symmetric: equal taps share one multiplication.
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import numpy as np
 
 from tasks.quality.kernels.jit import kernel
 
+# Their sum over the window is 0.99999996927.
+_FLOAT32_TAPS = (
+    0.26601171493530273,
+    0.21300552785396576,
+    0.10936068743467331,
+    0.036000773310661316,
+    0.0075987582094967365,
+    0.0010283803567290306,
+)
 TILE = 320  # output columns; a ring of 17 rows then takes 209 kB
 
 
@@ -21,6 +31,16 @@ def gaussian_taps(side: int, sigma: float) -> np.ndarray:
     half = [math.exp(-t * t / (2 * sigma * sigma)) for t in range(side // 2 + 1)]
     total = half[0] + 2 * math.fsum(half[1:])
     return np.array([tap / total for tap in half])
+
+
+def similarity_taps(window: Literal["gaussian", "float32", "uniform"]) -> tuple[float, ...]:
+    """Right half, centre first, of SSIM's windows: 11 pixels with σ 1.5, or 7 equal ones.
+
+    ``float32`` has the taps of pytorch-msssim, which are normalised in single precision.
+    """
+    if window == "uniform":
+        return (1.0 / 7,) * 4
+    return _FLOAT32_TAPS if window == "float32" else tuple(gaussian_taps(11, 1.5).tolist())
 
 
 @kernel

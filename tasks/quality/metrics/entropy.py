@@ -18,8 +18,11 @@ SPECS = (
 )
 
 
-def entropy(shared: Shared) -> float:
+def entropy(shared: Shared, log_epsilon: float = 0.0) -> float:
     """EN = −Σ p_k log2 p_k over the 256 levels of the fused image, 0..8 bits.
+
+    Args:
+        log_epsilon: added to p_k inside the logarithm, as some toolkits do.
 
     >>> import numpy as np
     >>> halves = np.repeat(np.array([[10, 200]], np.uint8), 4, axis=0)
@@ -28,4 +31,4 @@ def entropy(shared: Shared) -> float:
     """
     from tasks.quality.kernels.histograms import entropy_bits, histograms
 
-    return entropy_bits(shared.part(histograms).fused)
+    return entropy_bits(shared.part(histograms).fused, log_epsilon)

@@ -21,22 +21,29 @@ SPECS = (
 )
 
 
-def mutual_information(shared: Shared, unit: Literal["bits", "nats"] = "bits") -> float:
+def mutual_information(
+    shared: Shared, unit: Literal["bits", "nats"] = "bits", joint_top_merged: bool = False
+) -> float:
     """MI = I(A;F) + I(B;F) with I(X;F) = H(X) + H(F) − H(X,F), from exact 256-level histograms.
 
     Args:
         unit: ``bits`` (0..16) or ``nats`` (times ln 2).
+        joint_top_merged: levels 254 and 255 are one in H(X,F), though not in H(X) and H(F): what
+            8-bit arithmetic makes of "level + 1" in MATLAB.
 
     >>> import numpy as np
     >>> a = np.array([[0, 1], [2, 3]], np.uint8)
     >>> mutual_information(Shared(a, a, a))
     4.0
     """
-    from tasks.quality.kernels.histograms import entropy_bits, histograms
+    from tasks.quality.kernels.histograms import entropy_bits, histograms, top_merged
 
     h = shared.part(histograms)
+    with_infrared, with_visible = h.infrared_fused, h.visible_fused
+    if joint_top_merged:
+        with_infrared, with_visible = top_merged(with_infrared), top_merged(with_visible)
     fused = entropy_bits(h.fused)
-    bits = (entropy_bits(h.infrared) + fused - entropy_bits(h.infrared_fused)) + (
-        entropy_bits(h.visible) + fused - entropy_bits(h.visible_fused)
+    bits = (entropy_bits(h.infrared) + fused - entropy_bits(with_infrared)) + (
+        entropy_bits(h.visible) + fused - entropy_bits(with_visible)
     )
     return bits * math.log(2.0) if unit == "nats" else bits

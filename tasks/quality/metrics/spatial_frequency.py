@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 from tasks.quality.registry import MetricSpec
 from tasks.quality.shared import Shared
@@ -21,10 +22,16 @@ SPECS = (
 )
 
 
-def spatial_frequency(shared: Shared) -> float:
-    """SF = √(mean (F[i,j]−F[i,j−1])² + mean (F[i,j]−F[i−1,j])²).
+def spatial_frequency(
+    shared: Shared,
+    divisor: Literal["differences", "pixels"] = "differences",
+    scale: float = 1.0,
+) -> float:
+    """SF = √(mean (F[i,j]−F[i,j−1])² + mean (F[i,j]−F[i−1,j])²). Needs two rows and columns.
 
-    Each mean is over the differences that exist: M(N−1) and (M−1)N. Needs two rows and columns.
+    Args:
+        divisor: of the means: the differences that exist, M(N−1) and (M−1)N; or M·N of both.
+        scale: factor on the values 0..255, such as 1/255.
 
     >>> import numpy as np
     >>> stripes = np.array([[0, 3], [4, 7]], np.uint8)
@@ -35,6 +42,8 @@ def spatial_frequency(shared: Shared) -> float:
 
     rows, columns = shared.shape
     found = shared.part(differences)
+    if divisor == "pixels":
+        return scale * math.sqrt((found.horizontal + found.vertical) / (rows * columns))
     across = found.horizontal / (rows * (columns - 1))
     down = found.vertical / ((rows - 1) * columns)
-    return math.sqrt(across + down)
+    return scale * math.sqrt(across + down)

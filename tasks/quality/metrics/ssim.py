@@ -23,7 +23,7 @@ SPECS = (
 
 def structural_similarity(
     shared: Shared,
-    window: Literal["gaussian", "uniform"] = "gaussian",
+    window: Literal["gaussian", "float32", "uniform"] = "gaussian",
     data_range: float = 255.0,
     sample: bool = False,
 ) -> float:
@@ -32,14 +32,16 @@ def structural_similarity(
     (2μxμy+C1)(2c+C2)/((μx²+μy²+C1)(vx+vy+C2)), C1 = (0.01 L)², C2 = (0.03 L)².
 
     Args:
-        window: Gaussian 11x11, σ 1.5; or uniform 7x7.
-        data_range: L.
+        window: Gaussian 11x11, σ 1.5, exact or with pytorch-msssim's taps, normalised in single
+            precision; or uniform 7x7.
+        data_range: L. Images multiplied by k with range L are these images with range L/k: 1 for
+            a toolkit that multiplies 0..255 by 255.
         sample: variances and covariance with n−1 instead of n.
     """
     from tasks.quality.kernels.structure import structure
-    from tasks.quality.kernels.windows import gaussian_taps
+    from tasks.quality.kernels.windows import similarity_taps
 
-    taps = (1.0 / 7,) * 4 if window == "uniform" else tuple(gaussian_taps(11, 1.5).tolist())
+    taps = similarity_taps(window)
     side = 2 * len(taps) - 1
     shared.need_side(side)
     unbias = side * side / (side * side - 1) if sample else 1.0

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
+
+import numpy as np
 
 from tasks.quality.registry import MetricSpec
 from tasks.quality.shared import Shared
@@ -15,13 +18,18 @@ SPECS = (
         direction="up",
         range=(0.0, 127.5),
         unit="levels",
-        reference="Rao, In-fibre Bragg grating sensors, Meas. Sci. Technol. 1997",
+        reference="textbook; for fusion: Ma, Ma and Li, Infrared and visible image fusion methods "
+        "and applications: a survey, Information Fusion 2019",
     ),
 )
 
 
-def standard_deviation(shared: Shared) -> float:
+def standard_deviation(shared: Shared, arithmetic: Literal["exact", "uint8"] = "exact") -> float:
     """SD = √(mean (F − F̄)²), of the population (divided by the number of pixels, not one less).
+
+    Args:
+        arithmetic: ``uint8`` rounds F − F̄ to 0..255 and cuts its square at 255, which is what
+            8-bit images do in MATLAB; it is not a standard deviation, and at most √255.
 
     >>> import numpy as np
     >>> halves = np.array([[10, 20], [20, 10]], np.uint8)
@@ -30,5 +38,17 @@ def standard_deviation(shared: Shared) -> float:
     """
     from tasks.quality.kernels.moments import moments
 
+    if arithmetic == "uint8":
+        return _saturated(shared)
     found = shared.part(moments)
     return math.sqrt(found.ff) / found.pixels
+
+
+def _saturated(shared: Shared) -> float:
+    from tasks.quality.kernels.histograms import histograms
+
+    counts = shared.part(histograms).fused
+    pixels, levels = int(counts.sum()), np.arange(256)
+    mean = int((counts * levels).sum()) / pixels
+    above = np.floor(np.maximum(levels - mean, 0.0) + 0.5)  # halves up, as MATLAB rounds
+    return math.sqrt(float((counts * np.minimum(above * above, 255.0)).sum()) / pixels)

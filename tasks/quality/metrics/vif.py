@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 from tasks.quality.registry import MetricSpec
 from tasks.quality.shared import Shared, Undefined
@@ -22,7 +23,12 @@ SPECS = (
 _SMALLEST_SIDE = 41  # below it no 3x3 window is left at the fourth scale
 
 
-def visual_information_fidelity(shared: Shared, flat_source: float = math.nan) -> float:
+def visual_information_fidelity(
+    shared: Shared,
+    flat_source: float = math.nan,
+    saturate: bool = False,
+    window: Literal["gaussian", "zoo"] = "gaussian",
+) -> float:
     """VIF = vif(A,F) + vif(B,F), pixel domain, four scales, valid windows only, values 0..255.
 
     Per scale with Gaussian windows of 17, 9, 5, 3 pixels (σ = side/5): g = cov/(v_x+1e-10),
@@ -31,12 +37,22 @@ def visual_information_fidelity(shared: Shared, flat_source: float = math.nan) -
 
     Args:
         flat_source: vif of a constant source, which is 0/0; NaN leaves the metric undefined.
+        saturate: at the first scale X², Y² and XY stop at 255, as products of 8-bit images do in
+            MATLAB; the value is then too high.
+        window: ``zoo`` is the window of IVIF_ZOO, half a pixel off the centre and a little wider,
+            with zeros around the image in every filtering.
     """
     from tasks.quality.kernels.information import information
+    from tasks.quality.kernels.information_variants import information_variant
 
-    shared.need_side(_SMALLEST_SIDE)
+    if window == "gaussian":
+        shared.need_side(_SMALLEST_SIDE)
+    if window == "gaussian" and not saturate:
+        parts = shared.part(information)
+    else:
+        parts = shared.part(information_variant, saturate, window)
     total = 0.0
-    for found, present in shared.part(information):
+    for found, present in parts:
         one = found / present if present > 0.0 else flat_source
         if math.isnan(one):
             raise Undefined("constant_source")

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 import math
+import os
+import threading
 
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
-from bench.data.images import luma
+from bench.data.images import luma, read_gray, read_rgb
 from bench.errors import UserError
 from tasks.quality import evaluate, evaluate_folder
+from tasks.quality.engine import Evaluator, measure
 from tasks.quality.folder import score_folder
 from tasks.quality.registry import TEN
 
@@ -46,8 +51,14 @@ def score(folders, *names, **options):
     return score_folder(folders / "ir", folders / "vi", fused, **options)
 
 
+def one(folders, **options):
+    """JSON of the scores of method ``one``."""
+    return score(folders, "one", **options).to_json()
+
+
 def test_values_are_those_of_the_single_images_and_their_mean(folders):
-    result = score(folders, "one", convention="cddfuse").to_json()
+    result = one(folders, convention="cddfuse")
+    assert result["convention"] == "cddfuse"
     assert list(result["metrics"]) == list(TEN)
     assert result["metrics"]["EN"] == "up"
     assert sorted(result["images"]) == list("01234")
@@ -71,7 +82,24 @@ def test_colour_fused_images_are_read_as_rounded_luma(folders):
     colour = cv2.imread(str(folders / "two" / "3.png"))[:, :, ::-1]
     result = score(folders, "two", metrics=["EN", "SD"])
     gray = luma(np.ascontiguousarray(colour))
-    assert result.methods["two"].images["3"]["SD"].value == pytest.approx(gray.std(), abs=1e-12)
+    values = result.methods["two"].images["3"].values
+    assert values["SD"].value == pytest.approx(gray.std(), abs=1e-12)
+    assert result.to_json()["kinds"] == {
+        "infrared": {"gray": 5},
+        "visible": {"RGB": 5},
+        "fused": {"RGB": 5},
+    }
+
+
+def test_a_convention_that_measures_channels_gets_the_colours(folders):
+    paths = (folders / "ir" / "3.png", folders / "vi" / "3.bmp", folders / "two" / "3.png")
+    triple = (read_gray(paths[0]), read_rgb(paths[1]), read_rgb(paths[2]))
+    expected = measure(*triple, ["EN", "SF"], "vifb")
+    found = score(folders, "two", metrics=["EN", "SF"], convention="vifb")
+    assert found.methods["two"].images["3"].values == expected
+    assert expected["EN"].value == pytest.approx(
+        np.mean([measure(*triple[:2], triple[2][:, :, c], ["EN"])["EN"].value for c in range(3)])
+    )
 
 
 def test_the_number_of_workers_changes_no_byte(folders):
@@ -105,7 +133,16 @@ def test_unmatched_stems_are_listed_on_every_side(folders):
         "fused": ["0", "1", "extra"],
     }
     text = result.to_markdown()
-    assert "one: 3 fused unmatched: 0, 1, extra" in text
+    assert "one: 3 fused without partners: 0, 1, extra." in text
+    assert "one: 1 visible without partners: 0." in text
+
+
+def test_neither_extension_nor_its_case_matters_and_a_stem_that_occurs_twice_is_refused(folders):
+    (folders / "ir" / "3.png").rename(folders / "ir" / "3.PNG")
+    assert len(one(folders, metrics=["EN"])["images"]) == 5
+    save(folders / "one" / "2.png", np.zeros(SIZE, np.uint8))
+    with pytest.raises(UserError, match=r"stem '2' occurs twice: 2\.png and 2\.tif"):
+        score(folders, "one", metrics=["EN"])
 
 
 def test_undefined_values_are_null_and_left_out_of_the_mean_with_their_reason(folders):
@@ -116,7 +153,11 @@ def test_undefined_values_are_null_and_left_out_of_the_mean_with_their_reason(fo
     assert body["left_out"] == {"CC": {"2": "constant_fused"}}
     others = [body["images"][stem]["CC"] for stem in "0134"]
     assert body["mean"]["CC"] == pytest.approx(np.mean(others), rel=1e-14)
-    assert "CC leaves out 1 undefined: 2 (constant_fused)" in result.to_markdown()
+    assert body["reasons"] == {"constant_fused": "all pixels of the fused image are equal"}
+    assert (
+        "one: 1 of 5 images left out of CC (constant_fused: all pixels of the fused image are "
+        "equal): 2." in result.to_markdown()
+    )
     rows = {row["stem"]: row for row in csv.DictReader(io.StringIO(result.to_csv()))}
     assert rows["2"]["CC"] == ""
     assert float(rows["3"]["CC"]) == body["images"]["3"]["CC"]
@@ -136,9 +177,86 @@ def test_sizes_that_differ_are_refused_by_stem(folders):
         score(folders, "one")
 
 
-def test_sixteen_bit_images_are_refused_by_file(folders):
-    save(folders / "one" / "3.tif", np.zeros(SIZE, np.uint16))
-    with pytest.raises(UserError, match=r"3\.tif: uint16"):
+def test_images_too_small_for_a_metric_are_left_out_of_its_mean_only(folders):
+    for side, suffix in (("ir", "png"), ("vi", "bmp"), ("one", "tif")):
+        path = folders / side / f"1.{suffix}"
+        save(path, cv2.imread(str(path))[:100, :, 0])
+    body = one(folders, metrics=["EN", "MS-SSIM"])
+    assert body["left_out"] == {"MS-SSIM": {"1": "too_small"}}
+    assert body["images"]["1"]["MS-SSIM"] is None
+    assert body["images"]["1"]["EN"] > 0
+
+
+@pytest.mark.parametrize(
+    ("level", "note"),
+    [(0, "fused: black"), (128, "fused: constant 128"), (255, "fused: constant 255")],
+)
+def test_constant_images_are_named_although_most_metrics_have_a_value(folders, level, note):
+    save(folders / "one" / "2.tif", np.full(SIZE, level, np.uint8))
+    result = score(folders, "one", metrics=["EN", "SF"])
+    assert result.to_json()["notes"] == {"2": [note]}
+    assert result.to_json()["images"]["2"] == {"EN": 0.0, "SF": 0.0}
+    assert f"one: 1 of 5 images, {note}: 2." in result.to_markdown()
+
+
+def test_copies_of_a_source_and_equal_sources_are_named(folders):
+    save(folders / "one" / "2.tif", cv2.imread(str(folders / "ir" / "2.png"))[:, :, 0])
+    save(folders / "vi" / "4.bmp", cv2.imread(str(folders / "ir" / "4.png"))[:, :, 0])
+    body = one(folders, metrics=["SCD"])
+    assert body["notes"] == {"2": ["fused: equal to infrared"], "4": ["visible: equal to infrared"]}
+    assert body["left_out"] == {"SCD": {"2": "fused_equals_source"}}
+
+
+def test_sixteen_bit_files_are_scaled_as_their_format_defines_and_named(folders):
+    levels = np.random.default_rng(1).integers(0, 65536, SIZE).astype(np.uint16)
+    save(folders / "one" / "3.tif", levels)
+    result = score(folders, "one", metrics=["SD"])
+    assert result.to_json()["notes"] == {"3": ["fused: 16-bit, read as round(v/257)"]}
+    expected = np.rint(levels / 257).std()
+    assert result.to_json()["images"]["3"]["SD"] == pytest.approx(expected, abs=1e-12)
+    assert "one: 1 of 5 images, fused: 16-bit, read as round(v/257): 3." in result.to_markdown()
+
+
+@pytest.mark.parametrize("top", [200, 4095, 16383])
+def test_sixteen_bit_files_with_raw_counts_are_refused_by_file(folders, top):
+    save(folders / "one" / "3.tif", np.full(SIZE, top, np.uint16))
+    with pytest.raises(
+        UserError, match=rf"3\.tif: 16-bit pixels that end at {top}: .* save as 8 bit"
+    ):
+        score(folders, "one")
+
+
+def test_transparency_palettes_and_few_levels_are_named(folders):
+    rgb = np.random.default_rng(1).integers(0, 256, (*SIZE, 4)).astype(np.uint8)
+    for stem, picture in {
+        "0": Image.fromarray(rgb),
+        "1": Image.fromarray(np.dstack([rgb[:, :, :3], np.full(SIZE, 255, np.uint8)])),
+        "2": Image.fromarray(rgb[:, :, :3]).quantize(16),
+        "3": Image.fromarray(rgb[:, :, 0]).convert("1"),
+    }.items():
+        (folders / "one" / f"{stem}.tif").unlink()
+        picture.save(folders / "one" / f"{stem}.png")
+    body = one(folders, metrics=["EN", "SD"])
+    assert body["notes"] == {
+        "0": ["fused: alpha channel ignored, although some pixels are transparent"],
+        "1": ["fused: alpha channel ignored"],
+        "2": ["fused: palette, read as its colours"],
+        "3": ["fused: 1-bit, read as 2 levels from 0 to 255"],
+    }
+    assert body["images"]["0"] == body["images"]["1"]  # nothing is blended
+    black_and_white = np.asarray(Image.open(folders / "one" / "3.png")) * 255.0
+    assert body["images"]["3"]["SD"] == pytest.approx(black_and_white.std(), abs=1e-12)
+
+
+def test_floating_point_and_ink_images_are_refused_by_file(folders):
+    Image.fromarray(np.random.default_rng(1).random(SIZE, np.float32)).save(
+        folders / "one" / "3.tif"
+    )
+    with pytest.raises(UserError, match=r"3\.tif: float32 pixels, whose range is not known"):
+        score(folders, "one")
+    (folders / "one" / "3.tif").unlink()
+    Image.new("CMYK", SIZE[::-1], (9, 80, 7, 6)).save(folders / "one" / "3.jpg")
+    with pytest.raises(UserError, match=r"3\.jpg: the pixels are CMYK; save as gray or RGB"):
         score(folders, "one")
 
 
@@ -152,6 +270,82 @@ def test_progress_counts_every_image(folders):
     seen = []
     score(folders, "one", metrics=["EN"], progress=lambda *args: seen.append(args), workers=2)
     assert seen == [(n + 1, 5, str(n)) for n in range(5)]
+
+
+def test_each_source_is_read_once_for_all_methods(folders, monkeypatch):
+    from tasks.quality import jobs
+
+    read = []
+    original = jobs.read_bytes
+    monkeypatch.setattr(jobs, "read_bytes", lambda path: read.append(path) or original(path))
+    score(folders, "one", "two", metrics=["EN"])
+    assert sorted(read) == sorted(path for path in folders.rglob("*.*") if path.is_file())
+
+
+def test_images_are_scored_side_by_side_and_all_cores_are_the_default(folders, monkeypatch):
+    from tasks.quality import jobs
+
+    monkeypatch.setattr(jobs, "available_cores", lambda: 3)
+    together = threading.Barrier(3, timeout=30)  # opens only when three images are in the works
+    waited, entered = [], itertools.count()
+    original = Evaluator.measure
+
+    def slow(self, *images):
+        if next(entered) < 3:
+            waited.append(together.wait())
+        return original(self, *images)
+
+    monkeypatch.setattr(Evaluator, "measure", slow)
+    score(folders, "one", metrics=["EN"])
+    assert sorted(waited) == [0, 1, 2]
+
+
+def test_the_cores_are_those_this_process_may_use():
+    from tasks.quality.jobs import available_cores
+
+    assert 1 <= available_cores() <= (os.cpu_count() or 1)
+
+
+def test_the_best_mean_is_bold_in_its_direction(folders):
+    rows = table(score(folders, "one", "two", metrics=["EN", "MSE"]))
+    means = {name: [float(cell.strip("*")) for cell in cells[1:]] for name, cells in rows.items()}
+    for column, best in ((0, max), (1, min)):
+        winner = best(means, key=lambda name: means[name][column])
+        for name, cells in rows.items():
+            assert cells[1 + column].startswith("**") == (name == winner)
+
+
+def test_no_best_is_marked_among_means_over_different_images(folders):
+    save(folders / "two" / "2.png", np.full(SIZE, 9, np.uint8))
+    result = score(folders, "one", "two", metrics=["EN", "CC"])
+    rows = table(result)
+    assert any(cells[1].startswith("**") for cells in rows.values())
+    assert not any(cells[2].startswith("**") for cells in rows.values())
+    assert "No best is marked where means stand on different images: CC." in result.to_markdown()
+
+
+def table(result):
+    """Cells of the Markdown table by method."""
+    lines = [line for line in result.to_markdown().splitlines() if line.startswith("|")]
+    return {
+        cells[0]: cells[1:]
+        for line in lines[2:]
+        for cells in [[cell.strip() for cell in line.strip("|").split("|")]]
+    }
+
+
+def test_all_metrics_of_a_convention_can_be_asked_for(folders):
+    everything = score(folders, "one", metrics="all")
+    assert set(TEN) | {"SSIM", "MSE"} <= set(everything.metrics)
+    assert everything.metrics["MSE"] == "down"
+
+
+def test_table_and_file_name_convention_and_mode(folders):
+    result = score(folders, "one", metrics=["EN", "MI"], convention="cddfuse", mode="fast")
+    assert "Means under convention cddfuse (fast mode; MI in nats)." in result.to_markdown()
+    body = result.to_json()
+    assert (body["convention"], body["mode"], body["device"]) == ("cddfuse", "fast", "cpu")
+    assert body["described"] == "cddfuse (fast mode; MI in nats)"
 
 
 def test_the_python_interface_takes_one_folder_or_several(folders):

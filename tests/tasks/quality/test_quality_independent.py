@@ -158,6 +158,80 @@ def test_ms_ssim_follows_its_definition_written_with_scipy():
     assert value(images, "MS-SSIM") == pytest.approx(one(a, f) + one(b, f), abs=1e-12)
 
 
+@pytest.fixture(scope="module")
+def halving():
+    """Sides that stay even at every scale of MS-SSIM, where libraries pool alike."""
+    generator = np.random.default_rng(1)
+    base = ndimage.gaussian_filter(generator.uniform(-500, 500, (192, 224)), 2)
+    noisy = [base * s + 127 + generator.normal(0, 6, base.shape) for s in (1.0, 0.8, 1.1)]
+    return tuple(np.clip(np.rint(image), 0, 255).astype(np.uint8) for image in noisy)
+
+
+def summed(triple, function):
+    """A library's two-image function in float64, of the fused image and each source."""
+    import torch
+
+    a, b, f = (torch.from_numpy(image.astype(np.float64))[None, None] for image in triple)
+    return float(function(f, a) + function(f, b))
+
+
+def test_vif_is_that_of_torchmetrics_and_piq(halving):
+    import piq
+    from torchmetrics.functional.image import visual_information_fidelity
+
+    found = value(halving, "VIF")
+    assert found == pytest.approx(summed(halving, visual_information_fidelity), abs=1e-12)
+    # piq adds 1e-8 to both sums.
+    assert found == pytest.approx(
+        summed(halving, lambda x, y: piq.vif_p(x, y, data_range=255.0)), abs=1e-8
+    )
+
+
+def test_ssim_is_that_of_piq_and_of_the_inner_map_of_torchmetrics(halving):
+    import piq
+    from torchmetrics.functional.image import structural_similarity_index_measure
+
+    def inner(x, y):
+        _, full = structural_similarity_index_measure(
+            x, y, data_range=255.0, return_full_image=True
+        )
+        return full[..., 5:-5, 5:-5].mean()  # it pads by reflection; ours has whole windows only
+
+    found = value(halving, "SSIM")
+    assert found == pytest.approx(summed(halving, inner), abs=1e-13)
+    plain = summed(halving, lambda x, y: piq.ssim(x, y, data_range=255.0, downsample=False))
+    assert found == pytest.approx(plain, abs=1e-13)
+
+
+def test_ms_ssim_is_that_of_piq_and_under_cddfuse_that_of_pytorch_msssim(halving):
+    import piq
+    import pytorch_msssim
+
+    theirs = summed(halving, lambda x, y: piq.multi_scale_ssim(x, y, data_range=255.0))
+    assert value(halving, "MS-SSIM") == pytest.approx(theirs, abs=1e-13)
+    theirs = summed(halving, lambda x, y: pytorch_msssim.ms_ssim(x, y, data_range=255.0))
+    assert value(halving, "MS-SSIM", "cddfuse") == pytest.approx(theirs, abs=1e-13)
+    assert value(halving, "MS-SSIM") != value(halving, "MS-SSIM", "cddfuse")
+
+
+def test_errors_are_those_of_scikit_image(triple):
+    from skimage.metrics import mean_squared_error, peak_signal_noise_ratio
+
+    a, b, f = triple
+    mse = (mean_squared_error(a, f) + mean_squared_error(b, f)) / 2
+    assert value(triple, "MSE") == pytest.approx(mse, rel=1e-13)
+    # Of two equal sources the mean over the sources is the textbook's value.
+    assert value((a, a, f), "PSNR") == pytest.approx(peak_signal_noise_ratio(a, f), rel=1e-13)
+
+
+def test_normalised_information_is_that_of_scikit_learn(triple):
+    from sklearn.metrics import normalized_mutual_info_score
+
+    a, b, f = (image.ravel() for image in triple)
+    theirs = normalized_mutual_info_score(a, f) + normalized_mutual_info_score(b, f)
+    assert value(triple, "Q_MI") == pytest.approx(theirs, abs=1e-12)
+
+
 @pytest.mark.parametrize("width", [161, 319, 320, 321, 640, 657])
 def test_tiles_of_columns_do_not_show(width):
     """A wide image of identical columns blocks has the statistics of its transpose, tile or not."""

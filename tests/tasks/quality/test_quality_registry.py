@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import importlib
 import importlib.metadata
+import inspect
 import math
 import os
 import subprocess
@@ -17,7 +18,7 @@ import pytest
 from bench.errors import UserError
 from bench.registry import load_entry
 from tasks.quality import evaluate
-from tasks.quality.engine import measure, resolve
+from tasks.quality.engine import measure, metrics_of, resolve
 from tasks.quality.registry import (
     CONVENTIONS,
     METRICS,
@@ -72,7 +73,14 @@ def dropped_in(monkeypatch):
 
 def test_a_dropped_in_metric_is_found_and_measured(dropped_in):
     assert METRICS.get("Bright").direction == "down"
+    assert "Bright" in metrics_of("reference")
     assert measure(IMAGE, IMAGE, IMAGE, ["Bright", "EN"], "reference")["Bright"].value == 35.0
+
+
+def test_a_dropped_in_metric_is_refused_by_toolkits_that_never_heard_of_it(dropped_in):
+    for name in ("cddfuse", "tang-matlab", "tang-python", "zoo", "vifb", "tno42-sheet"):
+        with pytest.raises(UserError, match=f"convention '{name}' has no Bright"):
+            resolve(["Bright"], name)
 
 
 def test_a_dropped_in_convention_sets_replaces_and_forbids(dropped_in):
@@ -80,6 +88,7 @@ def test_a_dropped_in_convention_sets_replaces_and_forbids(dropped_in):
     assert values["Bright"].value == 30.0
     assert values["EN"].value == 35.0
     assert values["SD"] == measure(IMAGE, IMAGE, IMAGE, ["SD"], "reference")["SD"]
+    assert resolve(None, "theirs").names == tuple(name for name in TEN if name != "VIF")
     with pytest.raises(UserError, match="'theirs' has no VIF: its authors never"):
         resolve(["VIF"], "theirs")
 
@@ -116,13 +125,22 @@ def test_each_metric_has_a_documented_function_whose_examples_are_true(name):
     assert doctest.testmod(module).failed == 0
 
 
-def test_every_convention_names_only_known_metrics_and_settings():
-    for name in CONVENTIONS.specs():
-        rules = CONVENTIONS.load(name)
-        metrics = [metric for metric in METRICS.specs() if metric not in rules.lacks]
-        assert set(rules.variants) | set(rules.lacks) <= set(METRICS.specs())
-        values = measure(IMAGE, IMAGE[::-1], IMAGE, metrics, name)
-        assert all(not math.isnan(v.value) or v.reason for v in values.values())
+@pytest.mark.parametrize("name", sorted(CONVENTIONS.specs()))
+def test_every_convention_names_only_known_metrics_and_settings(name):
+    rules = CONVENTIONS.load(name)
+    assert set(rules.variants) | set(rules.lacks) <= set(METRICS.specs())
+    assert not set(rules.variants) & set(rules.lacks)
+    evaluator = resolve(metrics_of(name), name)
+    for measurement in evaluator.measurements:
+        inspect.signature(measurement.function).bind(None, **measurement.settings)
+        assert measurement.range[0] < measurement.range[1]
+    values = evaluator.measure(IMAGE, IMAGE[::-1], IMAGE)
+    assert all(not math.isnan(v.value) or v.reason for v in values.values())
+
+
+def test_there_are_at_least_25_families_of_metrics():
+    """Metrics that share a definition share a module, so variants are not counted."""
+    assert len({spec.entry.partition(":")[0] for spec in METRICS.specs().values()}) >= 25
 
 
 def test_listing_metrics_and_conventions_loads_no_compiler():

@@ -16,6 +16,7 @@ from bench.errors import UserError
 from bench.store import Store
 from bench.task import ABOUT_KEYS, TASKS, Planning, Workspace
 from bench.types import DatasetRef, FusedSet, Pair
+from tasks.quality.engine import metrics_of, printed_metrics
 from tasks.quality.registry import CONVENTIONS, TEN, Convention
 from tasks.quality.task import QualitySection, QualityTask
 
@@ -77,12 +78,14 @@ def test_it_is_registered_under_its_name():
 def test_one_unit_for_each_method_with_images(root):
     (unit,) = plan(root)
     assert (unit.task, unit.dataset, unit.method, unit.seed) == ("quality", "d", "mine", 3)
-    assert unit.protocol == "quality-cddfuse.v1"
+    assert unit.protocol == "quality-reference.v1"
     assert set(unit.about) <= set(ABOUT_KEYS)
     assert list(unit.about["metrics"]) == list(TEN)
     assert unit.about["images"] == COUNT
     assert unit.about["judges"] == ["numba"]
     assert unit.about["missing"] == []
+    assert "scorer" not in unit.about
+    assert unit.gpus == 0
     assert json.loads(json.dumps(unit.payload)) == unit.payload
     assert pickle.loads(pickle.dumps(unit)) == unit
 
@@ -110,14 +113,18 @@ def test_the_key_changes_with_whatever_decides_the_values(root):
     first = key()
     keys = {
         first,
-        key(QualitySection(dataset="d", convention="reference")),
+        key(QualitySection(dataset="d", convention="cddfuse")),
+        key(QualitySection(dataset="d", mode="fast")),
+        key(QualitySection(dataset="d", device="cuda")),
         key(QualitySection(dataset="d", metrics=("EN", "SD"))),
         key(QualitySection(dataset="d", metrics=("SD", "EN"))),
         key(QualitySection(dataset="d", split="official")),
         key(missing=("2",)),
     }
-    assert len(keys) == 6
+    assert len(keys) == 8
     assert key() == first
+    on_device = [key(QualitySection(dataset="d", device=f"cuda{n}")) for n in ("", ":0", ":1")]
+    assert len(set(on_device)) == 1  # which of several devices computes changes no value
     for name in ("ir2", "vi2", "fu2"):
         cv2.imwrite(str(root / f"{name}.png"), np.zeros((60, 64), np.uint8))
         assert key() not in keys
@@ -144,10 +151,49 @@ def test_a_footer_says_which_variants_the_metrics_of_its_table_are(root):
     def said(**section):
         return plan(root, QualitySection(dataset="d", **section))[0].about["convention"]
 
-    assert said() == "cddfuse (MI in nats; MS-SSIM: ms_ssim[pytorch-msssim])"
-    assert said(metrics=("EN", "MI")) == "cddfuse (MI in nats)"
-    assert said(metrics=("EN", "SD")) == "cddfuse"
-    assert said(convention="reference") == "reference"
+    toolkit = {"convention": "cddfuse"}
+    assert said(**toolkit) == "cddfuse (MI in nats; MS-SSIM: ms_ssim[pytorch-msssim])"
+    assert said(**toolkit, metrics=("EN", "MI")) == "cddfuse (MI in nats)"
+    assert said(**toolkit, metrics=("EN", "SD")) == "cddfuse"
+    assert said() == "reference"
+    assert said(mode="fast") == "reference (fast mode)"
+
+
+def test_metrics_are_those_of_the_convention_unless_named(root):
+    def measured(**section):
+        return plan(root, QualitySection(dataset="d", **section))[0].about["metrics"]
+
+    assert list(measured()) == list(TEN)
+    assert list(measured(convention="vifb")) == list(printed_metrics("vifb"))
+    assert list(measured(metrics="all")) == list(metrics_of("reference"))
+    assert measured(metrics=("SD", "MSE")) == {"SD": "up", "MSE": "down"}
+
+
+def test_results_of_other_modes_and_devices_stand_in_tables_of_their_own_and_say_so(root):
+    (fast,) = plan(root, QualitySection(dataset="d", mode="fast"))
+    (cuda,) = plan(root, QualitySection(dataset="d", device="cuda:1"))
+    assert fast.protocol == "quality-reference-fast.v1"
+    assert cuda.protocol == "quality-reference-cuda.v1"
+    assert cuda.gpus == 1
+    assert cuda.about["scorer"].startswith("batches of images by torch on cuda, in float64")
+    assert set(cuda.about) <= set(ABOUT_KEYS)
+
+
+def test_a_device_gives_the_records_of_the_engine(root, tmp_path, monkeypatch):
+    (unit,) = plan(root)
+    expected = run(unit, tmp_path / "engine")
+    from tasks.quality import task as module
+
+    original = module.batched_evaluator
+    monkeypatch.setattr(
+        module, "batched_evaluator", lambda evaluator, device: original(evaluator, device, True)
+    )
+    seen = []
+    found = run(unit, tmp_path / "device", seen)
+    assert [done for done, *_ in seen] == [1, 2, 3, 4, 5, 6]
+    for one, other in zip(expected, found, strict=True):
+        assert (one.stem, one.metric, one.reason) == (other.stem, other.metric, other.reason)
+        assert one.value == pytest.approx(other.value, abs=1e-5, nan_ok=True)
 
 
 def test_the_check_finds_an_empty_part_and_metrics_that_the_convention_lacks(root, monkeypatch):
@@ -162,6 +208,11 @@ def test_the_check_finds_an_empty_part_and_metrics_that_the_convention_lacks(roo
     monkeypatch.setattr(type(CONVENTIONS), "load", lambda *_: lacking)
     with pytest.raises(UserError, match="has no SD: never published"):
         check(metrics=("SD",))
+    monkeypatch.undo()
+    with pytest.raises(UserError, match="device 'nonsense'"):
+        check(device="nonsense")
+    with pytest.raises(UserError, match="mode 'fast'"):
+        check(device="cuda", mode="fast")
 
 
 def test_records_are_complete_sorted_and_explain_what_is_undefined(root, tmp_path):
@@ -196,12 +247,17 @@ def test_killed_and_restarted_it_gives_the_same_bytes(root, tmp_path, monkeypatc
     measured = []
     from tasks.quality import task as module
 
-    original = module.score_files
-    monkeypatch.setattr(
-        module, "score_files", lambda stem, *rest: measured.append(stem) or original(stem, *rest)
-    )
-    resumed = run(unit, scratch)
+    original = module.score_jobs
+
+    def score_jobs(jobs, *rest):
+        measured.extend(job.stem for job in jobs)
+        return original(jobs, *rest)
+
+    monkeypatch.setattr(module, "score_jobs", score_jobs)
+    seen = []
+    resumed = run(unit, scratch, seen)
     assert measured == ["3", "4", "5"]
+    assert [done for done, *_ in seen] == [4, 5, 6]
     assert repr(resumed) == repr(whole)
     assert (scratch / "images.jsonl").read_bytes() == b"".join(lines)
     stores = [Store(tmp_path / name) for name in ("a", "b")]
@@ -227,6 +283,7 @@ def test_an_image_of_another_size_is_refused_by_stem(root, tmp_path):
         ({"convention": "cdfuse"}, "did you mean cddfuse"),
         ({"metrics": ["EN", "EN"]}, "named twice: EN"),
         ({"convetion": "reference"}, "convetion"),
+        ({"mode": "quick"}, "mode"),
     ],
 )
 def test_a_wrong_section_is_refused_with_a_hint(options, words):

@@ -1,0 +1,102 @@
+"""What image files say of themselves where OpenCV's decoder keeps silent about it.
+
+OpenCV turns palettes, ink colours (CMYK) and pages into something that looks like any other image.
+Whoever measures pixels must know; so the few header fields that tell are read here.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_TIFF_NUMBERS = {1: "B", 3: "H", 4: "I"}  # BYTE, SHORT, LONG
+_TIFF_BITS, _TIFF_COLOURS, _TIFF_EXTRA = 258, 262, 338
+_TIFF_WHITE_IS_ZERO, _TIFF_PALETTE = 0, 3
+_TIFF_FOREIGN = {4: "a mask", 5: "CMYK", 8: "Lab", 9: "Lab", 10: "Lab"}
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """Fields of a file's header; the defaults mean "as usual" or "not said".
+
+    Attributes:
+        bits: per sample.
+        palette: pixels are indices into a table of colours.
+        alpha: there is a channel of opacity.
+        multiplied: the decoder multiplies the colours by that channel.
+        foreign: what the pixels mean, if neither gray (0 is black) nor RGB.
+        pages: the file holds further images.
+    """
+
+    bits: int = 8
+    palette: bool = False
+    alpha: bool = False
+    multiplied: bool = False
+    foreign: str = ""
+    pages: bool = False
+
+
+def read_header(data: bytes) -> Header:
+    """The header of a PNG, JPEG, TIFF or BMP file; of other or broken files, the defaults."""
+    try:
+        if data.startswith(b"\x89PNG\r\n\x1a\n"):
+            return Header(bits=data[24], palette=data[25] == 3, alpha=data[25] in (4, 6))
+        if data.startswith(b"\xff\xd8"):
+            return Header(foreign="CMYK" if _jpeg_components(data) == 4 else "")
+        if data[:4] in (b"II*\0", b"MM\0*"):
+            return _tiff(data)
+        if data.startswith(b"BM"):
+            (bits,) = struct.unpack_from("<H", data, 28)
+            return Header(bits=min(bits, 8), palette=bits <= 8)
+    except (struct.error, IndexError):  # cut off: the decoder says so in its own words
+        pass
+    return Header()
+
+
+def _jpeg_components(data: bytes) -> int:
+    """Number of colour components, from the frame header."""
+    at = 2
+    while data[at] == 0xFF:
+        marker = data[at + 1]
+        if marker == 0xFF:  # fill byte
+            at += 1
+            continue
+        # Frame headers are C0..CF without the tables DHT (C4), JPG (C8) and DAC (CC).
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            return data[at + 9]
+        (length,) = struct.unpack_from(">H", data, at + 2)
+        at += 2 + length
+    return 0
+
+
+def _tiff(data: bytes) -> Header:
+    order = "<" if data[:2] == b"II" else ">"
+    (at,) = struct.unpack_from(order + "I", data, 4)
+    (count,) = struct.unpack_from(order + "H", data, at)
+    (following,) = struct.unpack_from(order + "I", data, at + 2 + 12 * count)
+    tags = dict(_tiff_tags(data, order, at + 2, count))
+    bits, colours = tags.get(_TIFF_BITS, 1), tags.get(_TIFF_COLOURS, 1)
+    foreign = _TIFF_FOREIGN.get(colours, "")
+    if colours == _TIFF_WHITE_IS_ZERO and bits > 8:  # OpenCV turns round 8-bit samples only
+        foreign = "inverted gray (0 is white)"
+    return Header(
+        bits=bits,
+        palette=colours == _TIFF_PALETTE,
+        alpha=tags.get(_TIFF_EXTRA) in (1, 2),
+        multiplied=tags.get(_TIFF_EXTRA) == 2,
+        foreign=foreign,
+        pages=following != 0,
+    )
+
+
+def _tiff_tags(data: bytes, order: str, at: int, count: int) -> Iterator[tuple[int, int]]:
+    """First value of each tag that holds whole numbers."""
+    for entry in range(at, at + 12 * count, 12):
+        tag, kind, number = struct.unpack_from(order + "HHI", data, entry)
+        if kind in _TIFF_NUMBERS:
+            code = _TIFF_NUMBERS[kind]
+            where = entry + 8
+            if number * struct.calcsize(order + code) > 4:
+                (where,) = struct.unpack_from(order + "I", data, entry + 8)
+            yield tag, struct.unpack_from(order + code, data, where)[0]

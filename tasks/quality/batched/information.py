@@ -1,0 +1,64 @@
+"""Visual information of each source that is found in the fused image (pixel-domain VIF)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tasks.quality.batched import FormSpec
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from tasks.quality.batched._batch import Batch
+
+SPECS = (
+    FormSpec(
+        "tasks.quality.kernels.information:information",
+        "tasks.quality.batched.information:information",
+    ),
+)
+
+
+def information(batch: Batch) -> list[tuple[tuple[float, float], tuple[float, float]]]:
+    """(numerator, denominator) for infrared and for visible, over all four scales."""
+    import torch
+
+    from tasks.quality.batched._batch import planes
+    from tasks.quality.batched._filters import window_mean
+    from tasks.quality.kernels.information import SIDES
+    from tasks.quality.kernels.windows import gaussian_taps
+
+    a, b, f = batch.part(planes)
+    total = torch.zeros(4, len(f), dtype=torch.float64, device=f.device)
+    for scale, side in enumerate(SIDES):
+        taps = gaussian_taps(side, side / 5).tolist()
+        if scale > 0:
+            a, b, f = (window_mean(plane, taps)[:, ::2, ::2] for plane in (a, b, f))
+        mean_f = window_mean(f, taps)
+        variance_f = window_mean(f * f, taps) - mean_f * mean_f
+        for at, source in enumerate((a, b)):
+            mean = window_mean(source, taps)
+            variance = window_mean(source * source, taps) - mean * mean
+            covariance = window_mean(source * f, taps) - mean * mean_f
+            total[2 * at : 2 * at + 2] += information_sums(variance, variance_f, covariance)
+    return [((na, da), (nb, db)) for na, da, nb, db in total.T.tolist()]
+
+
+def information_sums(vx: Tensor, vy: Tensor, c: Tensor) -> Tensor:
+    """Σ log(1 + g² v_x/(q+σ²)) and Σ log(1 + v_x/σ²) of each image: [N, H, W] each -> [2, N]."""
+    import torch
+
+    from tasks.quality.kernels.information import EPSILON, NOISE
+
+    vx, vy = vx.clamp(min=0.0), vy.clamp(min=0.0)
+    g = c / (vx + EPSILON)
+    q = vy - g * c
+    # The order of these three corrections is part of the definition.
+    flat_x, flat_y = vx < EPSILON, vy < EPSILON
+    g = torch.where(flat_x | flat_y, 0.0, g)
+    q = torch.where(flat_y, 0.0, torch.where(flat_x, vy, q))
+    vx = torch.where(flat_x, 0.0, vx)
+    q = torch.where(g < 0.0, vy, q).clamp(min=EPSILON)
+    g = g.clamp(min=0.0)
+    found, present = torch.log1p(g * g * vx / (q + NOISE)), torch.log1p(vx / NOISE)
+    return torch.stack([found.sum(dim=(1, 2)), present.sum(dim=(1, 2))])

@@ -1,0 +1,227 @@
+"""RMSE, PSNR, EI, CE, Q_CB and Q_CV: VIFB's published values, formulas in SciPy, properties."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections import defaultdict
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import fft, ndimage, signal
+
+from bench.data.images import read_rgb
+from tasks.quality.engine import measure
+from tasks.quality.metrics.chen_blum import perceived_contrast_quality
+from tasks.quality.metrics.chen_varshney import perceived_difference
+from tasks.quality.metrics.cross_entropy import cross_entropy
+from tasks.quality.metrics.edge_intensity import edge_intensity
+from tasks.quality.metrics.squared_error import peak_signal_to_noise, root_mean_squared_error
+from tasks.quality.shared import Shared
+
+PUBLISHED = {
+    "Rmse": lambda shared: root_mean_squared_error(shared, form="vifb"),
+    "Psnr": lambda shared: peak_signal_to_noise(shared, form="vifb"),
+    "Edge_intensity": edge_intensity,
+    "Cross_entropy": cross_entropy,
+    "Qcb": perceived_contrast_quality,
+    "Qcv": perceived_difference,
+}
+APART = ("SwinFusion", "YDTR")  # the stored images are not those that were measured
+
+
+@pytest.fixture(scope="module")
+def vifb(shared):
+    """Folder, and by (scene, method) what was published for the images that are there."""
+    root = shared / "data" / "VIFB"
+    rows = defaultdict(dict)
+    with (root / "metrics_matlab.csv").open() as file:
+        for row in csv.DictReader(file):
+            if (root / "fused" / f"{row['image']}_{row['method']}.jpg").exists():
+                rows[row["image"], row["method"]][row["metric"]] = row["value"]
+    return root, rows
+
+
+def half_a_unit(printed):
+    return 0.5 * 10.0 ** -len(printed.partition(".")[2]) * (1 + 1e-9)
+
+
+def differing(root, scene, method, published):
+    """The metrics that are off by more than half a unit of the last printed digit."""
+    files = root / "IR" / scene, root / "VI" / scene, root / "fused" / f"{scene}_{method}"
+    colour = [read_rgb(path.with_name(f"{path.name}.jpg")) for path in files]
+    channels = [Shared(*(np.ascontiguousarray(x[:, :, c]) for x in colour)) for c in range(3)]
+    found = {name: np.mean([f(shared) for shared in channels]) for name, f in PUBLISHED.items()}
+    return [
+        name
+        for name, value in found.items()
+        if abs(value - float(published[name])) > half_a_unit(published[name])
+    ]  # fmt: skip
+
+
+@pytest.mark.golden
+def test_published_values_are_reproduced_to_the_last_digit_on_one_method_per_scene(vifb):
+    root, rows = vifb
+    scenes = sorted({scene for scene, _ in rows})
+    methods = sorted({method for _, method in rows} - set(APART))
+    assert (len(scenes), len(methods)) == (11, 23)
+    for k, scene in enumerate(scenes[::2]):
+        method = methods[5 * k % 23]
+        assert differing(root, scene, method, rows[scene, method]) == [], (scene, method)
+
+
+@pytest.mark.golden
+@pytest.mark.slow
+def test_published_values_of_all_scenes_and_23_methods_are_reproduced(vifb):
+    root, rows = vifb
+    wrong = {key: differing(root, *key, published) for key, published in rows.items()}
+    assert len(wrong) == 11 * 25
+    assert {method for (_, method), names in wrong.items() if names} == set(APART)
+
+
+@pytest.fixture(scope="module")
+def triple():
+    """Odd sides that are no multiple of a block, and levels that need stretching."""
+    generator = np.random.default_rng(3)
+    planes = [ndimage.zoom(generator.uniform(20, 180, (9, 7)), 11, order=3) for _ in range(3)]
+    a, b, c = (plane + generator.normal(0, 5, plane.shape) for plane in planes)
+    fused = 0.5 * a + 0.4 * b + 0.1 * c
+    return tuple(np.clip(np.rint(x), 10, 200).astype(np.uint8) for x in (a, b, fused))
+
+
+def stretched(image):
+    x = 255 * (image - image.min()) / (image.max() - image.min())
+    return np.floor(x + 0.5)
+
+
+def filtered(plane, sensitivity, divisor):
+    """Filtered by a function of frequency on a centred grid, as MATLAB's freqspace makes it."""
+    rows, columns = plane.shape
+    v = (np.arange(rows) - rows // 2) * 2 / rows * rows / divisor
+    u = (np.arange(columns) - columns // 2) * 2 / columns * columns / divisor
+    spectrum = fft.fftshift(fft.fft2(plane)) * sensitivity(np.hypot(*np.meshgrid(u, v)))
+    return fft.ifft2(fft.ifftshift(spectrum)).real
+
+
+def test_chen_and_blums_quality_follows_its_formula_written_with_scipy(triple):
+    def contrast(image):
+        seen = filtered(
+            stretched(image.astype(float)),
+            lambda r: np.exp(-((r / 15.3870) ** 2)) - 0.7622 * np.exp(-((r / 1.3456) ** 2)),
+            30,
+        )
+        y, x = np.mgrid[-15:16, -15:16]
+        near, far = (
+            signal.fftconvolve(
+                seen, np.exp(-(x**2 + y**2) / (2 * s * s)) / (2 * np.pi * s * s), "same"
+            )
+            for s in (2, 4)
+        )
+        c = np.abs(near / far - 1)
+        return c**3 / (c**2 + 1e-4)
+
+    ca, cb, cf = (contrast(image) for image in triple)
+    kept = lambda x: np.minimum(x, cf) / np.maximum(x, cf)  # noqa: E731
+    expected = (ca**2 * kept(ca) + cb**2 * kept(cb)) / (ca**2 + cb**2)
+    assert perceived_contrast_quality(Shared(*triple)) == pytest.approx(expected.mean(), abs=1e-9)
+
+
+def test_chen_and_varshneys_difference_follows_its_formula_written_with_scipy(triple):
+    a, b, f = (stretched(image.astype(float)) for image in triple)
+    different = present = 0.0
+    for x in (a, b):
+        g = np.hypot(ndimage.sobel(x, 0, mode="constant"), ndimage.sobel(x, 1, mode="constant"))
+        d = filtered(x - f, lambda r: 2.6 * (0.0192 + 0.144 * r) * np.exp(-((0.144 * r) ** 1.1)), 8)
+        rows, columns = -(-x.shape[0] // 16), -(-x.shape[1] // 16)
+        for i in range(rows):
+            for j in range(columns):
+                block = np.s_[16 * i : 16 * i + 16, 16 * j : 16 * j + 16]
+                importance = (g[block] ** 5).sum()
+                different += importance * (d[block] ** 2).sum() / 256
+                present += importance
+    expected = different / present
+    assert perceived_difference(Shared(*triple)) == pytest.approx(expected, rel=1e-11)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_halves_are_stretched_away_from_zero(seed):
+    from tasks.quality.kernels.perception import stretched as stretch
+
+    generator = np.random.default_rng(seed)
+    for span in (2, 34, 102, 170, 254):  # 255 k / span has halves
+        low = int(generator.integers(0, 256 - span))
+        image = (low + generator.integers(0, span + 1, (20, 20))).astype(np.uint8)
+        image[0, :2] = low, low + span
+        exact = [[(2 * 255 * (int(x) - low) + span) // (2 * span) for x in row] for row in image]
+        assert (stretch(Shared(image, image, image))[0] == exact).all()
+
+
+@st.composite
+def triples(draw):
+    shape = draw(st.tuples(st.integers(2, 40), st.integers(2, 40)))
+    generator = np.random.default_rng(draw(st.integers(0, 2**32)))
+    levels = draw(st.sampled_from([np.arange(256), np.array([0, 255]), np.array([7, 8, 9])]))
+    return tuple(generator.choice(levels, shape).astype(np.uint8) for _ in range(3))
+
+
+@settings(max_examples=60, deadline=None)
+@given(triples())
+def test_perceived_qualities_keep_their_bounds_and_ignore_order_and_turning(triple):
+    a, b, f = triple
+    one = measure(a, b, f, ["Q_CB", "Q_CV"])
+    for other in (measure(b, a, f, ["Q_CB", "Q_CV"]), measure(a.T, b.T, f.T, ["Q_CB", "Q_CV"])):
+        for name in ("Q_CB", "Q_CV"):
+            assert one[name].reason == other[name].reason
+            assert one[name].value == pytest.approx(other[name].value, rel=1e-6, nan_ok=True)
+    if not one["Q_CB"].reason:
+        assert 0.0 <= one["Q_CB"].value <= 1.0
+        assert one["Q_CV"].value >= 0.0
+
+
+def test_identical_images_are_perfect_and_constant_ones_have_no_value():
+    image = np.random.default_rng(0).integers(0, 256, (40, 52)).astype(np.uint8)
+    found = measure(image, image, image, ["Q_CB", "Q_CV"])
+    assert found["Q_CB"].value == pytest.approx(1.0, abs=1e-12)
+    assert found["Q_CV"].value == 0.0
+    for level in (0, 128):
+        flat = np.full_like(image, level)
+        for triple, reason in (
+            ((image, image, flat), "constant_fused"),
+            ((flat, image, image), "constant_source"),
+            ((image, flat, image), "constant_source"),
+        ):
+            outcome = measure(*triple, ["Q_CB", "Q_CV"])
+            assert [one.reason for one in outcome.values()] == [reason, reason]
+            assert all(math.isnan(one.value) for one in outcome.values())
+
+
+def test_stretching_makes_brightness_and_contrast_irrelevant():
+    generator = np.random.default_rng(2)
+    a, b, f = generator.integers(0, 2, (3, 40, 40)).astype(np.uint8) * 100
+    names = ["Q_CB", "Q_CV"]
+    one, other = measure(a, b, f, names), measure(a, b // 2 + 20, f + 30, names)
+    for name in names:
+        assert one[name].value == pytest.approx(other[name].value, rel=1e-12)
+
+
+def test_black_areas_do_not_hang_on_the_rounding_of_transforms():
+    """Far from anything visible, contrast is a ratio of rounding errors unless it is defined."""
+    generator = np.random.default_rng(6)
+    a, b, f = np.zeros((3, 96, 640), np.uint8)
+    for image in (a, b, f):
+        image[:, :60] = generator.integers(0, 256, (96, 60))
+    turned = (image[::-1, ::-1].copy() for image in (a, b, f))
+    here, there = (perceived_contrast_quality(Shared(*x)) for x in ((a, b, f), turned))
+    assert here == pytest.approx(there, abs=1e-6)
+
+
+def test_blur_lowers_perceived_quality(triple):
+    a = triple[0]
+    blurred = [ndimage.gaussian_filter(a.astype(float), s) for s in (1, 3)]
+    first, second = (
+        measure(a, a, np.rint(image).astype(np.uint8), ["Q_CB", "Q_CV"]) for image in blurred
+    )
+    assert first["Q_CB"].value > second["Q_CB"].value
+    assert first["Q_CV"].value < second["Q_CV"].value
