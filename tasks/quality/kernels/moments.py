@@ -10,7 +10,7 @@ import numpy as np
 from tasks.quality.kernels.jit import kernel
 from tasks.quality.shared import Shared
 
-_BLOCK = 4096  # pixels whose products fit a 32-bit sum: 4096 * 255^2 < 2^31
+_BLOCK = 4096  # pixels whose products fit a 32-bit sum: 4096 * 255^2 < 2^32
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,19 +54,20 @@ def correlation(covariance: int, variance_x: int, variance_y: int) -> float:
 def _sums(a, b, f):  # type: ignore[no-untyped-def]
     total = np.zeros(9, np.int64)
     for start in range(0, f.size, _BLOCK):
-        stop = min(start + _BLOCK, f.size)
-        s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = s8 = np.int32(0)
-        for i in range(start, stop):
-            x, y, z = np.int32(a[i]), np.int32(b[i]), np.int32(f[i])
-            s0 = np.int32(s0 + x)
-            s1 = np.int32(s1 + y)
-            s2 = np.int32(s2 + z)
-            s3 = np.int32(s3 + x * x)
-            s4 = np.int32(s4 + y * y)
-            s5 = np.int32(s5 + z * z)
-            s6 = np.int32(s6 + x * y)
-            s7 = np.int32(s7 + x * z)
-            s8 = np.int32(s8 + y * z)
+        stop = start + _BLOCK
+        xs, ys, zs = a[start:stop], b[start:stop], f[start:stop]
+        s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = s8 = np.uint32(0)
+        for i in range(zs.size):
+            x, y, z = np.uint32(xs[i]), np.uint32(ys[i]), np.uint32(zs[i])
+            s0 += x
+            s1 += y
+            s2 += z
+            s3 += x * x
+            s4 += y * y
+            s5 += z * z
+            s6 += x * y
+            s7 += x * z
+            s8 += y * z
         total[0] += s0
         total[1] += s1
         total[2] += s2

@@ -7,8 +7,24 @@ from dataclasses import dataclass
 import numpy as np
 
 from tasks.quality.kernels.jit import kernel
-from tasks.quality.kernels.windows import TILE, pull_row, push_row
-from tasks.quality.shared import Shared, planes
+from tasks.quality.kernels.windows import (
+    LINE,
+    ROWS,
+    WIDTH,
+    cut,
+    mean_level,
+    tile_width,
+    typed,
+    widened,
+    window_sums,
+    workspace,
+)
+from tasks.quality.shared import Shared
+
+_ADDED = 8  # rows that are added up before they are added to float64 totals
+_TAPS = 6  # of the widest window, 11 pixels, from its centre
+# Window sums of A, B, F, A²+F², B²+F², AF, BF, from tiles of the first five.
+_PAIRS = np.array([[0, -1], [1, -1], [2, -1], [3, -1], [4, -1], [0, 2], [1, 2]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,69 +45,112 @@ def structure(
 ) -> Structure:
     """Part: SSIM means at a scale (0 = full size, each further one half the size).
 
+    In the fast mode the window sums are of float32 values, of each tile minus its mean.
+
     Args:
         taps: right half of the window, centre first.
         unbias: factor on variances and covariances, 1, or n/(n−1) for sample statistics.
     """
-    window = np.array(taps)
+    reach = len(taps) - 1
     a, b, f = shared.part(pyramid, scale)
-    rows, columns = a.shape[0] - 2 * len(taps) + 2, a.shape[1] - 2 * len(taps) + 2
+    rows, columns = a.shape[0] - 2 * reach, a.shape[1] - 2 * reach
     if min(rows, columns) < 1:
-        raise ValueError(f"window of {2 * len(taps) - 1} pixels on an image of {a.shape}")
-    sums = _structure(a, b, f, window, c1, c2, unbias) / (rows * columns)
-    return Structure((float(sums[0]), float(sums[2])), (float(sums[1]), float(sums[3])))
+        raise ValueError(f"window of {2 * reach + 1} pixels on an image of {a.shape}")
+    dtype = np.float32 if shared.fast else np.float64
+    window, images = widened(taps, _TAPS, a, b, f)
+    numbers = typed((c1, c2, unbias, 1.0, 2.0), dtype)
+    sums = _structure(
+        *images, typed(window, dtype), numbers, shared.fast, *workspace(dtype)
+    )
+    means = sums / (rows * columns)
+    return Structure((float(means[0]), float(means[2])), (float(means[1]), float(means[3])))
 
 
 def pyramid(shared: Shared, scale: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Part: the three images, float64, halved ``scale`` times by 2x2 means.
+    """Part: the three images, uint8, or float64 halved ``scale`` times by 2x2 means.
 
     At an odd side a row (column) of zeros goes before the first and counts in the mean, as in
     pytorch-msssim.
     """
     if scale == 0:
-        return shared.part(planes)
+        return shared.infrared, shared.visible, shared.fused
     a, b, f = shared.part(pyramid, scale - 1)
     return _halve(a), _halve(b), _halve(f)
 
 
 @kernel
-def _structure(a, b, f, taps, c1, c2, unbias):  # type: ignore[no-untyped-def]
-    side = 2 * taps.size - 1
-    columns = a.shape[1] - side + 1
-    sums = np.zeros((4, columns))
-    product = np.empty(TILE + side - 1)
-    for left in range(0, columns, TILE):
-        n = min(TILE, columns - left)
-        right = left + n + side - 1
-        ring = np.empty((8, side, n))
-        window = np.empty((8, n))
-        cs_a, ssim_a = sums[0, left : left + n], sums[1, left : left + n]
-        cs_b, ssim_b = sums[2, left : left + n], sums[3, left : left + n]
-        for i in range(a.shape[0]):
-            slot = i % side
-            push_row(
-                a[i, left:right], b[i, left:right], f[i, left:right], taps, product, ring, slot
+def _structure(a, b, f, taps, numbers, centred, tiles, short, sums):  # type: ignore[no-untyped-def]
+    """Sums of contrast and of SSIM of A with F, then of B with F."""
+    halo = 2 * (len(taps) - 1)
+    rows, columns = a.shape[0] - halo, a.shape[1] - halo
+    totals = np.zeros(4 * WIDTH)  # per column, so that loops over columns vectorise
+    added = np.empty(4 * WIDTH, sums.dtype)
+    width = tile_width(columns)
+    for left in range(0, columns, width):
+        n = min(width, columns - left)
+        for top in range(0, rows, ROWS):
+            m = min(ROWS, rows - top)
+            level_a = level_b = level_f = 0.0
+            if centred:
+                level_a = mean_level(a, top, left, m + halo, n + halo)
+                level_b = mean_level(b, top, left, m + halo, n + halo)
+                level_f = mean_level(f, top, left, m + halo, n + halo)
+            cut(a, top, left, m + halo, n + halo, level_a, tiles[0])
+            cut(b, top, left, m + halo, n + halo, level_b, tiles[1])
+            cut(f, top, left, m + halo, n + halo, level_f, tiles[2])
+            _energy(tiles[0], tiles[2], m + halo, tiles[3])
+            _energy(tiles[1], tiles[2], m + halo, tiles[4])
+            window_sums(tiles, _PAIRS, m, n, taps, short, sums)
+            levels = (
+                sums.dtype.type(level_a),
+                sums.dtype.type(level_b),
+                sums.dtype.type(level_f),
             )
-            if i >= side - 1:
-                pull_row(ring, slot, taps, window)
-                _add(window[0], window[3], window[6], window[2], window[5], c1, c2, unbias,
-                     cs_a, ssim_a)  # fmt: skip
-                _add(window[1], window[4], window[7], window[2], window[5], c1, c2, unbias,
-                     cs_b, ssim_b)  # fmt: skip
-    total = np.empty(4)
+            for first in range(0, m, _ADDED):
+                for j in range(added.size):
+                    added[j] = 0
+                _add(sums, levels, numbers, first, min(first + _ADDED, m), n, added)
+                for j in range(added.size):
+                    totals[j] += added[j]
+    result = np.empty(4)
     for k in range(4):
-        total[k] = sums[k].sum()
-    return total
+        result[k] = totals[k * WIDTH : (k + 1) * WIDTH].sum()
+    return result
 
 
 @kernel
-def _add(mx, sxx, sxy, my, syy, c1, c2, unbias, cs, ssim):  # type: ignore[no-untyped-def]
-    for j in range(cs.size):
-        mxx, myy, mxy = mx[j] * mx[j], my[j] * my[j], mx[j] * my[j]
-        variances = unbias * ((sxx[j] - mxx) + (syy[j] - myy))
-        ratio = (2.0 * (unbias * (sxy[j] - mxy)) + c2) / (variances + c2)
-        cs[j] += ratio
-        ssim[j] += ratio * ((2.0 * mxy + c1) / (mxx + myy + c1))
+def _energy(x, y, rows, out):  # type: ignore[no-untyped-def]
+    for k in range(rows * LINE):
+        out[k] = x[k] * x[k] + y[k] * y[k]
+
+
+@kernel
+def _add(sums, levels, numbers, first, last, columns, added):  # type: ignore[no-untyped-def]
+    """Add contrast and SSIM of A, then of B, of some rows; their four ratios share one division.
+
+    ``levels`` is what was taken off the three images.
+    """
+    mean_a, mean_b, mean_f = sums[0], sums[1], sums[2]
+    aa_ff, bb_ff, af, bf = sums[3], sums[4], sums[5], sums[6]
+    level_a, level_b, level_f = levels
+    c1, c2, unbias, one, two = numbers
+    for i in range(first, last):
+        for j in range(columns):
+            k = i * WIDTH + j
+            ma, mb, mf = mean_a[k], mean_b[k], mean_f[k]
+            varied_a = unbias * (aa_ff[k] - (ma * ma + mf * mf)) + c2
+            varied_b = unbias * (bb_ff[k] - (mb * mb + mf * mf)) + c2
+            alike_a = two * unbias * (af[k] - ma * mf) + c2
+            alike_b = two * unbias * (bf[k] - mb * mf) + c2
+            ma, mb, mf = ma + level_a, mb + level_b, mf + level_f
+            light_a, light_b = ma * ma + mf * mf + c1, mb * mb + mf * mf + c1
+            under_a, under_b = varied_a * light_a, varied_b * light_b
+            inverse = one / (under_a * under_b)
+            alike_a, alike_b = alike_a * (under_b * inverse), alike_b * (under_a * inverse)
+            added[j] += alike_a * light_a
+            added[j + WIDTH] += alike_a * (two * (ma * mf) + c1)
+            added[j + 2 * WIDTH] += alike_b * light_b
+            added[j + 3 * WIDTH] += alike_b * (two * (mb * mf) + c1)
 
 
 @kernel
@@ -105,5 +164,5 @@ def _halve(plane):  # type: ignore[no-untyped-def]
             target[0] += 0.25 * row[0]
         for j in range(left, out.shape[1]):
             k = 2 * j - left
-            target[j] += 0.25 * (row[k] + row[k + 1])
+            target[j] += 0.25 * (np.float64(row[k]) + np.float64(row[k + 1]))
     return out

@@ -1,20 +1,29 @@
-"""Weighted window sums of A, B, F, A², B², F², AF and BF, a row at a time.
+"""Weighted window sums of images and of products of images, a tile at a time.
 
-One row of the image is turned into eight rows of products, filtered horizontally into a ring of as
-many rows as the window is high, and the ring is filtered vertically. Tiles of columns keep the
-ring in the cache. Windows are symmetric: equal taps share one multiplication.
+Windows are separable and symmetric. A tile is small enough for all its planes to stay in the
+second-level cache: its columns are filtered first, four rows of sums at once so that each value is
+loaded once for four sums, then its rows. The number of taps is part of the compiled type (a tuple),
+so that the loops over taps are unrolled.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Literal
+import threading
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from tasks.quality.kernels.jit import kernel
 
-# Their sum over the window is 0.99999996927.
+WIDTH, ROWS = 128, 32  # window sums in a tile
+MARGIN = 16  # what the widest window, 17 pixels, needs beyond them
+LINE, TALL = WIDTH + MARGIN, ROWS + MARGIN
+
+_PRODUCT = 5  # number of the tile that holds a product
+_CACHE_LINE = 64  # bytes
+
+# pytorch-msssim's taps. Their sum over the window is 0.99999996927.
 _FLOAT32_TAPS = (
     0.26601171493530273,
     0.21300552785396576,
@@ -23,7 +32,6 @@ _FLOAT32_TAPS = (
     0.0075987582094967365,
     0.0010283803567290306,
 )
-TILE = 320  # output columns; a ring of 17 rows then takes 209 kB
 
 
 def gaussian_taps(side: int, sigma: float) -> np.ndarray:
@@ -43,94 +51,147 @@ def similarity_taps(window: Literal["gaussian", "float32", "uniform"]) -> tuple[
     return _FLOAT32_TAPS if window == "float32" else tuple(gaussian_taps(11, 1.5).tolist())
 
 
-@kernel
-def filter_line(line, taps, out):  # type: ignore[no-untyped-def]
-    """out[j] = Σ taps[|k|] line[j + r + k] for k in −r..r; ``line`` is 2r longer than ``out``."""
-    r = taps.size - 1
-    n = out.size
-    _scale(taps[0], line[r : r + n], out)
-    k = 1
-    while k + 3 <= r:
-        _add_four(
-            taps, k, line[r - k : r - k + n], line[r + k : r + k + n],
-            line[r - k - 1 : r - k - 1 + n], line[r + k + 1 : r + k + 1 + n],
-            line[r - k - 2 : r - k - 2 + n], line[r + k + 2 : r + k + 2 + n],
-            line[r - k - 3 : r - k - 3 + n], line[r + k + 3 : r + k + 3 + n], out,
-        )  # fmt: skip
-        k += 4
-    while k <= r:
-        _add_one(taps[k], line[r - k : r - k + n], line[r + k : r + k + n], out)
-        k += 1
+class Workspace(NamedTuple):
+    """Planes of one tile, flat.
+
+    Attributes:
+        tiles: [6, TALL * LINE] images, and what is made of them; the last is for products.
+        short: [ROWS * LINE] a plane whose columns are filtered.
+        sums: [8, ROWS * WIDTH] window sums.
+    """
+
+    tiles: np.ndarray
+    short: np.ndarray
+    sums: np.ndarray
+
+
+_of_thread = threading.local()
+
+
+def workspace(dtype: type[np.floating]) -> Workspace:
+    """The thread's own workspace, kept between images: fresh memory would cost page faults."""
+    kept: dict[str, Workspace] = _of_thread.__dict__
+    name = np.dtype(dtype).name
+    if name not in kept:
+        kept[name] = Workspace(
+            _aligned((_PRODUCT + 1, TALL * LINE), dtype),
+            _aligned((ROWS * LINE,), dtype),
+            _aligned((8, ROWS * WIDTH), dtype),
+        )
+    return kept[name]
+
+
+def _aligned(shape: tuple[int, ...], dtype: type[np.floating]) -> np.ndarray:
+    """Zeros that start at a cache line: loads that cross one cost twice."""
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    memory = np.zeros(size + _CACHE_LINE, np.uint8)
+    start = -memory.ctypes.data % _CACHE_LINE
+    return memory[start : start + size].view(dtype).reshape(shape)
+
+
+def widened(
+    taps: tuple[float, ...], count: int, *images: np.ndarray
+) -> tuple[tuple[float, ...], list[np.ndarray]]:
+    """A window with zeros at its ends, of ``count`` taps from the centre, and images to match.
+
+    The images get a margin of zeros, so that there are as many sums as before, of the same values:
+    fewer widths have to be compiled.
+    """
+    more = count - len(taps)
+    return taps + (0.0,) * more, [_framed(image, more) if more else image for image in images]
+
+
+def _framed(image: np.ndarray, margin: int) -> np.ndarray:
+    rows, columns = image.shape
+    framed = np.zeros((rows + 2 * margin, columns + 2 * margin), image.dtype)
+    framed[margin : margin + rows, margin : margin + columns] = image
+    return framed
+
+
+def typed(taps: tuple[float, ...], dtype: type[np.floating]) -> tuple[np.floating, ...]:
+    """Taps as scalars of a type, for which kernels are compiled."""
+    return tuple(dtype(tap) for tap in taps)
 
 
 @kernel
-def filter_ring(ring, newest, taps, out):  # type: ignore[no-untyped-def]
-    """Vertical window over a ring of 2r+1 rows [2r+1, n] whose newest row is at ``newest``."""
-    side = ring.shape[0]
-    r = taps.size - 1
-    low = newest + side - r  # the middle row, before the modulo
-    _scale(taps[0], ring[low % side], out)
-    k = 1
-    while k + 3 <= r:
-        _add_four(
-            taps, k, ring[(low - k) % side], ring[(low + k) % side],
-            ring[(low - k - 1) % side], ring[(low + k + 1) % side],
-            ring[(low - k - 2) % side], ring[(low + k + 2) % side],
-            ring[(low - k - 3) % side], ring[(low + k + 3) % side], out,
-        )  # fmt: skip
-        k += 4
-    while k <= r:
-        _add_one(taps[k], ring[(low - k) % side], ring[(low + k) % side], out)
-        k += 1
+def tile_width(columns):  # type: ignore[no-untyped-def]
+    """Columns per tile such that tiles are nearly equal, and a multiple of eight."""
+    tiles = (columns + WIDTH - 1) // WIDTH
+    return ((columns + tiles - 1) // tiles + 7) // 8 * 8
 
 
 @kernel
-def _scale(tap, line, out):  # type: ignore[no-untyped-def]
-    for j in range(out.size):
-        out[j] = tap * line[j]
+def mean_level(image, top, left, rows, columns):  # type: ignore[no-untyped-def]
+    """Mean of a part of an image, rounded to a whole number.
+
+    Whole numbers less a whole number have products that are exact in float32.
+    """
+    total = 0.0
+    for i in range(top, top + rows):
+        row, in_row = image[i, left : left + columns], np.uint32(0)
+        for j in range(columns):
+            in_row += np.uint32(row[j])
+        total += in_row
+    return np.rint(total / (rows * columns))
 
 
 @kernel
-def _add_one(tap, a, b, out):  # type: ignore[no-untyped-def]
-    for j in range(out.size):
-        out[j] += tap * (a[j] + b[j])
+def cut(image, top, left, rows, columns, level, tile):  # type: ignore[no-untyped-def]
+    """Rows and columns of an image, minus ``level``, into a tile."""
+    offset = tile.dtype.type(level)
+    for i in range(rows):
+        row, line = image[top + i, left : left + columns], tile[i * LINE : i * LINE + columns]
+        for j in range(columns):
+            line[j] = row[j] - offset
 
 
 @kernel
-def _add_four(taps, k, a, b, c, d, e, f, g, h, out):  # type: ignore[no-untyped-def]
-    t, u, v, w = taps[k], taps[k + 1], taps[k + 2], taps[k + 3]
-    for j in range(out.size):
-        out[j] += (t * (a[j] + b[j]) + u * (c[j] + d[j])) + (v * (e[j] + f[j]) + w * (g[j] + h[j]))
+def window_sums(tiles, pairs, rows, columns, taps, short, sums):  # type: ignore[no-untyped-def]
+    """``sums[p]`` of tile x, or of tile x times tile y, for each (x, y) in ``pairs`` [P, 2].
+
+    y is −1 for none. The tiles have 2r rows and columns more than the sums, for 2r+1 taps.
+    """
+    halo = 2 * (len(taps) - 1)
+    for p in range(pairs.shape[0]):
+        x, y = pairs[p]
+        if y >= 0:
+            _product(tiles[x], tiles[y], rows + halo, tiles[_PRODUCT])
+            x = _PRODUCT
+        _down(tiles[x], rows, columns + halo, taps, short)
+        _across(short, rows, columns, taps, sums[p])
 
 
 @kernel
-def push_row(a, b, f, taps, product, ring, slot):  # type: ignore[no-untyped-def]
-    """Filter the eight products of one row into ``ring`` [8, 2r+1, n] at ``slot``."""
-    n = ring.shape[2]
-    m = n + 2 * (taps.size - 1)
-    line = product[:m]
-    filter_line(a, taps, ring[0, slot])
-    filter_line(b, taps, ring[1, slot])
-    filter_line(f, taps, ring[2, slot])
-    for j in range(m):
-        line[j] = a[j] * a[j]
-    filter_line(line, taps, ring[3, slot])
-    for j in range(m):
-        line[j] = b[j] * b[j]
-    filter_line(line, taps, ring[4, slot])
-    for j in range(m):
-        line[j] = f[j] * f[j]
-    filter_line(line, taps, ring[5, slot])
-    for j in range(m):
-        line[j] = a[j] * f[j]
-    filter_line(line, taps, ring[6, slot])
-    for j in range(m):
-        line[j] = b[j] * f[j]
-    filter_line(line, taps, ring[7, slot])
+def _product(tile, other, rows, out):  # type: ignore[no-untyped-def]
+    for k in range(rows * LINE):
+        out[k] = tile[k] * other[k]
 
 
 @kernel
-def pull_row(ring, newest, taps, out):  # type: ignore[no-untyped-def]
-    """Window sums [8, n] of the rows in the ring."""
-    for plane in range(8):
-        filter_ring(ring[plane], newest, taps, out[plane])
+def _down(tile, rows, columns, taps, out):  # type: ignore[no-untyped-def]
+    middle = (len(taps) - 1) * LINE
+    for i in range(0, rows, 4):
+        x, to = tile[i * LINE :], out[i * LINE :]
+        for j in range(columns):
+            m = middle + j
+            s, t = taps[0] * x[m], taps[0] * x[m + LINE]
+            u, v = taps[0] * x[m + 2 * LINE], taps[0] * x[m + 3 * LINE]
+            for k in range(1, len(taps)):
+                a, b, tap = m - k * LINE, m + k * LINE, taps[k]
+                s += tap * (x[a] + x[b])
+                t += tap * (x[a + LINE] + x[b + LINE])
+                u += tap * (x[a + 2 * LINE] + x[b + 2 * LINE])
+                v += tap * (x[a + 3 * LINE] + x[b + 3 * LINE])
+            to[j], to[j + LINE], to[j + 2 * LINE], to[j + 3 * LINE] = s, t, u, v
+
+
+@kernel
+def _across(short, rows, columns, taps, out):  # type: ignore[no-untyped-def]
+    r = len(taps) - 1
+    for i in range(rows):
+        x, to = short[i * LINE :], out[i * WIDTH :]
+        for j in range(columns):
+            s = taps[0] * x[j + r]
+            for k in range(1, len(taps)):
+                s += taps[k] * (x[j + r - k] + x[j + r + k])
+            to[j] = s
