@@ -87,7 +87,7 @@ def _information(a, b, f, taps, numbers, centred, tiles, short, sums):  # type: 
             for first in range(0, m, _FACTORS):
                 for j in range(factors.size):
                     factors[j] = 1
-                _multiply(sums, numbers, first, min(first + _FACTORS, m), n, factors)
+                _multiply(sums, first, numbers, min(_FACTORS, m - first), n, factors)
                 for j in range(factors.size):
                     product[j] *= factors[j]
             _normalise(product.view(np.int64), exponent)
@@ -99,16 +99,18 @@ def _information(a, b, f, taps, numbers, centred, tiles, short, sums):  # type: 
 
 
 @kernel
-def _multiply(sums, numbers, first, last, columns, factors):  # type: ignore[no-untyped-def]
+def _multiply(sums, first, numbers, rows, columns, factors):  # type: ignore[no-untyped-def]
     """Multiply by 1 + g² v_x/(q+σ²) and 1 + v_x/σ² of some rows.
 
     The first is 1 + over / under, both multiplied by (v_x + ε)²; both sources share a division.
     The sums are of values less 128, while the excess acts on products of the means themselves.
     """
     zero, one, epsilon, noise, per_noise, middle, excess = numbers
-    mean_a, mean_b, mean_f = sums[_A], sums[_B], sums[_F]
-    aa, bb, ff, af, bf = sums[_AA], sums[_BB], sums[_FF], sums[_AF], sums[_BF]
-    for i in range(first, last):
+    at = first * WIDTH
+    mean_a, mean_b, mean_f = sums[_A][at:], sums[_B][at:], sums[_F][at:]
+    aa, bb, ff = sums[_AA][at:], sums[_BB][at:], sums[_FF][at:]
+    af, bf = sums[_AF][at:], sums[_BF][at:]
+    for i in range(rows):
         for j in range(columns):
             k = i * WIDTH + j
             ma, mb, mf = mean_a[k], mean_b[k], mean_f[k]

@@ -64,7 +64,8 @@ def _filtered(plane: np.ndarray, side: int, window: Window) -> np.ndarray:
         at = np.arange(side) - side // 2.0
     taps = np.exp(-(at**2) / (2 * (side / 5) ** 2))
     taps /= taps.sum()
+    filtered: np.ndarray = plane
     for axis in (0, 1):
-        plane = correlate1d(plane, taps, axis=axis, mode="constant")
+        filtered = correlate1d(filtered, taps, axis=axis, mode="constant")
     r = 0 if window == "zoo" else side // 2
-    return plane[r : plane.shape[0] - r, r : plane.shape[1] - r]
+    return filtered[r : plane.shape[0] - r, r : plane.shape[1] - r]

@@ -109,7 +109,7 @@ def _structure(a, b, f, taps, numbers, centred, tiles, short, sums):  # type: ig
             for first in range(0, m, _ADDED):
                 for j in range(added.size):
                     added[j] = 0
-                _add(sums, levels, numbers, first, min(first + _ADDED, m), n, added)
+                _add(sums, first, levels, numbers, min(_ADDED, m - first), n, added)
                 for j in range(added.size):
                     totals[j] += added[j]
     result = np.empty(4)
@@ -125,16 +125,17 @@ def _energy(x, y, rows, out):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _add(sums, levels, numbers, first, last, columns, added):  # type: ignore[no-untyped-def]
+def _add(sums, first, levels, numbers, rows, columns, added):  # type: ignore[no-untyped-def]
     """Add contrast and SSIM of A, then of B, of some rows; their four ratios share one division.
 
     ``levels`` is what was taken off the three images.
     """
-    mean_a, mean_b, mean_f = sums[0], sums[1], sums[2]
-    aa_ff, bb_ff, af, bf = sums[3], sums[4], sums[5], sums[6]
+    at = first * WIDTH
+    mean_a, mean_b, mean_f = sums[0][at:], sums[1][at:], sums[2][at:]
+    aa_ff, bb_ff, af, bf = sums[3][at:], sums[4][at:], sums[5][at:], sums[6][at:]
     level_a, level_b, level_f = levels
     c1, c2, unbias, one, two = numbers
-    for i in range(first, last):
+    for i in range(rows):
         for j in range(columns):
             k = i * WIDTH + j
             ma, mb, mf = mean_a[k], mean_b[k], mean_f[k]

@@ -20,6 +20,7 @@ WIDTH, ROWS = 128, 32  # window sums in a tile
 MARGIN = 16  # what the widest window, 17 pixels, needs beyond them
 LINE, TALL = WIDTH + MARGIN, ROWS + MARGIN
 
+_PLANE = ROWS * WIDTH + 32  # not a power of two: planes would share lines of the cache
 _PRODUCT = 5  # number of the tile that holds a product
 _CACHE_LINE = 64  # bytes
 
@@ -57,7 +58,7 @@ class Workspace(NamedTuple):
     Attributes:
         tiles: [6, TALL * LINE] images, and what is made of them; the last is for products.
         short: [ROWS * LINE] a plane whose columns are filtered.
-        sums: [8, ROWS * WIDTH] window sums.
+        sums: [8, PLANE] window sums, of which ROWS * WIDTH are used.
     """
 
     tiles: np.ndarray
@@ -76,7 +77,7 @@ def workspace(dtype: type[np.floating]) -> Workspace:
         kept[name] = Workspace(
             _aligned((_PRODUCT + 1, TALL * LINE), dtype),
             _aligned((ROWS * LINE,), dtype),
-            _aligned((8, ROWS * WIDTH), dtype),
+            _aligned((8, _PLANE), dtype),
         )
     return kept[name]
 
