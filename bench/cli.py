@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from bench.commands import data, inspecting, running, scoring
+from bench.commands import calibrating, data, inspecting, running, scoring
 from bench.errors import UserError
 
 app = typer.Typer(
@@ -18,6 +18,7 @@ app = typer.Typer(
 running.register(app)
 scoring.register(app)
 inspecting.register(app)
+calibrating.register(app)
 app.add_typer(data.app, name="data")
 
 

@@ -59,9 +59,7 @@ def information(shared: Shared) -> tuple[tuple[float, float], tuple[float, float
         window, framed = widened(taps, max(count, len(taps)), *images)
         epsilon, excess = (_SINGLE_EPSILON, 0.0) if shared.fast else (EPSILON, _EXCESS[side])
         numbers = typed((0.0, 1.0, epsilon, NOISE, 1 / NOISE, _MIDDLE, excess), dtype)
-        logs += _information(
-            *framed, typed(window, dtype), numbers, shared.fast, *workspace(dtype)
-        )
+        logs += _information(*framed, typed(window, dtype), numbers, shared.fast, *workspace(dtype))
     return (float(logs[0]), float(logs[1])), (float(logs[2]), float(logs[3]))
 
 

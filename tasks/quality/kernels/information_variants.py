@@ -58,10 +58,9 @@ def _logs(vx: np.ndarray, vy: np.ndarray, c: np.ndarray) -> tuple[float, float]:
 
 
 def _filtered(plane: np.ndarray, side: int, window: Window) -> np.ndarray:
+    at: np.ndarray = np.arange(side) - side // 2.0
     if window == "zoo":
         at = np.linspace(-(side + 1) / 2, (side - 1) / 2, side)
-    else:
-        at = np.arange(side) - side // 2.0
     taps = np.exp(-(at**2) / (2 * (side / 5) ** 2))
     taps /= taps.sum()
     filtered: np.ndarray = plane

@@ -59,9 +59,7 @@ def structure(
     dtype = np.float32 if shared.fast else np.float64
     window, images = widened(taps, _TAPS, a, b, f)
     numbers = typed((c1, c2, unbias, 1.0, 2.0), dtype)
-    sums = _structure(
-        *images, typed(window, dtype), numbers, shared.fast, *workspace(dtype)
-    )
+    sums = _structure(*images, typed(window, dtype), numbers, shared.fast, *workspace(dtype))
     means = sums / (rows * columns)
     return Structure((float(means[0]), float(means[2])), (float(means[1]), float(means[3])))
 
