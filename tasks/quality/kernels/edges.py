@@ -20,9 +20,10 @@ TG, KG, DG = 0.9994, -15.0, 0.5
 TA, KA, DA = 0.9879, -22.0, 0.8
 
 _SLOPE = -KA / (math.pi / 2)  # c
-_STRONGEST = 2.9  # from there on 1 + e^(−15(G−0.5)) is 1 in float64
-# 0, 1, that limit, the product of the gains, and e^(−22(α−0.8)) of equal directions.
-_NUMBERS = (0.0, 1.0, _STRONGEST, TG * TA, math.exp(KA * (1.0 - DA)))
+_STRONGEST = 2.9  # from there on 1 + e^(−15(G−0.5)) is 1 to 3e-16
+# 0, 1, the centre of strength, that limit, the product of the gains, and e^(−22(α−0.8)) of equal
+# directions.
+_NUMBERS = (0.0, 1.0, DG, _STRONGEST, TG * TA, math.exp(KA * (1.0 - DA)))
 # tan φ, e^(cφ) and e^(−cφ) for φ = π/4, π/8, π/16, by which directions are turned.
 _TURNS = tuple(
     value
@@ -34,8 +35,8 @@ _TURNS = tuple(
     )
 )
 
-# e^(c atan(x) / 4) for |x| <= tan(π/16), and e^(−15(g−0.5) / 64) for 0 <= g <= 2.9: polynomials
-# through Chebyshev points, computed with 50 digits, highest power first; errors below 6e-16.
+# e^(c atan(x) / 4) for |x| <= tan(π/16), and e^(−15 x / 64) for −0.5 <= x <= 2.4: polynomials
+# through Chebyshev points, computed with 50 digits, highest power first; errors below 7e-16.
 _DIRECTION = (
     -0.9149529587658699,
     -0.44981611378527736,
@@ -56,16 +57,16 @@ _DIRECTION = (
 )
 _STRENGTH = (
     1.1058502111304135e-13,
-    -6.324047176899176e-12,
-    2.528126474294991e-10,
-    -8.663888386525309e-09,
-    2.5883466733658314e-07,
-    -6.626265096940617e-06,
-    0.0001413604033590536,
-    -0.002412550924522201,
-    0.030880651844938645,
-    -0.2635148957448517,
-    1.1243302218447506,
+    -5.771122071333969e-12,
+    2.2559851662097454e-10,
+    -7.70789544608271e-09,
+    2.302157954487957e-07,
+    -5.893525751442596e-06,
+    0.00012572854762477704,
+    -0.0021457672119084546,
+    0.027465820312492957,
+    -0.234375,
+    1.0,
 )
 
 
@@ -73,31 +74,35 @@ def edges(shared: Shared) -> tuple[float, float]:
     """Part: Σ(Q_A gA + Q_B gB) and Σ(gA + gB) over all pixels; per pixel in float32 if fast."""
     dtype = np.float32 if shared.fast else np.float64
     formula = tuple(typed(part, dtype) for part in (_NUMBERS, _TURNS, _DIRECTION, _STRENGTH))
-    lines = np.zeros((7, shared.shape[1]), dtype)
-    kept, present = _edges(shared.infrared, shared.visible, shared.fused, lines, *formula)
-    return float(kept.sum()), float(present.sum())
+    columns = shared.shape[1]
+    lines = np.zeros((7, columns), dtype)
+    steps = np.zeros((2, columns + 2), np.float32)
+    totals = np.zeros((2, columns))  # per column: loops over columns vectorise
+    images = (shared.infrared, shared.visible, shared.fused)
+    _edges(images, np.zeros(columns, np.uint8), steps, lines, totals, *formula)
+    return float(totals[0].sum()), float(totals[1].sum())
 
 
 @kernel
-def _edges(a, b, f, lines, numbers, turns, direction, strength):  # type: ignore[no-untyped-def]
-    rows, columns = f.shape
-    kept, present = np.zeros(columns), np.zeros(columns)  # per column: loops over them vectorise
-    smooth, step = np.zeros(columns + 2, np.float32), np.zeros(columns + 2, np.float32)
-    black = np.zeros(columns, np.uint8)
+def _edges(images, black, steps, lines, totals, numbers, turns, direction, strength):  # type: ignore[no-untyped-def]
+    rows, columns = images[0].shape
     ga, gb, gf, ea, eb, ef = lines[0], lines[1], lines[2], lines[3], lines[4], lines[5]
-    both = lines[6]
+    both, kept, present = lines[6], totals[0], totals[1]
     for i in range(rows):
-        for image, g, e in ((a, ga, ea), (b, gb, eb), (f, gf, ef)):
+        for k in range(3):
+            image = images[k]
             above = image[i - 1] if i > 0 else black
             below = image[i + 1] if i < rows - 1 else black
-            _sobel_line(above, image[i], below, smooth, step, turns, direction, g, e)
-        both[:] = 0
+            _sobel_line(
+                above, image[i], below, steps[0], steps[1], turns, direction, lines[k], lines[k + 3]
+            )
+        for j in range(columns):
+            both[j] = 0
         _keep_line(ga, ea, gf, ef, numbers, strength, both)
         _keep_line(gb, eb, gf, ef, numbers, strength, both)
         for j in range(columns):
             kept[j] += both[j]
             present[j] += ga[j] + gb[j]
-    return kept, present
 
 
 @kernel
@@ -137,12 +142,13 @@ def _sobel_line(above, row, below, smooth, step, turns, direction, g, e):  # typ
 @kernel
 def _keep_line(gx, ex, gf, ef, numbers, strength, kept):  # type: ignore[no-untyped-def]
     """Add Q_X gX of one row to ``kept``."""
-    zero, one, strongest, gain, aligned = numbers
+    zero, one, centre, strongest, gain, aligned = numbers
     for j in range(gx.size):
         low, high = min(gx[j], gf[j]), max(gx[j], gf[j])
         # For equal strengths the published code compares with gF itself, not with 1.
         equal = min(gf[j], strongest)
-        s = _horner(strength, equal if gx[j] == gf[j] else low / (high if high > zero else one))
+        ratio = equal if gx[j] == gf[j] else low / (high if high > zero else one)
+        s = _horner(strength, ratio - centre)
         s *= s
         s *= s
         s *= s

@@ -12,7 +12,6 @@ from tasks.quality.kernels.windows import (
     WIDTH,
     cut,
     gaussian_taps,
-    mean_level,
     tile_width,
     typed,
     widened,
@@ -59,30 +58,38 @@ def information(shared: Shared) -> tuple[tuple[float, float], tuple[float, float
         window, framed = widened(taps, max(count, len(taps)), *images)
         epsilon, excess = (_SINGLE_EPSILON, 0.0) if shared.fast else (EPSILON, _EXCESS[side])
         numbers = typed((0.0, 1.0, epsilon, NOISE, 1 / NOISE, _MIDDLE, excess), dtype)
-        logs += _information(
-            *framed, typed(window, dtype), numbers, shared.fast, *workspace(dtype)
+        levels = np.full(3, _MIDDLE)
+        product, exponent = np.ones(4 * WIDTH), np.zeros(4 * WIDTH, np.int64)
+        _information(
+            tuple(framed),
+            typed(window, dtype),
+            numbers,
+            shared.fast,
+            levels,
+            product,
+            exponent,
+            *workspace(dtype),
         )
+        logs += (np.log(product) + exponent * math.log(2.0)).reshape(4, WIDTH).sum(axis=1)
     return (float(logs[0]), float(logs[1])), (float(logs[2]), float(logs[3]))
 
 
 @kernel
-def _information(a, b, f, taps, numbers, centred, tiles, short, sums):  # type: ignore[no-untyped-def]
-    """Σ log(1 + g² v/(q+σ²)) and Σ log(1 + v/σ²) of A with F, then of B with F."""
+def _information(  # type: ignore[no-untyped-def]
+    images, taps, numbers, centred, levels, product, exponent, tiles, short, sums, factors
+):
+    """Multiply by 1 + g² v/(q+σ²) and 1 + v/σ² of A with F, then of B with F, per column of tiles.
+
+    Sums of logarithms are logarithms of products, kept as mantissas and binary exponents.
+    """
     halo = 2 * (len(taps) - 1)
-    rows, columns = a.shape[0] - halo, a.shape[1] - halo
-    # Sums of logarithms are logarithms of products: per column, mantissa and exponent apart.
-    product, exponent = np.ones(4 * WIDTH), np.zeros(4 * WIDTH, np.int64)
-    factors = np.empty(4 * WIDTH, sums.dtype)
+    rows, columns = images[0].shape[0] - halo, images[0].shape[1] - halo
     width = tile_width(columns)
     for left in range(0, columns, width):
         n = min(width, columns - left)
         for top in range(0, rows, ROWS):
             m = min(ROWS, rows - top)
-            for image, tile in ((a, tiles[0]), (b, tiles[1]), (f, tiles[2])):
-                level = _MIDDLE
-                if centred:
-                    level = mean_level(image, top, left, m + halo, n + halo)
-                cut(image, top, left, m + halo, n + halo, level, tile)
+            cut(images, top, left, m + halo, n + halo, centred, levels, tiles)
             window_sums(tiles, _PAIRS, m, n, taps, short, sums)
             for first in range(0, m, _FACTORS):
                 for j in range(factors.size):
@@ -91,11 +98,6 @@ def _information(a, b, f, taps, numbers, centred, tiles, short, sums):  # type: 
                 for j in range(factors.size):
                     product[j] *= factors[j]
             _normalise(product.view(np.int64), exponent)
-    logs = np.zeros(4)
-    for k in range(4):
-        for j in range(k * WIDTH, (k + 1) * WIDTH):
-            logs[k] += math.log(product[j]) + exponent[j] * math.log(2.0)
-    return logs
 
 
 @kernel

@@ -58,12 +58,11 @@ def _logs(vx: np.ndarray, vy: np.ndarray, c: np.ndarray) -> tuple[float, float]:
 
 
 def _filtered(plane: np.ndarray, side: int, window: Window) -> np.ndarray:
+    at: np.ndarray = np.arange(side) - side // 2.0
     if window == "zoo":
         at = np.linspace(-(side + 1) / 2, (side - 1) / 2, side)
-    else:
-        at = np.arange(side) - side // 2.0
-    taps = np.exp(-(at**2) / (2 * (side / 5) ** 2))
-    taps /= taps.sum()
+    bell = np.exp(-(at**2) / (2 * (side / 5) ** 2))
+    taps = bell / bell.sum()
     filtered: np.ndarray = plane
     for axis in (0, 1):
         filtered = correlate1d(filtered, taps, axis=axis, mode="constant")

@@ -12,7 +12,6 @@ from tasks.quality.kernels.windows import (
     ROWS,
     WIDTH,
     cut,
-    mean_level,
     tile_width,
     typed,
     widened,
@@ -21,6 +20,7 @@ from tasks.quality.kernels.windows import (
 )
 from tasks.quality.shared import Shared
 
+_SINGLE_C2 = 50.0  # float32 variances are off by up to 0.01
 _ADDED = 8  # rows that are added up before they are added to float64 totals
 _TAPS = 6  # of the widest window, 11 pixels, from its centre
 # Window sums of A, B, F, A²+F², B²+F², AF, BF, from tiles of the first five.
@@ -45,7 +45,8 @@ def structure(
 ) -> Structure:
     """Part: SSIM means at a scale (0 = full size, each further one half the size).
 
-    In the fast mode the window sums are of float32 values, of each tile minus its mean.
+    In the fast mode window sums and maps are float32, of each tile minus its mean, unless C2 is so
+    small that the rounding of flat areas would show.
 
     Args:
         taps: right half of the window, centre first.
@@ -56,13 +57,15 @@ def structure(
     rows, columns = a.shape[0] - 2 * reach, a.shape[1] - 2 * reach
     if min(rows, columns) < 1:
         raise ValueError(f"window of {2 * reach + 1} pixels on an image of {a.shape}")
-    dtype = np.float32 if shared.fast else np.float64
+    single = shared.fast and c2 >= _SINGLE_C2
+    dtype = np.float32 if single else np.float64
     window, images = widened(taps, _TAPS, a, b, f)
     numbers = typed((c1, c2, unbias, 1.0, 2.0), dtype)
-    sums = _structure(
-        *images, typed(window, dtype), numbers, shared.fast, *workspace(dtype)
+    levels, totals = np.zeros(3), np.zeros(4 * WIDTH)
+    _structure(
+        tuple(images), typed(window, dtype), numbers, single, levels, totals, *workspace(dtype)
     )
-    means = sums / (rows * columns)
+    means = totals.reshape(4, WIDTH).sum(axis=1) / (rows * columns)
     return Structure((float(means[0]), float(means[2])), (float(means[1]), float(means[3])))
 
 
@@ -79,61 +82,48 @@ def pyramid(shared: Shared, scale: int) -> tuple[np.ndarray, np.ndarray, np.ndar
 
 
 @kernel
-def _structure(a, b, f, taps, numbers, centred, tiles, short, sums):  # type: ignore[no-untyped-def]
-    """Sums of contrast and of SSIM of A with F, then of B with F."""
+def _structure(  # type: ignore[no-untyped-def]
+    images, taps, numbers, centred, levels, totals, tiles, short, sums, added
+):
+    """Add contrast and SSIM of A with F, then of B with F, per column of tiles."""
     halo = 2 * (len(taps) - 1)
-    rows, columns = a.shape[0] - halo, a.shape[1] - halo
-    totals = np.zeros(4 * WIDTH)  # per column, so that loops over columns vectorise
-    added = np.empty(4 * WIDTH, sums.dtype)
+    rows, columns = images[0].shape[0] - halo, images[0].shape[1] - halo
     width = tile_width(columns)
     for left in range(0, columns, width):
         n = min(width, columns - left)
         for top in range(0, rows, ROWS):
             m = min(ROWS, rows - top)
-            level_a = level_b = level_f = 0.0
-            if centred:
-                level_a = mean_level(a, top, left, m + halo, n + halo)
-                level_b = mean_level(b, top, left, m + halo, n + halo)
-                level_f = mean_level(f, top, left, m + halo, n + halo)
-            cut(a, top, left, m + halo, n + halo, level_a, tiles[0])
-            cut(b, top, left, m + halo, n + halo, level_b, tiles[1])
-            cut(f, top, left, m + halo, n + halo, level_f, tiles[2])
-            _energy(tiles[0], tiles[2], m + halo, tiles[3])
-            _energy(tiles[1], tiles[2], m + halo, tiles[4])
+            cut(images, top, left, m + halo, n + halo, centred, levels, tiles)
+            _energy(tiles, m + halo)
             window_sums(tiles, _PAIRS, m, n, taps, short, sums)
-            levels = (
-                sums.dtype.type(level_a),
-                sums.dtype.type(level_b),
-                sums.dtype.type(level_f),
-            )
             for first in range(0, m, _ADDED):
                 for j in range(added.size):
                     added[j] = 0
                 _add(sums, first, levels, numbers, min(_ADDED, m - first), n, added)
                 for j in range(added.size):
                     totals[j] += added[j]
-    result = np.empty(4)
-    for k in range(4):
-        result[k] = totals[k * WIDTH : (k + 1) * WIDTH].sum()
-    return result
 
 
 @kernel
-def _energy(x, y, rows, out):  # type: ignore[no-untyped-def]
-    for k in range(rows * LINE):
-        out[k] = x[k] * x[k] + y[k] * y[k]
+def _energy(tiles, rows):  # type: ignore[no-untyped-def]
+    """A²+F² and B²+F² into tiles 3 and 4."""
+    for t in range(2):
+        x, f, out = tiles[t], tiles[2], tiles[t + 3]
+        for k in range(rows * LINE):
+            out[k] = x[k] * x[k] + f[k] * f[k]
 
 
 @kernel
 def _add(sums, first, levels, numbers, rows, columns, added):  # type: ignore[no-untyped-def]
     """Add contrast and SSIM of A, then of B, of some rows; their four ratios share one division.
 
-    ``levels`` is what was taken off the three images.
+    ``levels`` were taken off the images.
     """
     at = first * WIDTH
     mean_a, mean_b, mean_f = sums[0][at:], sums[1][at:], sums[2][at:]
     aa_ff, bb_ff, af, bf = sums[3][at:], sums[4][at:], sums[5][at:], sums[6][at:]
-    level_a, level_b, level_f = levels
+    number = sums.dtype.type
+    level_a, level_b, level_f = number(levels[0]), number(levels[1]), number(levels[2])
     c1, c2, unbias, one, two = numbers
     for i in range(rows):
         for j in range(columns):

@@ -59,11 +59,13 @@ class Workspace(NamedTuple):
         tiles: [6, TALL * LINE] images, and what is made of them; the last is for products.
         short: [ROWS * LINE] a plane whose columns are filtered.
         sums: [8, PLANE] window sums, of which ROWS * WIDTH are used.
+        gathered: [4 * WIDTH] what some rows of sums give.
     """
 
     tiles: np.ndarray
     short: np.ndarray
     sums: np.ndarray
+    gathered: np.ndarray
 
 
 _of_thread = threading.local()
@@ -78,6 +80,7 @@ def workspace(dtype: type[np.floating]) -> Workspace:
             _aligned((_PRODUCT + 1, TALL * LINE), dtype),
             _aligned((ROWS * LINE,), dtype),
             _aligned((8, _PLANE), dtype),
+            _aligned((4 * WIDTH,), dtype),
         )
     return kept[name]
 
@@ -122,28 +125,27 @@ def tile_width(columns):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def mean_level(image, top, left, rows, columns):  # type: ignore[no-untyped-def]
-    """Mean of a part of an image, rounded to a whole number.
+def cut(images, top, left, rows, columns, centred, levels, tiles):  # type: ignore[no-untyped-def]
+    """Rows and columns of each image into its tile, minus its level: its mean there if ``centred``.
 
-    Whole numbers less a whole number have products that are exact in float32.
+    ``levels`` [images] is then set. Means are rounded: whole numbers less a whole number have
+    products that are exact in float32.
     """
-    total = 0.0
-    for i in range(top, top + rows):
-        row, in_row = image[i, left : left + columns], np.uint32(0)
-        for j in range(columns):
-            in_row += np.uint32(row[j])
-        total += in_row
-    return np.rint(total / (rows * columns))
-
-
-@kernel
-def cut(image, top, left, rows, columns, level, tile):  # type: ignore[no-untyped-def]
-    """Rows and columns of an image, minus ``level``, into a tile."""
-    offset = tile.dtype.type(level)
-    for i in range(rows):
-        row, line = image[top + i, left : left + columns], tile[i * LINE : i * LINE + columns]
-        for j in range(columns):
-            line[j] = row[j] - offset
+    for k in range(len(images)):
+        image, tile = images[k], tiles[k]
+        if centred:
+            total = 0.0
+            for i in range(top, top + rows):
+                row, in_row = image[i, left : left + columns], np.uint32(0)
+                for j in range(columns):
+                    in_row += np.uint32(row[j])
+                total += in_row
+            levels[k] = np.rint(total / (rows * columns))
+        offset = tile.dtype.type(levels[k])
+        for i in range(rows):
+            row, line = image[top + i, left : left + columns], tile[i * LINE : i * LINE + columns]
+            for j in range(columns):
+                line[j] = row[j] - offset
 
 
 @kernel
