@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from bench.commands import calibrating, data, inspecting, running, scoring
+from bench.commands import calibrating, data, inspecting, running, scoring, training, weights
 from bench.errors import UserError
 
 app = typer.Typer(
@@ -19,7 +19,9 @@ running.register(app)
 scoring.register(app)
 inspecting.register(app)
 calibrating.register(app)
+training.register(app)
 app.add_typer(data.app, name="data")
+app.add_typer(weights.app, name="weights")
 
 
 def main() -> None:

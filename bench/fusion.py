@@ -20,15 +20,27 @@ class WeightsSpec:
 
     Attributes:
         name: file name.
-        sha256: checksum of the file, empty if the authors never published one.
-        url: download address, empty if it must be had by hand.
+        sha256: checksum of the file, empty if it is not known.
         terms: under what terms.
+        shipped: the file is in the folder ``weights`` of the package that declares the method.
+        original: name of the file as its authors publish it, if it is converted first.
+        url: download address of that file (or of this one), empty if it must be had by hand.
+        original_sha256: checksum of the download, empty if the authors never published one.
+        converter: ``"module:function"`` of a function ``(original, target) -> None``.
+        source: in words, where it can be had by hand, if there is no ``url`` or beside it.
+        option: the method's option that names this file if it lies elsewhere.
     """
 
     name: str
     sha256: str = ""
-    url: str = ""
     terms: str = ""
+    shipped: bool = False
+    original: str = ""
+    url: str = ""
+    original_sha256: str = ""
+    converter: str = ""
+    source: str = ""
+    option: str = "weights"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +59,7 @@ class MethodSpec:
         parameters: number of learned parameters, 0 for none.
         options: names of the options it takes, with a line each.
         weights: files it needs.
+        alternative: a method that runs without files of the user's.
         source: the row is one of the two source images itself.
         finished: the images exist already; the class offers ``locate`` instead of ``fuse``.
     """
@@ -62,8 +75,14 @@ class MethodSpec:
     parameters: int = 0
     options: dict[str, str] = field(default_factory=dict)
     weights: tuple[WeightsSpec, ...] = ()
+    alternative: str = ""
     source: bool = False
     finished: bool = False
+
+    @property
+    def needs_files(self) -> bool:
+        """Whether it needs files that only the user can bring."""
+        return self.finished or not all(file.shipped for file in self.weights)
 
 
 class FusionMethod(ABC):

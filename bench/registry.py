@@ -39,12 +39,14 @@ class Registry(Generic[S]):
         kind: what users call it in messages, such as ``fusion method``.
         package: import name of the package whose modules (and sub-packages) declare ``SPECS``.
         group: entry point group through which third parties add their own.
+        attribute: what a module calls its tuple of specs of this kind.
     """
 
-    def __init__(self, kind: str, package: str, group: str) -> None:
+    def __init__(self, kind: str, package: str, group: str, attribute: str = "SPECS") -> None:
         self.kind = kind
         self.package = package
         self.group = group
+        self.attribute = attribute
         self._specs: dict[str, S] | None = None
 
     def specs(self) -> dict[str, S]:
@@ -53,7 +55,7 @@ class Registry(Generic[S]):
             found: dict[str, S] = {}
             origin: dict[str, str] = {}
             for module in self._modules():
-                for spec in getattr(module, "SPECS", ()):
+                for spec in getattr(module, self.attribute, ()):
                     if spec.name in found:
                         raise UserError(
                             f"{self.kind} {spec.name!r} is declared twice: in {origin[spec.name]} "

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from bench.commands.options import parse_options
 from bench.errors import UserError
 
 app = typer.Typer(
@@ -51,7 +52,7 @@ def audit(
     from bench.data.base import open_dataset
     from bench.data.splits import find_split
 
-    dataset = open_dataset(layout, root, **_options(option))
+    dataset = open_dataset(layout, root, **parse_options(option))
     found = dataset.audit(find_split(dataset, split) if split else None)
     if as_json:
         from bench.commands.console import print_json
@@ -89,7 +90,7 @@ def prepare(
     from bench.data.splits import PARTS, resolve_split
 
     LAYOUTS.get(layout)  # a misspelt name is told before gigabytes are unpacked
-    options = _options(option)
+    options = parse_options(option)
     if archive is not None:
         _unpack(archive, layout, root, options)
     dataset = open_dataset(layout, root, **options)
@@ -126,18 +127,3 @@ def _unpack(archive: Path, layout: str, root: Path, options: dict[str, Any]) -> 
     if note := md5_note(layout, found.md5):
         typer.echo(note)
     typer.echo(f"{root}: {unpack(archive, root, is_root)} files unpacked")
-
-
-def _options(items: list[str]) -> dict[str, Any]:
-    import yaml
-
-    options: dict[str, Any] = {}
-    for item in items:
-        key, equals, value = item.partition("=")
-        if not equals:
-            raise UserError(f"--option {item!r}: expected KEY=VALUE")
-        try:
-            options[key] = yaml.safe_load(value)
-        except yaml.YAMLError as problem:
-            raise UserError(f"--option {item!r}: the value is not valid YAML") from problem
-    return options

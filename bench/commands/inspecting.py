@@ -18,6 +18,7 @@ _OWN = {
     "datasets": "bench.data.base:LAYOUTS",
     "tasks": "bench.task:TASKS",
     "formats": "reports.formats:FORMATS",
+    "trainings": "bench.training:TRAININGS",
 }
 
 
@@ -60,7 +61,29 @@ def list_components(
         if detail:
             for key, value in declared.items():
                 if key not in ("name", "summary") and value not in ("", (), {}, 0):
-                    typer.echo(f"{'':<{width}}    {key}: {value}")
+                    for line in _described(key, value):
+                        typer.echo(f"{'':<{width}}    {line}")
+
+
+def _described(key: str, value: Any) -> list[str]:
+    """What a spec declares under a key, in lines: numbers in thousands, mappings an item a line."""
+    if isinstance(value, dict):
+        lines = [line for name, inner in value.items() for line in _described(name, inner)]
+        return [f"{key}:", *(f"  {line}" for line in lines)]
+    if isinstance(value, tuple | list) and any(isinstance(item, dict) for item in value):
+        return [line for item in value for line in _described(key, _filled(item))]
+    if isinstance(value, int) and not isinstance(value, bool):
+        return [f"{key}: {value:,}"]
+    if isinstance(value, bool):
+        return [f"{key}: {'yes' if value else 'no'}"]
+    if isinstance(value, tuple | list):
+        return [f"{key}: {', '.join(map(str, value))}"]
+    return [f"{key}: {value}"]
+
+
+def _filled(declared: dict[str, Any]) -> dict[str, Any]:
+    """Only what is said."""
+    return {key: value for key, value in declared.items() if value not in ("", (), {}, False)}
 
 
 def validate(

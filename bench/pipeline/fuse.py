@@ -19,6 +19,7 @@ from bench.errors import UserError
 from bench.fusion import METHODS, FinishedImages, FusionMethod
 from bench.store import Fingerprints, Store, key_of
 from bench.types import Pair
+from bench.weights import locate
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -42,7 +43,11 @@ def load_method(method: MethodConfig) -> FusionMethod | FinishedImages:
 def method_key(method: MethodConfig, seed: int, fingerprint: Fingerprints) -> str:
     """Identity of a method's images, apart from their sources: options, weights, seed, version.
 
-    An option that names an existing file (weights, say) counts by the file's content.
+    An option that names an existing file (weights, say) counts by the file's content, and so does
+    a weights file of the user's that the method finds by itself.
+
+    Raises:
+        UserError: the method needs a weights file that is not here.
     """
     spec = METHODS.get(method.kind)
     options = {
@@ -51,7 +56,12 @@ def method_key(method: MethodConfig, seed: int, fingerprint: Fingerprints) -> st
         else value
         for name, value in method.options.items()
     }
-    weights = [weights.sha256 for weights in spec.weights]
+    weights = [
+        file.sha256
+        or any(method.options.get(option) for option in (file.option, "weights"))
+        or fingerprint(locate(spec, file))
+        for file in spec.weights
+    ]
     return key_of("fuse", spec.name, spec.version, options, weights, seed)
 
 

@@ -1,0 +1,27 @@
+"""``--option KEY=VALUE`` of several commands."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bench.errors import UserError
+
+
+def parse_options(items: list[str]) -> dict[str, Any]:
+    """Options as given on the command line; values are YAML, so 3 is a number and [a, b] a list.
+
+    Raises:
+        UserError: no equals sign, or a value that is not YAML.
+    """
+    import yaml
+
+    options: dict[str, Any] = {}
+    for item in items:
+        key, equals, value = item.partition("=")
+        if not equals:
+            raise UserError(f"--option {item!r}: expected KEY=VALUE")
+        try:
+            options[key] = yaml.safe_load(value)
+        except yaml.YAMLError as problem:
+            raise UserError(f"--option {item!r}: the value is not valid YAML") from problem
+    return options

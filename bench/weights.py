@@ -1,0 +1,165 @@
+"""Weights files of fusion methods: where they are, how they are fetched and converted.
+
+Shipped files lie in the folder ``weights`` of the package that declares the method. Files that
+only the user may have lie in one folder for all projects: ``$IVIF_BENCH_WEIGHTS``, or
+``ivif-bench/weights`` in the user's cache.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import importlib.util
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bench.errors import UserError
+from bench.fusion import MethodSpec, WeightsSpec
+from bench.registry import load_entry
+
+Progress = Callable[[int, int, str], None]
+_BLOCK = 1 << 20
+
+
+def weights_folder() -> Path:
+    """The folder of the user's weights files; it need not exist."""
+    chosen = os.environ.get("IVIF_BENCH_WEIGHTS")
+    if chosen:
+        return Path(chosen)
+    cache = os.environ.get("XDG_CACHE_HOME")
+    return (Path(cache) if cache else Path.home() / ".cache") / "ivif-bench" / "weights"
+
+
+def locate(method: MethodSpec, file: WeightsSpec, given: str | None = None) -> Path:
+    """Where a weights file of a method is.
+
+    Args:
+        given: path from the method's option, if any.
+
+    Raises:
+        UserError: it is nowhere; the message says what to do and what runs without it.
+    """
+    if given is not None:
+        if not Path(given).is_file():
+            raise UserError(f"{method.name}: no weights file {given}; {advice(method, file)}")
+        return Path(given)
+    path = shipped_folder(method) / file.name if file.shipped else weights_folder() / file.name
+    if not path.is_file():
+        if file.shipped:
+            raise UserError(f"{method.name}: {path} is missing; install ivif-bench again")
+        raise UserError(f"{method.name}: no weights file {path}; {advice(method, file)}")
+    return path
+
+
+def shipped_folder(method: MethodSpec) -> Path:
+    """The folder ``weights`` of the package that declares a method."""
+    package = method.entry.partition(".")[0]
+    found = importlib.util.find_spec(package)
+    if found is None or not found.submodule_search_locations:
+        raise UserError(f"{method.name}: the package {package} cannot be found")
+    return Path(found.submodule_search_locations[0]) / "weights"
+
+
+def advice(method: MethodSpec, file: WeightsSpec) -> str:
+    """What to do about a missing file: fetch, convert, or another method."""
+    name = file.original or file.name
+    checksum = file.original_sha256 or ("" if file.original else file.sha256)
+    known = f", sha256 {checksum}" if checksum else ", no checksum published"
+    lines = [f"it is made from {name}" if file.original else f"it is {name}"]
+    lines[0] += f" ({file.source or file.url or 'to be had from its authors'}{known})"
+    if file.url:
+        lines.append(f"'ivif-bench weights fetch {method.name}' gets it")
+    if file.converter:
+        lines.append(f"'ivif-bench weights convert {method.name} FILE' converts one you have")
+    lines.append(f"the option {file.option!r} names a file elsewhere")
+    if method.alternative:
+        lines.append(f"{method.alternative} runs without it")
+    return "; ".join(lines)
+
+
+def fetch(url: str, target: Path, sha256: str, progress: Progress) -> str:
+    """Download a file; an interrupted download is taken up where it stopped.
+
+    Args:
+        sha256: what the file must have; empty checks nothing.
+        progress: told (bytes, bytes in all or 0, name).
+
+    Returns:
+        The file's sha256.
+
+    Raises:
+        UserError: no connection, an answer other than the file, or another checksum.
+    """
+    if not target.is_file():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = target.with_name(f"{target.name}.part")
+        try:
+            _download(url, partial, target.name, progress)
+        except urllib.error.HTTPError as problem:
+            raise UserError(
+                f"{url}: the server answered {problem.code} {problem.reason}"
+            ) from problem
+        except (OSError, http.client.HTTPException) as problem:
+            reason = getattr(problem, "reason", problem)
+            raise UserError(
+                f"cannot download {url}: {reason}; without a connection, download it elsewhere and "
+                f"put it at {target} (what arrived is kept in {partial.name}; the same command goes on)"
+            ) from problem
+        found = sha256_of(partial)
+        if sha256 and found != sha256:
+            partial.unlink()
+            raise UserError(
+                f"{url}: sha256 is {found}, expected {sha256}; the download was deleted"
+            )
+        partial.replace(target)
+        return found
+    found = sha256_of(target)
+    if sha256 and found != sha256:
+        raise UserError(
+            f"{target}: sha256 is {found}, expected {sha256}; delete it and fetch again"
+        )
+    return found
+
+
+def _download(url: str, partial: Path, name: str, progress: Progress) -> None:
+    have = partial.stat().st_size if partial.is_file() else 0
+    request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
+    try:
+        response = urllib.request.urlopen(request, timeout=30)
+    except urllib.error.HTTPError as problem:
+        if problem.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE and have:
+            return  # it was complete already; the checksum decides
+        raise
+    with response:
+        resumed = response.status == http.client.PARTIAL_CONTENT
+        done = have if resumed else 0
+        length = response.headers.get("Content-Length")
+        total = done + int(length) if length else 0
+        with partial.open("ab" if resumed else "wb") as file:
+            while block := response.read(_BLOCK):
+                file.write(block)
+                done += len(block)
+                progress(done, total, name)
+        if total and done < total:
+            raise http.client.IncompleteRead(b"", total - done)
+
+
+def convert(file: WeightsSpec, source: Path, target: Path) -> None:
+    """Convert a file as its authors publish it into the one that the method reads."""
+    if not source.is_file():
+        raise UserError(f"no such file: {source}")
+    converter: Any = load_entry(file.converter)
+    converter(source, target)
+
+
+def sha256_of(path: Path) -> str:
+    """sha256 of a file of any size."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,109 @@
+"""DMFuse: diffusion features of both images, criss-cross attention between them, one decoder.
+
+Qi, Zhang, Wang: "DMFuse: Diffusion Model Guided Cross-Attention Learning for Infrared and Visible
+Image Fusion", Chinese Journal of Information Fusion 1(3), 2024. Described in docs/methods/dmfuse.md.
+"""
+
+from __future__ import annotations
+
+from bench.fusion import MethodSpec, WeightsSpec
+from bench.training import TrainingSpec
+
+_PAPER = (
+    "Qi, Zhang, Wang, DMFuse: Diffusion Model Guided Cross-Attention Learning for Infrared and "
+    "Visible Image Fusion, Chinese Journal of Information Fusion 1(3), 2024, pp. 226-242, "
+    "doi 10.62762/CJIF.2024.655617"
+)
+_RUNNING = {
+    "memory_budget": "bytes that the attention may use, 2^30 by default; chooses its chunks",
+    "fused": "the attention as one compiled kernel, on CUDA only; false by default",
+    "device": "cpu, cuda or auto (default)",
+    "official_seeds": "[numpy seed, torch seed]: draw in the published program's order, from image "
+    "to image; by default each image has generators of its own",
+}
+_TERMS = "the authors state no licence: all rights reserved; get it from them, never shipped here"
+
+SPECS = (
+    MethodSpec(
+        name="dmfuse",
+        entry="fusion_models.dmfuse.method:DMFuse",
+        title="DMFuse",
+        paper=_PAPER,
+        licence="code Apache-2.0; the authors' weights carry no licence",
+        stride=32,
+        parameters=25_124_321,
+        options=_RUNNING
+        | {
+            "diffusion": "file of the diffusion network: ddpm_gen.pth, or from train dmfuse-prior",
+            "head": "file of the fusion head: the authors' model.model",
+            "weights": "one file with both networks instead, from train dmfuse",
+        },
+        weights=(
+            WeightsSpec(
+                name="dmfuse/ddpm_gen.pth",
+                source="Baidu Netdisk, linked in the readme of github.com/Zhishe-Wang/DMFuse, "
+                "extraction code IMAG",
+                terms=_TERMS,
+                option="diffusion",
+            ),
+            WeightsSpec(
+                name="dmfuse/model.model",
+                sha256="68aa21e4dcdfffb6f1bdf2cf081e2348fa3e1fd45ebd9f3b713797625b6257d7",
+                url="https://github.com/Zhishe-Wang/DMFuse/raw/6b763d6/models/model.model",
+                source="models/model.model in github.com/Zhishe-Wang/DMFuse",
+                terms=_TERMS,
+                option="head",
+            ),
+        ),
+        alternative="dmfuse-lite",
+    ),
+    MethodSpec(
+        name="dmfuse-lite",
+        entry="fusion_models.dmfuse.method:DMFuseLite",
+        title="DMFuse-lite",
+        paper=f"the method of {_PAPER}, narrower and trained by this project",
+        licence="code Apache-2.0; weights for research only, see fusion_models/weights/dmfuse-lite.md",
+        stride=32,
+        options=_RUNNING,
+        weights=(
+            WeightsSpec(
+                name="dmfuse-lite.safetensors",
+                sha256="",
+                terms="research only: some training images are non-commercial or unlicensed",
+                shipped=True,
+            ),
+        ),
+    ),
+)
+
+_SETTINGS = {
+    "batch": "crops in a step",
+    "learning_rate": "its peak; presets other than 'published' warm up and then fall",
+    "average": "decay of the moving average of the weights, 0 for none",
+    "precision": "fp32 or bf16 (mixed)",
+}
+
+TRAININGS = (
+    TrainingSpec(
+        name="dmfuse-prior",
+        entry="fusion_models.dmfuse.training_prior:train_prior",
+        title="diffusion network whose features DMFuse fuses",
+        presets={
+            "lite": "width 8, 1.5 M parameters, for dmfuse-lite; about an hour on one CPU core",
+            "published": "width 32, 24 M parameters, the published settings; needs a GPU",
+            "tiny": "width 8, seconds; shows that everything works",
+        },
+        options=_SETTINGS,
+    ),
+    TrainingSpec(
+        name="dmfuse",
+        entry="fusion_models.dmfuse.training_head:train_head",
+        title="fusion head of DMFuse on a frozen diffusion network",
+        presets={
+            "lite": "width 16, for dmfuse-lite; about an hour on one CPU core",
+            "published": "width 32, 0.65 M parameters, the published settings; needs a GPU",
+            "tiny": "width 16, seconds; shows that everything works",
+        },
+        options=_SETTINGS | {"prior": "file of the diffusion network; required"},
+    ),
+)

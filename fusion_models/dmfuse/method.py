@@ -1,0 +1,174 @@
+"""DMFuse as a fusion method: weights, one image at a time, gray out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+from bench.errors import UserError
+from bench.fusion import METHODS, FusionMethod, MethodSpec, WeightsSpec
+from bench.validation import checked
+from bench.weights import locate, sha256_of
+from fusion_models.dmfuse.crisscross import DEFAULT_BUDGET
+from fusion_models.dmfuse.imaging import finish, gray_levels, prepare
+from fusion_models.dmfuse.networks import (
+    Networks,
+    diffusion_features,
+    load_diffusion,
+    load_head,
+    load_networks,
+)
+from fusion_models.dmfuse.noise import Draws
+from fusion_models.sr3.checkpoint import read_tensors
+from fusion_models.training.checkpoint import device_of
+
+
+class Fuser:
+    """Both networks on a device; fuses one pair of gray pictures."""
+
+    def __init__(self, networks: Networks, device: torch.device) -> None:
+        self.diffusion = networks.diffusion.to(device)
+        self.head = networks.head.to(device)
+        self.device = device
+
+    def encode(self, levels: Tensor, draws: Draws) -> list[Tensor]:
+        """Encoded features of one picture, five scales; levels float32 [1, 1, H, W] in 0..255."""
+        picture = prepare(levels.to(self.device))
+        passes = draws.passes((picture.shape[2], picture.shape[3]))
+        return self.head.encode(diffusion_features(self.diffusion, picture, passes))
+
+    def output(self, infrared: Tensor, visible: Tensor, draws: Draws) -> Tensor:
+        """The head's output in (-1, 1) at the padded size, from gray levels as for ``encode``."""
+        # One modality after the other: the order of the draws, and half the features in memory.
+        encoded = [self.encode(levels, draws) for levels in (infrared, visible)]
+        out: Tensor = self.head.conv_t1(self.head.decode(self.head.fuse(*encoded))[-1])
+        return out
+
+
+class Options(BaseModel):
+    """How the method runs.
+
+    Attributes:
+        memory_budget: bytes for the attention, see ``crisscross.criss_cross``.
+        fused: run the attention as one compiled kernel; CUDA only.
+        device: ``auto`` (CUDA if there is a device, else CPU), ``cpu``, ``cuda`` or ``cuda:N``.
+        official_seeds: for NumPy and torch: draw as the published program does, from two
+            generators that run on from image to image, seeded once. Then an image depends on
+            those before it. Without them every image has generators of its own.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    memory_budget: int = Field(DEFAULT_BUDGET, gt=0)
+    fused: bool = False
+    device: str = "auto"
+    official_seeds: list[Annotated[int, Field(ge=0, lt=2**32)]] | None = Field(
+        None, min_length=2, max_length=2
+    )
+
+
+class DMFuse(FusionMethod):
+    """DMFuse with files of the user's.
+
+    Args:
+        diffusion: the published ``ddpm_gen.pth``, or what ``train dmfuse-prior`` wrote.
+        head: the published ``models/model.model``.
+        weights: one file with both networks instead of the two, as ``train dmfuse`` writes it.
+        **options: see ``Options``.
+
+    Raises:
+        UserError: a file is missing or does not fit, or an option is wrong.
+    """
+
+    name = "dmfuse"
+
+    def __init__(
+        self,
+        diffusion: str | None = None,
+        head: str | None = None,
+        weights: str | None = None,
+        **options: Any,
+    ) -> None:
+        self.options = checked(Options, options, self.name)
+        device = chosen_device(self.options.device)
+        if self.options.fused and device.type != "cuda":
+            raise UserError(f"{self.name}: fused needs a CUDA device; leave it out on the CPU")
+        networks = self._networks(diffusion, head, weights)
+        attention = networks.head.crossatten
+        attention.memory_budget, attention.fused = self.options.memory_budget, self.options.fused
+        self.fuser = Fuser(networks, device)
+        seeds = self.options.official_seeds
+        self._running = Draws.official(*seeds) if seeds else None
+
+    def fuse(self, infrared: Tensor, visible: Tensor, seeds: Sequence[int]) -> Tensor:
+        infrared_levels, visible_levels = (infrared * 255).round(), gray_levels(visible)
+        size = (infrared.shape[2], infrared.shape[3])
+        fused = []
+        with torch.inference_mode():
+            for index, seed in enumerate(seeds):
+                one = slice(index, index + 1)
+                draws = self._running or Draws.of_image(seed)
+                out = self.fuser.output(infrared_levels[one], visible_levels[one], draws)
+                fused.append(finish(out, size).cpu())
+        return torch.cat(fused)
+
+    def _networks(self, diffusion: str | None, head: str | None, weights: str | None) -> Networks:
+        if weights is not None:
+            if diffusion is not None or head is not None:
+                raise UserError(f"{self.name}: weights holds both networks; leave out the others")
+            return _joint(Path(weights))
+        spec = METHODS.get(self.name)
+        diffusion_path, head_path = (
+            _published(spec, file, given)
+            for file, given in zip(spec.weights, (diffusion, head), strict=True)
+        )
+        network = load_diffusion(read_tensors(diffusion_path), str(diffusion_path))
+        return Networks(network, load_head(read_tensors(head_path), network, str(head_path)))
+
+
+class DMFuseLite(DMFuse):
+    """DMFuse's topology, narrower, with weights that this project trained; not the paper's model."""
+
+    name = "dmfuse-lite"
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+
+    def _networks(self, diffusion: str | None, head: str | None, weights: str | None) -> Networks:
+        spec = METHODS.get(self.name)
+        return _joint(locate(spec, spec.weights[0]))
+
+
+def _joint(path: Path) -> Networks:
+    return load_networks(read_tensors(path), str(path))
+
+
+def _published(spec: MethodSpec, file: WeightsSpec, given: str | None) -> Path:
+    """The path of a file; one that was not named by the user must be the published one.
+
+    Raises:
+        UserError: it is missing, or another than its checksum says.
+    """
+    path = locate(spec, file, given)
+    if given is None and file.sha256 and sha256_of(path) != file.sha256:
+        raise UserError(
+            f"{spec.name}: {path} is not the published file (sha256 {file.sha256}); put that there, "
+            f"or name your own by the option {file.option!r}"
+        )
+    return path
+
+
+def chosen_device(name: str) -> torch.device:
+    """The device of that name; ``auto`` is CUDA where there is one.
+
+    Raises:
+        UserError: unknown, or not on this machine.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return device_of(name)

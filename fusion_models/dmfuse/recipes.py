@@ -1,0 +1,120 @@
+"""What the two trainings of DMFuse share: settings and the file they write."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from safetensors.torch import save
+from torch import Tensor
+
+from bench.data.images import write_bytes
+from bench.errors import UserError
+from bench.store import commit
+from bench.training import TrainingRequest
+from fusion_models.training.images import Crops, PairPool
+from fusion_models.training.loop import LoopSettings
+
+_SCALES = (1.0, 1.0, 1.5, 2.0, 3.0)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A recipe; the first five may be changed on the command line.
+
+    Attributes:
+        steps: optimiser steps.
+        batch: crops in a step.
+        learning_rate: of Adam; its peak unless ``published``.
+        average: decay of the moving average of the weights, 0 for none.
+        precision: ``fp32`` or ``bf16``.
+        size: side of a crop; unless ``published`` every fourth step shows a quarter as many of
+            twice the side.
+        published: constant learning rate, no clipping of gradients, plain crops of one size; else
+            warm-up and half a cosine, clipping at norm 1, and crops scaled and mirrored.
+    """
+
+    steps: int
+    batch: int
+    learning_rate: float
+    average: float = 0.999
+    precision: Literal["fp32", "bf16"] = "fp32"
+    size: int = 64
+    published: bool = False
+
+
+def overridden(settings: Settings, request: TrainingRequest, name: str) -> Settings:
+    """The preset with the user's options.
+
+    Raises:
+        UserError: a value of the wrong kind.
+    """
+    changes: dict[str, Any] = {k: v for k, v in request.options.items() if k != "prior"}
+    if request.steps is not None:
+        changes["steps"] = request.steps
+    settings = replace(settings, **changes)
+    if settings.precision not in ("fp32", "bf16"):
+        raise UserError(f"train {name}: precision must be fp32 or bf16, not {settings.precision!r}")
+    _check(name, "batch", settings.batch, type(settings.batch) is int and settings.batch > 0)
+    _check(name, "learning_rate", settings.learning_rate, _between(settings.learning_rate, 0, 1))
+    _check(
+        name, "average", settings.average, settings.average == 0 or _between(settings.average, 0, 1)
+    )
+    return settings
+
+
+def _between(value: object, low: float, high: float) -> bool:
+    return isinstance(value, float) and low < value < high
+
+
+def _check(name: str, key: str, value: object, good: bool) -> None:
+    if not good:
+        raise UserError(f"train {name}: {key} cannot be {value!r}")
+
+
+def crops_of_step(settings: Settings, index: int) -> tuple[int, Crops]:
+    """How many crops a step shows and how they are cut."""
+    if settings.published:
+        return settings.batch, Crops(settings.size, flip=False)
+    if index % 4 == 3:
+        return max(1, settings.batch // 4), Crops(2 * settings.size, _SCALES)
+    return settings.batch, Crops(settings.size, _SCALES)
+
+
+def loop_settings(settings: Settings, seed: int) -> LoopSettings:
+    """The loop's settings: about a dozen validations, and a checkpoint every few minutes."""
+    often = min(50, max(1, settings.steps // 4))
+    return LoopSettings(
+        settings.steps,
+        seed,
+        settings.average,
+        settings.precision,
+        clip=1e9 if settings.published else 1.0,
+        log_every=often,
+        check_every=often * max(2, settings.steps // (12 * often)),
+        save_every=2 * often,
+    )
+
+
+def write_weights(
+    path: Path,
+    tensors: Mapping[str, Tensor],
+    settings: Settings,
+    request: TrainingRequest,
+    pool: PairPool,
+) -> None:
+    """Write tensors, with what they were made of in the file's header."""
+    about = {
+        "settings": asdict(settings),
+        "preset": request.preset,
+        "seed": request.seed,
+        "sources": pool.sources,
+        "data": pool.fingerprint,
+        "pairs": len(pool.training),
+        "commit": commit(),
+    }
+    plain = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
+    write_bytes(path, save(plain, {"dmfuse": json.dumps(about)}))

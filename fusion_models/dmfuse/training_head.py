@@ -1,0 +1,173 @@
+"""Training of DMFuse's fusion head on a frozen diffusion network.
+
+Published: Adam 1e-5, batch 4, crops of 256, the loss of ``loss.fusion_loss`` on the head's output
+as it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.errors import UserError
+from bench.training import TrainingRequest
+from fusion_models.dmfuse.head import FusionHead
+from fusion_models.dmfuse.imaging import finish, gray_levels, prepare
+from fusion_models.dmfuse.loss import fusion_loss
+from fusion_models.dmfuse.networks import diffusion_features, head_config, load_diffusion
+from fusion_models.dmfuse.noise import LEVELS, TIME_STEPS
+from fusion_models.dmfuse.recipes import (
+    Settings,
+    crops_of_step,
+    loop_settings,
+    overridden,
+    write_weights,
+)
+from fusion_models.sr3.checkpoint import read_tensors, unet_tensors
+from fusion_models.sr3.unet import UNet
+from fusion_models.training.checkpoint import device_of
+from fusion_models.training.images import Crops, PairPool, read_sources
+from fusion_models.training.loop import Recipe, Step, run_loop, warmup_cosine
+from fusion_models.training.record import write_grid
+
+PRESETS: dict[str, tuple[int, Settings]] = {
+    "lite": (16, Settings(steps=4000, batch=4, learning_rate=2e-3)),
+    "published": (
+        32,
+        Settings(steps=10_000, batch=4, learning_rate=1e-5, size=256, published=True),
+    ),
+    "tiny": (16, Settings(steps=20, batch=2, learning_rate=2e-3, size=32)),
+}
+
+
+def train_head(request: TrainingRequest) -> Path:
+    """Train it; returns ``dmfuse.safetensors`` with both networks, half precision.
+
+    Raises:
+        UserError: no diffusion network was named, or it cannot be read.
+    """
+    width, preset = PRESETS[request.preset]
+    settings = overridden(preset, request, "dmfuse")
+    diffusion = _diffusion(request)
+    pool = PairPool(read_sources(request.data))
+    torch.manual_seed(request.seed)
+    head = FusionHead(head_config(diffusion.config, width, spare=settings.published))
+    recipe = HeadRecipe(diffusion, head, settings, pool, device_of(request.device))
+    loop = loop_settings(settings, request.seed)
+    averages = run_loop(recipe, loop, request.out, request.resume, request.progress)
+    path = request.out / "dmfuse.safetensors"
+    tensors = unet_tensors(diffusion.cpu()) | averages["head"]
+    half = {key: value.half() for key, value in tensors.items()}
+    write_weights(path, half, settings, request, pool)
+    return path
+
+
+class HeadRecipe(Recipe):
+    """The published loss on fused crops."""
+
+    def __init__(
+        self,
+        diffusion: UNet,
+        head: FusionHead,
+        settings: Settings,
+        pool: PairPool,
+        device: torch.device,
+    ) -> None:
+        self.diffusion = diffusion.to(device)
+        self.head = head.to(device)
+        self.networks = {"head": self.head}
+        self.device = device
+        self.settings = settings
+        self.pool = pool
+        self.identity: Mapping[str, Any] = {
+            "settings": asdict(settings),
+            "width": head.config.width,
+            "data": pool.fingerprint,
+            "diffusion": _digest(diffusion),
+        }
+
+    def optimizer(self) -> torch.optim.Optimizer:
+        return torch.optim.Adam(self.head.parameters(), lr=self.settings.learning_rate)
+
+    def learning_rate(self, step: int, steps: int) -> float | None:
+        if self.settings.published:
+            return None
+        return warmup_cosine(step, steps, self.settings.learning_rate, warmup=min(200, steps // 10))
+
+    def losses(self, step: Step) -> dict[str, Tensor]:
+        count, crops = crops_of_step(self.settings, step.index)
+        infrared, visible = self._pairs(step.rng, count, crops, validation=False)
+        fused = self._fuse(infrared, visible, step.noise)
+        return fusion_loss(infrared / 255, visible / 255, fused)._asdict()
+
+    def validate(self) -> dict[str, float]:
+        """The loss and its parts on held-out crops."""
+        infrared, visible, fused = self._held_out()
+        parts = fusion_loss(infrared / 255, visible / 255, fused)._asdict()
+        return {name: float(value) for name, value in parts.items()}
+
+    def write_samples(self, folder: Path, step: int) -> None:
+        """Rows of infrared, visible and fused crops."""
+        infrared, visible, fused = self._held_out()
+        shown = finish(fused, (fused.shape[2], fused.shape[3]))
+        rows = torch.stack((infrared / 255, visible / 255, shown))[:, :, 0]
+        sheet = rows.flatten(0, 1).cpu().numpy()
+        write_grid(sheet, folder / f"{step:06d}.png", columns=len(infrared))
+
+    def _held_out(self) -> tuple[Tensor, Tensor, Tensor]:
+        """The same crops and noise every time: gray levels of both, and the head's output."""
+        crops = Crops(2 * self.settings.size)
+        infrared, visible = self._pairs(np.random.default_rng(1), 8, crops, validation=True)
+        generator = torch.Generator(self.device).manual_seed(1)
+        return infrared, visible, self._fuse(infrared, visible, generator)
+
+    def _pairs(
+        self, rng: np.random.Generator, count: int, crops: Crops, validation: bool
+    ) -> tuple[Tensor, Tensor]:
+        """Gray levels 0..255 of infrared and visible crops, [N, 1, S, S]."""
+        infrared, visible = self.pool.pairs(rng, count, crops, validation)
+        levels = (torch.from_numpy(infrared) * 255).round()
+        return levels.to(self.device), gray_levels(torch.from_numpy(visible)).to(self.device)
+
+    def _fuse(self, infrared: Tensor, visible: Tensor, generator: torch.Generator) -> Tensor:
+        features = []
+        for picture in (prepare(infrared), prepare(visible)):
+            with torch.no_grad():
+                passes = _passes(picture, generator)
+                features.append(diffusion_features(self.diffusion, picture, passes))
+        fused: Tensor = self.head(*features)
+        return fused
+
+
+def _passes(picture: Tensor, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
+    """Levels [N, 1] and noise like the picture for each time step, all from one generator."""
+    device = generator.device
+    for step in TIME_STEPS:
+        share = torch.rand(len(picture), 1, generator=generator, device=device)
+        level = float(LEVELS[step - 1]) + float(LEVELS[step] - LEVELS[step - 1]) * share
+        yield level, torch.randn(picture.shape, generator=generator, device=device)
+
+
+def _diffusion(request: TrainingRequest) -> UNet:
+    prior = request.options.get("prior")
+    if not isinstance(prior, str) or not prior:
+        raise UserError(
+            "train dmfuse: add --option prior=FILE, the diffusion network that "
+            "'ivif-bench train dmfuse-prior' wrote, or the published ddpm_gen.pth"
+        )
+    return load_diffusion(read_tensors(Path(prior)), prior)
+
+
+def _digest(network: UNet) -> str:
+    """Short hash of the network's weights."""
+    digest = hashlib.sha256()
+    for value in network.state_dict().values():
+        digest.update(value.cpu().numpy().tobytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,68 @@
+"""Weights files of DMNet: safetensors with the architecture and the origin beside the tensors."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from bench.data.images import write_bytes
+from bench.errors import UserError, first_few
+from bench.validation import checked
+from fusion_models.dmnet.network import DMNet
+from fusion_models.dmnet.options import Architecture
+
+WEIGHTS = "dmnet.safetensors"
+_KEY = "dmnet"
+
+
+def write_weights(
+    path: Path, tensors: Mapping[str, Tensor], architecture: Architecture, about: Mapping[str, Any]
+) -> None:
+    """Write the file in half precision, whole or not at all.
+
+    Args:
+        about: where the weights come from: recipe, data, seed, commit.
+    """
+    described = {"architecture": architecture.model_dump(mode="json"), "about": dict(about)}
+    half = {key: value.detach().cpu().half().contiguous() for key, value in tensors.items()}
+    write_bytes(path, save(half, {_KEY: json.dumps(described)}))
+
+
+def read_weights(path: Path) -> tuple[DMNet, dict[str, Any]]:
+    """The network that a file describes, in evaluation mode, and what the file says of its origin.
+
+    Raises:
+        UserError: no such file, not such a file, or its tensors do not fit what it describes.
+    """
+    if not path.is_file():
+        raise UserError(f"dmnet: no such weights file: {path}")
+    try:
+        with safe_open(path, "pt") as file:
+            described = (file.metadata() or {}).get(_KEY)
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - no dict
+    except SafetensorError as problem:
+        raise UserError(f"dmnet: {path} is not a safetensors file: {problem}") from problem
+    if described is None:
+        raise UserError(
+            f"dmnet: {path} does not describe its network; files of 'ivif-bench train dmnet' do"
+        )
+    content = json.loads(described)
+    architecture = checked(Architecture, content["architecture"], f"{path}")
+    network = DMNet(architecture)
+    expected = network.state_dict()
+    wrong = sorted(
+        {*tensors} ^ {*expected}
+        | {k for k in {*tensors} & {*expected} if tensors[k].shape != expected[k].shape}
+    )
+    if wrong:
+        raise UserError(
+            f"dmnet: the tensors of {path} do not fit the network it describes: {first_few(wrong, 3)}"
+        )
+    network.load_state_dict({key: value.float() for key, value in tensors.items()})
+    return network.eval(), content["about"]

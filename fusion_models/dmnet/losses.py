@@ -1,0 +1,113 @@
+"""The losses of both stages, Eqs. 13-19, on images in [0, 1]."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+from torch.nn import functional
+
+from fusion_models.dmnet.gradients import OPERATORS, Operator
+
+Weight = Annotated[float, Field(ge=0)]
+
+
+class LossWeights(BaseModel):
+    """What the paper leaves open in its losses.
+
+    Attributes:
+        infrared_weight: lambda 1 of Eq. 13; 1, both modalities alike.
+        ssim_weight: mu of Eq. 14; 5, CDDFuse's.
+        gradient_weight: lambda 2 of Eq. 18; 10, CDDFuse's.
+        gradient_operator: of Eq. 19; Sobel is the paper's choice from its Table VI.
+        denoising_error: of the predicted noise in Eq. 17: ``squared``, its mean square as in DDPM
+            and SR3, or ``root``, the root of that, which is nearer to the norm as written.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    infrared_weight: Weight = 1.0
+    ssim_weight: Weight = 5.0
+    gradient_weight: Weight = 10.0
+    gradient_operator: Operator = "sobel"
+    denoising_error: Literal["squared", "root"] = "squared"
+
+
+def autoencoder_loss(
+    infrared: Tensor, visible: Tensor, rebuilt_ir: Tensor, rebuilt_vis: Tensor, weights: LossWeights
+) -> Tensor:
+    """Eq. 13: L_au = L_vi + lambda1 L_ir."""
+    return reconstruction_loss(visible, rebuilt_vis, weights) + weights.infrared_weight * (
+        reconstruction_loss(infrared, rebuilt_ir, weights)
+    )
+
+
+def reconstruction_loss(image: Tensor, rebuilt: Tensor, weights: LossWeights) -> Tensor:
+    """Eq. 14: squared error (Eq. 15, as a mean over pixels) + mu (1 - SSIM) (Eq. 16)."""
+    squared = functional.mse_loss(rebuilt, image)  # Eq. 15
+    structure = 1 - ssim(image, rebuilt)  # Eq. 16
+    return squared + weights.ssim_weight * structure
+
+
+def denoising_loss(noise: Tensor, predicted: Tensor, weights: LossWeights) -> Tensor:
+    """Eq. 17: L_dm, the error of the predicted noise."""
+    squared = functional.mse_loss(predicted, noise)
+    return squared.sqrt() if weights.denoising_error == "root" else squared
+
+
+def intensity_loss(fused: Tensor, infrared: Tensor, visible: Tensor) -> Tensor:
+    """L_int of Eq. 18: mean |F - max(I_ir, I_vis)|."""
+    return functional.l1_loss(fused, infrared.maximum(visible))
+
+
+def gradient_loss(fused: Tensor, infrared: Tensor, visible: Tensor, operator: Operator) -> Tensor:
+    """Eq. 19: L_gd = mean | |grad F| - max(|grad I_ir|, |grad I_vis|) |."""
+    strength = OPERATORS[operator]
+    return functional.l1_loss(strength(fused), strength(infrared).maximum(strength(visible)))
+
+
+def fusion_loss(
+    fused: Tensor,
+    infrared: Tensor,
+    visible: Tensor,
+    noise: Tensor,
+    predicted: Tensor | None,
+    weights: LossWeights,
+) -> dict[str, Tensor]:
+    """Eq. 18: L_total = L_int + L_dm + lambda2 L_gd, with its terms by name.
+
+    Args:
+        predicted: the noise that the diffusion module saw, or None if there is no such module.
+    """
+    intensity = intensity_loss(fused, infrared, visible)
+    gradient = gradient_loss(fused, infrared, visible, weights.gradient_operator)
+    terms = {"intensity": intensity, "gradient": gradient}
+    total = intensity + weights.gradient_weight * gradient
+    if predicted is not None:
+        terms["denoising"] = denoising_loss(noise, predicted, weights)
+        total = total + terms["denoising"]
+    return {"total": total, **terms}
+
+
+def ssim(first: Tensor, second: Tensor) -> Tensor:
+    """Mean SSIM of images in [0, 1] (Wang et al., 2004), over windows that lie inside the image.
+
+    Gaussian window 11x11, sigma 1.5, K1 = 0.01, K2 = 0.03; [N, 1, H, W], H and W at least 11.
+    """
+    at = torch.arange(-5, 6, dtype=torch.float64)
+    line = (-(at**2) / (2 * 1.5**2)).exp()
+    line = (line / line.sum()).to(first)
+    maps = torch.cat((first, second, first**2, second**2, first * second), dim=1)
+    channels = maps.shape[1]
+    rows = functional.conv2d(maps, line.expand(channels, 1, 1, 11), groups=channels)
+    mean = functional.conv2d(rows, line[:, None].expand(channels, 1, 11, 1), groups=channels)
+    mu1, mu2, square1, square2, product = mean.chunk(5, dim=1)
+    c1, c2 = 0.01**2, 0.03**2
+    covariance = product - mu1 * mu2
+    variances = square1 - mu1**2 + square2 - mu2**2
+    similarity = ((2 * mu1 * mu2 + c1) * (2 * covariance + c2)) / (
+        (mu1**2 + mu2**2 + c1) * (variances + c2)
+    )
+    return similarity.mean()

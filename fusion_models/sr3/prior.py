@@ -1,0 +1,47 @@
+"""How the denoising UNet is trained: predict the noise, squared error (Ho et al. 2020, SR3)."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from fusion_models.sr3.schedule import add_noise
+from fusion_models.sr3.unet import UNet
+
+
+def draw_levels(count: int, levels: np.ndarray, generator: torch.Generator) -> Tensor:
+    """Noise levels for a batch, float32 [count, 1]: a step uniform in 1..T, then between its ends."""
+    device = generator.device
+    step = torch.randint(1, len(levels), (count,), generator=generator, device=device)
+    table = torch.from_numpy(levels).to(device)
+    upper, lower = table[step - 1], table[step]
+    share = torch.rand(count, generator=generator, device=device, dtype=torch.float64)
+    return (upper + (lower - upper) * share).float()[:, None]
+
+
+def denoising_loss(
+    unet: UNet, clean: Tensor, levels: np.ndarray, generator: torch.Generator
+) -> Tensor:
+    """Mean squared error of the predicted noise.
+
+    Args:
+        unet: the network.
+        clean: [N, channels, H, W] in [-1, 1].
+        levels: the schedule, see ``schedule.levels``.
+        generator: of levels and noise; on the device of ``clean``.
+
+    Returns:
+        A scalar: the mean over all values.
+    """
+    level = draw_levels(len(clean), levels, generator)
+    noise = torch.randn(clean.shape, generator=generator, device=clean.device)
+    predicted = unet(add_noise(clean, level, noise), level)
+    return functional.mse_loss(predicted, noise)
+
+
+def denoised(unet: UNet, noisy: Tensor, level: Tensor) -> Tensor:
+    """The clean images that the network sees in noisy ones: [N, C, H, W], clamped to [-1, 1]."""
+    c = level[:, :, None, None]
+    return ((noisy - (1 - c**2).sqrt() * unet(noisy, level)) / c).clamp(-1, 1)

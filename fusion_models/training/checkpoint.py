@@ -1,0 +1,116 @@
+"""Checkpoints: one safetensors file with everything that the next step depends on.
+
+Data order and noise are functions of (seed, step), so networks, their averages, the optimiser and
+the step number are all there is to keep.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from bench.data.images import write_bytes
+from bench.errors import UserError
+
+NAME = "checkpoint.safetensors"
+
+
+@dataclass(frozen=True)
+class State:
+    """A training at rest.
+
+    Attributes:
+        step: steps done.
+        networks: name to state dict.
+        averages: name to state dict of the moving averages.
+        optimizer: its ``state_dict()``.
+        identity: what must be equal for the training to go on.
+    """
+
+    step: int
+    networks: Mapping[str, Mapping[str, Tensor]]
+    averages: Mapping[str, Mapping[str, Tensor]]
+    optimizer: Mapping[str, Any]
+    identity: Mapping[str, Any]
+
+
+def write_checkpoint(folder: Path, state: State) -> None:
+    """Write the checkpoint so that it appears whole or not at all."""
+    tensors: dict[str, Tensor] = {}
+    for kind, dicts in (("network", state.networks), ("average", state.averages)):
+        for name, values in dicts.items():
+            tensors |= {f"{kind}/{name}/{key}": value for key, value in values.items()}
+    plain: dict[str, dict[str, Any]] = {}
+    for index, slots in state.optimizer["state"].items():
+        for slot, value in slots.items():
+            if isinstance(value, Tensor):
+                tensors[f"optimizer/{index}/{slot}"] = value
+            else:
+                plain.setdefault(str(index), {})[slot] = value
+    about = {
+        "step": state.step,
+        "identity": dict(state.identity),
+        "optimizer": {"groups": state.optimizer["param_groups"], "plain": plain},
+    }
+    data = save(
+        {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()},
+        {"state": json.dumps(about)},
+    )
+    write_bytes(folder / NAME, data)
+
+
+def read_checkpoint(folder: Path, identity: Mapping[str, Any]) -> State | None:
+    """The checkpoint of a folder, or None.
+
+    Raises:
+        UserError: it belongs to another recipe or other data; the message names the difference.
+    """
+    path = folder / NAME
+    if not path.is_file():
+        return None
+    with safe_open(path, "pt") as file:
+        about = json.loads(file.metadata()["state"])
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dict
+    _compare(path, about["identity"], json.loads(json.dumps(dict(identity))))
+    kinds: dict[str, dict[str, dict[str, Tensor]]] = {"network": {}, "average": {}, "optimizer": {}}
+    for key, value in tensors.items():
+        kind, name, rest = key.split("/", 2)
+        kinds[kind].setdefault(name, {})[rest] = value
+    slots: dict[int, dict[str, Any]] = {int(k): dict(v) for k, v in kinds["optimizer"].items()}
+    for index, values in about["optimizer"]["plain"].items():
+        slots.setdefault(int(index), {}).update(values)
+    optimizer = {"state": slots, "param_groups": about["optimizer"]["groups"]}
+    return State(about["step"], kinds["network"], kinds["average"], optimizer, about["identity"])
+
+
+def _compare(path: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    different = sorted(k for k in {*found, *wanted} if found.get(k) != wanted.get(k))
+    if different:
+        key = different[0]
+        raise UserError(
+            f"{path} was made with {key} {found.get(key)!r}, now {wanted.get(key)!r}; "
+            "go on as it was started, or choose another --out"
+        )
+
+
+def device_of(name: str) -> torch.device:
+    """A torch device by name.
+
+    Raises:
+        UserError: unknown, or not on this machine.
+    """
+    try:
+        device = torch.device(name)
+    except RuntimeError as problem:
+        raise UserError(f"device {name!r}: expected cpu, cuda or cuda:N") from problem
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise UserError(f"device {name!r}: there is no CUDA device here; use cpu")
+    return device

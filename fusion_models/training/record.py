@@ -1,0 +1,77 @@
+"""What a training leaves for people: a log of JSON lines, its curve, and sample images."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from bench.data.images import encode_png, write_bytes
+
+LOG = "log.jsonl"
+
+
+class Log:
+    """Rows of numbers by step, one JSON object a line.
+
+    Rows are appended as they come. ``rewind`` drops those after a checkpoint, because the steps
+    will be run again and give the same numbers.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / LOG
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def rows(self) -> list[dict[str, float]]:
+        """All whole rows; a line that a kill cut off is left out."""
+        found = []
+        for line in self.path.read_text().splitlines() if self.path.is_file() else ():
+            try:
+                found.append(json.loads(line))
+            except ValueError:
+                break
+        return found
+
+    def rewind(self, step: int) -> None:
+        """Keep the rows up to a step."""
+        kept = [json.dumps(row) + "\n" for row in self.rows() if row["step"] <= step]
+        write_bytes(self.path, "".join(kept).encode())
+
+    def add(self, row: Mapping[str, float]) -> None:
+        """Append a row."""
+        with self.path.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+
+
+def draw_curves(rows: Sequence[Mapping[str, float]], path: Path) -> None:
+    """Losses and validation values over steps, one panel a quantity, as PNG."""
+    from matplotlib.figure import Figure
+
+    names = sorted({key for row in rows for key in row} - {"step", "seconds"})
+    if not names:
+        return
+    figure = Figure(figsize=(7, 2.2 * len(names)), layout="constrained")
+    for axes, name in zip(figure.subplots(len(names), 1, squeeze=False)[:, 0], names, strict=True):
+        points = [(row["step"], row[name]) for row in rows if name in row]
+        axes.plot(*zip(*points, strict=True), linewidth=1)
+        if all(value > 0 for _, value in points):
+            axes.set_yscale("log")
+        axes.set_title(name, loc="left", fontsize=9)
+        axes.grid(alpha=0.3)
+    axes.set_xlabel("step")
+    partial = path.with_suffix(".part.png")
+    figure.savefig(partial, dpi=100)
+    partial.replace(path)
+
+
+def write_grid(images: np.ndarray, path: Path, columns: int) -> None:
+    """Gray images in [0, 1], float [N, H, W], as one PNG of rows and columns."""
+    count, height, width = images.shape
+    rows = -(-count // columns)
+    sheet = np.zeros((rows * height, columns * width), np.uint8)
+    for index, image in enumerate(np.clip(images, 0, 1)):
+        top, left = index // columns * height, index % columns * width
+        sheet[top : top + height, left : left + width] = np.round(image * 255)
+    write_bytes(path, encode_png(sheet))

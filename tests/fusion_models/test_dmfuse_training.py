@@ -1,0 +1,99 @@
+"""Both trainings of DMFuse, from folders of pairs to files that the method reads."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+from safetensors import safe_open
+from small_runs import write_pairs
+
+from bench.errors import UserError
+from bench.training import TrainingRequest, train
+from fusion_models.dmfuse.method import DMFuse
+from fusion_models.dmfuse.networks import load_diffusion
+from fusion_models.sr3.checkpoint import read_tensors
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pairs")
+    write_pairs(folder, count=4, size=(72, 80))
+    return str(folder)
+
+
+@pytest.fixture(scope="module")
+def prior(pairs, tmp_path_factory):
+    out = tmp_path_factory.mktemp("prior")
+    return train("dmfuse-prior", TrainingRequest((pairs,), out, "tiny", steps=4))
+
+
+@pytest.fixture(scope="module")
+def trained(pairs, prior, tmp_path_factory):
+    out = tmp_path_factory.mktemp("head")
+    request = TrainingRequest((pairs,), out, "tiny", steps=4, options={"prior": str(prior)})
+    return train("dmfuse", request)
+
+
+def test_the_prior_is_written_under_the_published_names_with_its_schedule(prior):
+    tensors = read_tensors(prior)
+    assert len(tensors) == 374
+    assert tensors["betas"].shape == (2000,)
+    load_diffusion(tensors, str(prior))
+
+
+def test_the_head_comes_with_its_prior_in_one_file_that_the_method_reads(prior, trained):
+    both, alone = read_tensors(trained), read_tensors(prior)
+    name = "denoise_fn.mid.0.attn.qkv.weight"
+    assert both[name].dtype == torch.float16
+    assert torch.equal(both[name], alone[name].half())
+    fused = DMFuse(weights=str(trained)).fuse(
+        torch.rand(1, 1, 40, 40), torch.rand(1, 3, 40, 40), [0]
+    )
+    assert fused.shape == (1, 1, 40, 40)
+
+
+def test_a_weights_file_says_what_it_was_made_of(trained):
+    with safe_open(trained, "pt") as file:
+        about = json.loads(file.metadata()["dmfuse"])
+    assert about["preset"] == "tiny"
+    assert about["settings"]["steps"] == 4
+    assert about["pairs"] == 4
+    assert about["commit"]
+
+
+def test_losses_validation_and_samples_are_kept(prior, trained):
+    rows = {
+        name: [json.loads(line) for line in (path.parent / "log.jsonl").read_text().splitlines()]
+        for name, path in (("prior", prior), ("head", trained))
+    }
+    seen = {name: {key for row in found for key in row} for name, found in rows.items()}
+    assert {"total", "validation t=5", "validation t=1900", "validation mean"} <= seen["prior"]
+    parts = {"total", "structure", "gradient", "intensity"}
+    assert parts | {f"validation {part}" for part in parts} <= seen["head"]
+    for path in (prior, trained):
+        assert (path.parent / "curves.png").is_file()
+        assert list((path.parent / "samples").glob("*.png"))
+
+
+def test_a_finished_training_is_taken_up_as_it_is(pairs, prior):
+    before = read_tensors(prior)
+    again = train(
+        "dmfuse-prior", TrainingRequest((pairs,), prior.parent, "tiny", steps=4, resume=True)
+    )
+    after = read_tensors(again)
+    assert all(torch.equal(before[key], after[key]) for key in before)
+
+
+def test_the_head_needs_a_prior(pairs, tmp_path):
+    with pytest.raises(UserError, match="--option prior=FILE"):
+        train("dmfuse", TrainingRequest((pairs,), tmp_path, "tiny"))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("batch", 0), ("learning_rate", -1.0), ("average", 2.0), ("precision", "x")]
+)
+def test_a_setting_that_makes_no_sense_is_named(pairs, tmp_path, key, value):
+    with pytest.raises(UserError, match=f"train dmfuse-prior: {key}"):
+        train("dmfuse-prior", TrainingRequest((pairs,), tmp_path, "tiny", options={key: value}))
