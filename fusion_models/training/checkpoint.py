@@ -92,13 +92,24 @@ def read_checkpoint(folder: Path, identity: Mapping[str, Any]) -> State | None:
 
 
 def _compare(path: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    different = sorted(k for k in {*found, *wanted} if found.get(k) != wanted.get(k))
-    if different:
-        key = different[0]
+    key, before, now = _first_difference("", found, wanted)
+    if key:
         raise UserError(
-            f"{path} was made with {key} {found.get(key)!r}, now {wanted.get(key)!r}; "
+            f"{path} was made with {key} {before!r}, now {now!r}; "
             "go on as it was started, or choose another --out"
         )
+
+
+def _first_difference(prefix: str, found: Any, wanted: Any) -> tuple[str, Any, Any]:
+    """Dotted name of the first leaf that differs with both its values; the name is empty if none."""
+    if not (isinstance(found, Mapping) and isinstance(wanted, Mapping)):
+        return ("" if found == wanted else prefix), found, wanted
+    for key in sorted({*found, *wanted}):
+        name = f"{prefix}.{key}" if prefix else key
+        difference = _first_difference(name, found.get(key), wanted.get(key))
+        if difference[0]:
+            return difference
+    return "", None, None
 
 
 def device_of(name: str) -> torch.device:

@@ -133,6 +133,15 @@ def test_another_recipe_in_the_same_folder_is_refused_by_the_key_that_differs(tm
         run_loop(other, SETTINGS, tmp_path, True, lambda *a: None)
 
 
+def test_a_difference_inside_a_recipe_is_named_by_its_path(tmp_path):
+    first, other = Line(), Line()
+    first.identity = {"settings": {"losses": {"weight": 1.0, "kind": "l1"}, "batch": 2}}
+    other.identity = {"settings": {"losses": {"weight": 1.0, "kind": "l2"}, "batch": 2}}
+    run_loop(first, SETTINGS, tmp_path, False, lambda *a: None)
+    with pytest.raises(UserError, match="made with settings.losses.kind 'l1', now 'l2';"):
+        run_loop(other, SETTINGS, tmp_path, True, lambda *a: None)
+
+
 def test_a_loss_that_is_not_finite_stops_the_training(tmp_path):
     recipe = Line()
     recipe.losses = lambda step: {"total": recipe.network[0].weight.sum() * float("nan")}
