@@ -23,14 +23,14 @@ OutOption = Annotated[
 @app.command("list")
 def list_weights() -> None:
     """Show every method's weights files and whether they are here."""
-    from bench.weights import advice, locate
+    from bench.weights import locate
 
     for method in METHODS.specs().values():
         for file in method.weights:
             try:
                 path = locate(method, file)
-            except UserError:
-                typer.echo(f"{method.name}: {file.name} is missing; {advice(method, file)}")
+            except UserError as problem:
+                typer.echo(str(problem))
             else:
                 typer.echo(f"{method.name}: {path} ({file.terms})")
 

@@ -30,6 +30,7 @@ SPECS = (
         weights=(
             WeightsSpec(
                 name="dmnet.safetensors",
+                source="none was ever published; 'ivif-bench train dmnet' makes it",
                 terms="yours: made by 'ivif-bench train dmnet', under the terms of your data",
             ),
         ),
