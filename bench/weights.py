@@ -131,11 +131,17 @@ def _download(url: str, partial: Path, name: str, progress: Progress) -> None:
     try:
         response = urllib.request.urlopen(request, timeout=30)
     except urllib.error.HTTPError as problem:
-        if problem.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE and have:
-            return  # it was complete already; the checksum decides
-        raise
+        if problem.code != http.client.REQUESTED_RANGE_NOT_SATISFIABLE or not have:
+            raise
+        if problem.headers.get("Content-Range", "") == f"bytes */{have}":
+            return  # it was complete already
+        partial.unlink()  # longer than the file is now: another file's beginning
+        _download(url, partial, name, progress)
+        return
     with response:
         resumed = response.status == http.client.PARTIAL_CONTENT
+        if resumed and not response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
+            raise http.client.HTTPException("the server went on at another place than asked")
         done = have if resumed else 0
         length = response.headers.get("Content-Length")
         total = done + int(length) if length else 0
@@ -149,9 +155,15 @@ def _download(url: str, partial: Path, name: str, progress: Progress) -> None:
 
 
 def convert(file: WeightsSpec, source: Path, target: Path) -> None:
-    """Convert a file as its authors publish it into the one that the method reads."""
+    """Convert a file as its authors publish it into the one that the method reads.
+
+    Raises:
+        UserError: it is missing, is the target itself, or is not what its authors publish.
+    """
     if not source.is_file():
         raise UserError(f"no such file: {source}")
+    if target.exists() and target.samefile(source):
+        raise UserError(f"{source}: choose another --out, the file to convert stays as it is")
     converter: Any = load_entry(file.converter)
     converter(source, target)
 

@@ -11,6 +11,7 @@ compare the order of rows, not numbers.
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import torch
 
 from bench.data.base import open_dataset
 from bench.data.images import encode_png, write_bytes
+from bench.errors import UserError
 from bench.fusion import METHODS
 from bench.pipeline.fuse import fuse_one
 from bench.types import Pair
@@ -53,11 +55,21 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=25)
     parser.add_argument("--variant", default="released", choices=("released", "paper"))
     parser.add_argument("--convention", default="cddfuse")
-    parser.add_argument("--out", type=Path, help="folder for the images; kept")
+    parser.add_argument("--out", type=Path, help="keep the images in this folder")
     arguments = parser.parse_args()
+    if arguments.count < 1:
+        parser.error("--count must be at least 1")
+    if arguments.out:
+        run(arguments, arguments.out)
+        return
+    with tempfile.TemporaryDirectory(prefix="ddfm-ablation-") as folder:
+        run(arguments, Path(folder))
+
+
+def run(arguments: argparse.Namespace, folder: Path) -> None:
+    """Fuse, score and print; images are left in ``folder``."""
     layout, _, root = arguments.data.partition("=")
     pairs = chosen(open_dataset(layout, Path(root)).pairs, arguments.count)
-    folder = arguments.out or Path(tempfile.mkdtemp(prefix="ddfm-ablation-"))
     common = {"steps": arguments.steps, "variant": arguments.variant}
     if arguments.weights:
         common["weights"] = arguments.weights
@@ -118,4 +130,7 @@ def table(means: dict[str, list[float]]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except UserError as problem:
+        sys.exit(f"ddfm_ablation: {problem}")

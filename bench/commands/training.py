@@ -21,7 +21,7 @@ def train(
     out: Annotated[Path, typer.Option(help="folder for weights, checkpoint, log and samples")],
     preset: Annotated[str, typer.Option(help="recipe; default: the training's first")] = "",
     steps: Annotated[int | None, typer.Option(min=1, help="steps instead of the recipe's")] = None,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1)] = 0,
     device: Annotated[str, typer.Option(help="torch device: cpu, cuda, cuda:1")] = "cpu",
     resume: Annotated[bool, typer.Option("--resume", help="go on from the checkpoint")] = False,
     option: Annotated[

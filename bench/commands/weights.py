@@ -55,7 +55,12 @@ def fetch(name: MethodArgument) -> None:
         checked = "as expected" if expected else "its authors published none to compare with"
         typer.echo(f"{target}: sha256 {found} ({checked})")
         if file.converter:
-            convert(file, target, weights_folder() / file.name)
+            try:
+                convert(file, target, weights_folder() / file.name)
+            except UserError as problem:
+                raise UserError(
+                    f"{problem}; if the download is at fault, delete {target} and fetch again"
+                ) from problem
             typer.echo(f"wrote {weights_folder() / file.name}; {target.name} may be deleted")
 
 

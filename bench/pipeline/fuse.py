@@ -16,7 +16,7 @@ import numpy as np
 from bench.config import MethodConfig
 from bench.data.images import encode_png, png_provenance, read_gray, read_rgb, write_bytes
 from bench.errors import UserError
-from bench.fusion import METHODS, FinishedImages, FusionMethod
+from bench.fusion import METHODS, FinishedImages, FusionMethod, WeightsSpec
 from bench.store import Fingerprints, Store, key_of
 from bench.types import Pair
 from bench.weights import locate
@@ -44,10 +44,10 @@ def method_key(method: MethodConfig, seed: int, fingerprint: Fingerprints) -> st
     """Identity of a method's images, apart from their sources: options, weights, seed, version.
 
     An option that names an existing file (weights, say) counts by the file's content, and so does
-    a weights file of the user's that the method finds by itself.
+    a weights file that the method finds by itself.
 
     Raises:
-        UserError: the method needs a weights file that is not here.
+        UserError: the method needs a weights file that is not here, or a shipped one is damaged.
     """
     spec = METHODS.get(method.kind)
     options = {
@@ -56,13 +56,25 @@ def method_key(method: MethodConfig, seed: int, fingerprint: Fingerprints) -> st
         else value
         for name, value in method.options.items()
     }
-    weights = [
-        file.sha256
-        or any(method.options.get(option) for option in (file.option, "weights"))
-        or fingerprint(locate(spec, file))
-        for file in spec.weights
-    ]
+    weights = [_weights_mark(method, file, fingerprint) for file in spec.weights]
     return key_of("fuse", spec.name, spec.version, options, weights, seed)
+
+
+def _weights_mark(method: MethodConfig, file: WeightsSpec, fingerprint: Fingerprints) -> str:
+    """Content of a weights file that the method finds by itself; empty for one that an option names."""
+    spec = METHODS.get(method.kind)
+    for option in (file.option, "weights"):
+        if given := method.options.get(option):
+            locate(spec, file, str(given))
+            return ""
+    path = locate(spec, file)
+    found = fingerprint(path)
+    if file.shipped and found != file.sha256:
+        raise UserError(
+            f"method {method.name!r}: {path} is damaged (sha256 {found}, expected {file.sha256}); "
+            "install ivif-bench again"
+        )
+    return found
 
 
 def image_seed(run_seed: int, stem: str) -> int:

@@ -79,8 +79,11 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
     except OSError as problem:
         raise UserError(f"cannot read weights {path}: {problem.strerror or problem}") from problem
     except Exception as problem:  # the unpickler raises whatever a broken file makes it raise
-        first = str(problem).strip().splitlines()[0] if str(problem).strip() else ""
-        raise UserError(f"weights {path}: not a plain state dict: {first}") from problem
+        # torch's own words are left out: they advise to switch off the protection.
+        raise UserError(
+            f"weights {path}: damaged, or not a torch.save file of plain tensors "
+            f"({type(problem).__name__}); files that hold anything else are never loaded"
+        ) from problem
     if not isinstance(content, dict) or not all(
         isinstance(v, torch.Tensor) for v in content.values()
     ):

@@ -104,9 +104,8 @@ def load_prior(path: Path) -> tuple[nn.Module, int]:
         with safe_open(path, "pt") as file:
             about = json.loads((file.metadata() or {})["prior"])
             tensors = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
-        shape = PriorShape(about["shape"], int(about["stride"]))
-        with torch.device("meta"):
-            network = build(shape)
+        shape = PriorShape(dict(about["shape"]), int(about["stride"]))
+        network = _described(shape)
     except (SafetensorError, KeyError, TypeError, ValueError, OSError) as problem:
         raise UserError(
             f"weights {path}: not a DDFM prior ({problem}); OpenAI's .pt file becomes one by "
@@ -124,6 +123,28 @@ def load_prior(path: Path) -> tuple[nn.Module, int]:
         )
     network.load_state_dict(tensors, assign=True)
     return network.requires_grad_(False).eval(), shape.stride
+
+
+def _described(shape: PriorShape) -> nn.Module:
+    """The network, without weights, that a file's header describes.
+
+    Raises:
+        ValueError: there is none, or it is no prior of RGB images.
+    """
+    try:
+        with torch.device("meta"):
+            network = build(shape)
+        config: Any = network.config
+        levels = len(config["block_out_channels"])
+        channels = config["in_channels"], config["out_channels"]
+    except Exception as problem:  # diffusers raises whatever a wrong shape makes it raise
+        raise ValueError(f"its header describes no network: {problem}") from problem
+    if channels not in ((3, 3), (3, 6)) or shape.stride != 2 ** (levels - 1):
+        raise ValueError(
+            f"its header describes {channels[0]} channels in, {channels[1]} out and stride "
+            f"{shape.stride} for {levels} levels"
+        )
+    return network
 
 
 def place(network: nn.Module, device: torch.device, kind: torch.dtype) -> nn.Module:

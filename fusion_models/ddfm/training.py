@@ -10,24 +10,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
+from pydantic import BaseModel, ConfigDict, Field
 from safetensors.torch import save
 from torch import Tensor
 
 from bench.data.images import write_bytes
-from bench.errors import UserError
+from bench.device import device_of
 from bench.store import commit
 from bench.training import TrainingRequest
+from bench.validation import checked
 from fusion_models.ddfm.prior import LITE, TINY, PriorShape, build
 from fusion_models.ddfm.schedule import TRAINED_STEPS, base_alphas_cumprod, respaced
-from fusion_models.training.checkpoint import device_of
 from fusion_models.training.images import Crops, PairPool, read_sources
 from fusion_models.training.loop import LoopSettings, Recipe, Step, run_loop, warmup_cosine
+from fusion_models.training.processes import join
 from fusion_models.training.record import write_grid
 
 SIDE = 64
@@ -35,8 +36,7 @@ SCALES = (1.0, 1.0, 1.5, 2.0, 3.0)
 VALIDATION_TIMES = (10, 50, 150, 300, 500, 700, 900, 990)
 
 
-@dataclass(frozen=True)
-class PriorSettings:
+class PriorSettings(BaseModel):
     """Recipe of a prior; every field may be overridden on the command line.
 
     Attributes:
@@ -47,11 +47,13 @@ class PriorSettings:
         average: decay of the moving average of the weights.
     """
 
-    steps: int
-    batch: int = 8
-    learning_rate: float = 4e-4
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    steps: int = Field(ge=1)
+    batch: int = Field(8, ge=1)
+    learning_rate: float = Field(4e-4, gt=0, allow_inf_nan=False)
     precision: Literal["fp32", "bf16"] = "fp32"
-    average: float = 0.999
+    average: float = Field(0.999, ge=0, lt=1)
 
 
 PRESETS: dict[str, tuple[PriorShape, PriorSettings]] = {
@@ -64,9 +66,11 @@ def train_prior(request: TrainingRequest) -> Path:
     """Train a prior; returns ``prior.safetensors`` (half precision, averaged weights)."""
     shape, settings = PRESETS[request.preset]
     settings = _overridden(settings, request)
+    device = device_of(request.device, "train ddfm")
+    processes = join(device)
     pool = PairPool(read_sources(request.data))
     torch.manual_seed(request.seed)
-    recipe = PriorRecipe(shape, settings, pool, device_of(request.device))
+    recipe = PriorRecipe(shape, settings, pool, device)
     log_every = 50 if settings.steps >= 1000 else 5
     loop = LoopSettings(
         settings.steps,
@@ -82,28 +86,23 @@ def train_prior(request: TrainingRequest) -> Path:
     about = {
         "shape": shape.arguments,
         "stride": shape.stride,
-        "settings": asdict(settings),
+        "settings": settings.model_dump(),
         "seed": request.seed,
         "data": {"fingerprint": pool.fingerprint, "training_pairs": pool.sources},
         "commit": commit(),
     }  # fmt: skip
     half = {key: value.half().contiguous() for key, value in averages["prior"].items()}
-    write_bytes(path, save(half, {"prior": json.dumps(about)}))
+    if processes.rank == 0:
+        write_bytes(path, save(half, {"prior": json.dumps(about)}))
+    processes.wait()  # the file is there for all
     return path
 
 
 def _overridden(settings: PriorSettings, request: TrainingRequest) -> PriorSettings:
-    changes: dict[str, Any] = dict(request.options)
+    values = {**settings.model_dump(), **request.options}
     if request.steps is not None:
-        changes["steps"] = request.steps
-    settings = replace(settings, **changes)
-    if settings.precision not in ("fp32", "bf16"):
-        raise UserError(f"train ddfm: precision must be fp32 or bf16, not {settings.precision!r}")
-    for name in ("batch", "learning_rate"):
-        value = getattr(settings, name)
-        if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
-            raise UserError(f"train ddfm: {name} must be a positive number, not {value!r}")
-    return settings
+        values["steps"] = request.steps
+    return checked(PriorSettings, values, "train ddfm")
 
 
 class PriorRecipe(Recipe):
@@ -118,7 +117,7 @@ class PriorRecipe(Recipe):
         self.network = build(shape).to(device)
         self.networks = {"prior": self.network}
         self.identity: Mapping[str, Any] = {
-            "settings": asdict(settings),
+            "settings": settings.model_dump(),
             "shape": shape.arguments,
             "data": pool.fingerprint,
         }

@@ -10,6 +10,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
+from bench.device import device_of, strict_float32
 from bench.errors import UserError
 from bench.fusion import METHODS, FusionMethod, MethodSpec, WeightsSpec
 from bench.validation import checked
@@ -25,7 +26,6 @@ from fusion_models.dmfuse.networks import (
 )
 from fusion_models.dmfuse.noise import Draws
 from fusion_models.sr3.checkpoint import read_tensors
-from fusion_models.training.checkpoint import device_of
 
 
 class Fuser:
@@ -95,7 +95,7 @@ class DMFuse(FusionMethod):
         **options: Any,
     ) -> None:
         self.options = checked(Options, options, self.name)
-        device = chosen_device(self.options.device)
+        device = device_of(self.options.device, self.name)
         if self.options.fused and device.type != "cuda":
             raise UserError(f"{self.name}: fused needs a CUDA device; leave it out on the CPU")
         networks = self._networks(diffusion, head, weights)
@@ -109,7 +109,7 @@ class DMFuse(FusionMethod):
         infrared_levels, visible_levels = (infrared * 255).round(), gray_levels(visible)
         size = (infrared.shape[2], infrared.shape[3])
         fused = []
-        with torch.inference_mode():
+        with torch.inference_mode(), strict_float32():
             for index, seed in enumerate(seeds):
                 one = slice(index, index + 1)
                 draws = self._running or Draws.of_image(seed)
@@ -161,14 +161,3 @@ def _published(spec: MethodSpec, file: WeightsSpec, given: str | None) -> Path:
             f"or name your own by the option {file.option!r}"
         )
     return path
-
-
-def chosen_device(name: str) -> torch.device:
-    """The device of that name; ``auto`` is CUDA where there is one.
-
-    Raises:
-        UserError: unknown, or not on this machine.
-    """
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    return device_of(name)

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bench.device import device_of
 from bench.errors import UserError
 from bench.training import TrainingRequest
 from fusion_models.dmfuse.head import FusionHead
@@ -32,9 +33,9 @@ from fusion_models.dmfuse.recipes import (
 )
 from fusion_models.sr3.checkpoint import read_tensors, unet_tensors
 from fusion_models.sr3.unet import UNet
-from fusion_models.training.checkpoint import device_of
 from fusion_models.training.images import Crops, PairPool, read_sources
 from fusion_models.training.loop import Recipe, Step, run_loop, warmup_cosine
+from fusion_models.training.processes import join
 from fusion_models.training.record import write_grid
 
 PRESETS: dict[str, tuple[int, Settings]] = {
@@ -56,16 +57,20 @@ def train_head(request: TrainingRequest) -> Path:
     width, preset = PRESETS[request.preset]
     settings = overridden(preset, request, "dmfuse")
     diffusion = _diffusion(request)
+    device = device_of(request.device, "train dmfuse")
+    processes = join(device)
     pool = PairPool(read_sources(request.data))
     torch.manual_seed(request.seed)
     head = FusionHead(head_config(diffusion.config, width, spare=settings.published))
-    recipe = HeadRecipe(diffusion, head, settings, pool, device_of(request.device))
+    recipe = HeadRecipe(diffusion, head, settings, pool, device)
     loop = loop_settings(settings, request.seed)
     averages = run_loop(recipe, loop, request.out, request.resume, request.progress)
     path = request.out / "dmfuse.safetensors"
     tensors = unet_tensors(diffusion.cpu()) | averages["head"]
     half = {key: value.half() for key, value in tensors.items()}
-    write_weights(path, half, settings, request, pool)
+    if processes.rank == 0:
+        write_weights(path, half, settings, request, pool)
+    processes.wait()  # the file is there for all
     return path
 
 
@@ -104,14 +109,18 @@ class HeadRecipe(Recipe):
     def losses(self, step: Step) -> dict[str, Tensor]:
         count, crops = crops_of_step(self.settings, step.index)
         infrared, visible = self._pairs(step.rng, count, crops, validation=False)
-        fused = self._fuse(infrared, visible, step.noise)
-        return fusion_loss(infrared / 255, visible / 255, fused)._asdict()
+        return self._loss(infrared, visible, self._fuse(infrared, visible, step.noise))
 
     def validate(self) -> dict[str, float]:
         """The loss and its parts on held-out crops."""
         infrared, visible, fused = self._held_out()
-        parts = fusion_loss(infrared / 255, visible / 255, fused)._asdict()
+        parts = self._loss(infrared, visible, fused)
         return {name: float(value) for name, value in parts.items()}
+
+    def _loss(self, infrared: Tensor, visible: Tensor, fused: Tensor) -> dict[str, Tensor]:
+        # SSIM's variances are differences of nearly equal numbers: in bf16 its gradient is noise.
+        with torch.autocast(self.device.type, enabled=False):
+            return fusion_loss(infrared / 255, visible / 255, fused.float())._asdict()
 
     def write_samples(self, folder: Path, step: int) -> None:
         """Rows of infrared, visible and fused crops."""

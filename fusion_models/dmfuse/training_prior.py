@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bench.device import device_of
 from bench.training import TrainingRequest
 from fusion_models.dmfuse.networks import CHANNELS, diffusion_config
 from fusion_models.dmfuse.noise import LEVELS, TIME_STEPS
@@ -29,9 +30,9 @@ from fusion_models.sr3.checkpoint import unet_tensors
 from fusion_models.sr3.prior import denoised, denoising_loss
 from fusion_models.sr3.schedule import add_noise
 from fusion_models.sr3.unet import UNet
-from fusion_models.training.checkpoint import device_of
 from fusion_models.training.images import Crops, PairPool, read_sources
 from fusion_models.training.loop import Recipe, Step, run_loop, warmup_cosine
+from fusion_models.training.processes import join
 from fusion_models.training.record import write_grid
 
 PRESETS: dict[str, tuple[int, Settings]] = {
@@ -49,15 +50,19 @@ def train_prior(request: TrainingRequest) -> Path:
     """Train it; returns ``prior.safetensors``, under the names of the published diffusion file."""
     width, preset = PRESETS[request.preset]
     settings = overridden(preset, request, "dmfuse-prior")
+    device = device_of(request.device, "train dmfuse-prior")
+    processes = join(device)
     pool = PairPool(read_sources(request.data))
     torch.manual_seed(request.seed)
-    recipe = PriorRecipe(UNet(diffusion_config(width)), settings, pool, device_of(request.device))
+    recipe = PriorRecipe(UNet(diffusion_config(width)), settings, pool, device)
     loop = loop_settings(settings, request.seed)
     averages = run_loop(recipe, loop, request.out, request.resume, request.progress)
     trained = UNet(diffusion_config(width))
     trained.load_state_dict(averages["diffusion"])
     path = request.out / "prior.safetensors"
-    write_weights(path, unet_tensors(trained, "cosine"), settings, request, pool)
+    if processes.rank == 0:
+        write_weights(path, unet_tensors(trained, "cosine"), settings, request, pool)
+    processes.wait()  # the file is there for all
     return path
 
 

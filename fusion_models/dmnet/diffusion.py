@@ -166,14 +166,15 @@ def denoise(
     Args:
         noisy: [N, 2, H, W].
         table: as for ``posterior``.
-        generator: draws the noise of each step, on the CPU.
+        generator: draws the noise of each step, on its own device.
     """
     for at in range(step, 0, -1):
         c = table[at].float().to(noisy.device)
         guess = unet(noisy, c.expand(len(noisy), 1))
         clean = (noisy - (1 - c**2).sqrt() * guess) / c
         mean, variance = posterior(clean, noisy, at, table)
-        fresh = torch.randn(noisy.shape, generator=generator).to(noisy.device)
+        fresh = torch.randn(noisy.shape, generator=generator, device=generator.device)
+        fresh = fresh.to(noisy.device)
         noisy = mean + float(variance) ** 0.5 * fresh
     return noisy
 

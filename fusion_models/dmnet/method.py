@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from bench.device import device_of, strict_float32
 from bench.errors import UserError
 from bench.fusion import METHODS, FusionMethod
 from bench.weights import locate, weights_folder
@@ -15,7 +16,6 @@ from fusion_models.baselines import luma
 from fusion_models.dmnet.files import read_weights
 from fusion_models.dmnet.inference import fuse_image
 from fusion_models.dmnet.strips import use_strips
-from fusion_models.training.checkpoint import device_of
 
 
 class DMNetFusion(FusionMethod):
@@ -47,9 +47,7 @@ class DMNetFusion(FusionMethod):
                 f"dmnet: tile must be a multiple of 16 and larger than overlap, not {tile} with "
                 f"overlap {overlap}"
             )
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
-        self.device = device_of(device)
+        self.device = device_of(device, "dmnet")
         network, self.about = read_weights(self._file(weights))
         self.network = network.to(self.device).to(memory_format=torch.channels_last)
         if strips:
@@ -73,17 +71,18 @@ class DMNetFusion(FusionMethod):
 
     def fuse(self, infrared: Tensor, visible: Tensor, seeds: Sequence[int]) -> Tensor:
         gray = luma(visible)
-        fused = [
-            fuse_image(
-                self.network,
-                infrared[index : index + 1].to(self.device),
-                gray[index : index + 1].to(self.device),
-                seed,
-                self.tile,
-                self.overlap,
-            ).cpu()
-            for index, seed in enumerate(seeds)
-        ]
+        with strict_float32():
+            fused = [
+                fuse_image(
+                    self.network,
+                    infrared[index : index + 1].to(self.device),
+                    gray[index : index + 1].to(self.device),
+                    seed,
+                    self.tile,
+                    self.overlap,
+                ).cpu()
+                for index, seed in enumerate(seeds)
+            ]
         return torch.cat(fused)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bench.device import device_of
 from bench.store import commit
 from bench.training import TrainingRequest
 from fusion_models.baselines import luma
@@ -19,7 +20,6 @@ from fusion_models.dmnet.files import WEIGHTS, write_weights
 from fusion_models.dmnet.losses import autoencoder_loss, denoising_loss, fusion_loss
 from fusion_models.dmnet.network import INFRARED, VISIBLE, DMNet
 from fusion_models.dmnet.recipes import Settings, recipe
-from fusion_models.training.checkpoint import device_of
 from fusion_models.training.images import Crops, PairPool, read_sources
 from fusion_models.training.loop import LoopSettings, Recipe, Step, run_loop, warmup_cosine
 from fusion_models.training.processes import join
@@ -35,7 +35,7 @@ def train_dmnet(request: TrainingRequest) -> Path:
     The folder ``stage-1`` and ``stage-2`` hold each stage's checkpoint, log, curves and samples.
     """
     settings = recipe(request.preset, request.options, request.steps)
-    device = device_of(request.device)
+    device = device_of(request.device, "train dmnet")
     processes = join(device)
     pool = PairPool(read_sources(request.data), settings.held_out)
     torch.manual_seed(request.seed)

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
@@ -71,15 +70,23 @@ def read_checkpoint(folder: Path, identity: Mapping[str, Any]) -> State | None:
     """The checkpoint of a folder, or None.
 
     Raises:
-        UserError: it belongs to another recipe or other data; the message names the difference.
+        UserError: it is damaged, or belongs to another recipe or other data; the message names the
+            difference.
     """
     path = folder / NAME
     if not path.is_file():
         return None
-    with safe_open(path, "pt") as file:
-        about = json.loads(file.metadata()["state"])
-        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dict
-    _compare(path, about["identity"], json.loads(json.dumps(dict(identity))))
+    try:
+        with safe_open(path, "pt") as file:
+            about = json.loads(file.metadata()["state"])
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        found = about["identity"]
+    except (SafetensorError, KeyError, TypeError, ValueError, OSError) as problem:
+        raise UserError(
+            f"{path}: not a checkpoint of 'train' ({problem}); delete it to start again, or choose "
+            "another --out"
+        ) from problem
+    _compare(path, found, json.loads(json.dumps(dict(identity))))
     kinds: dict[str, dict[str, dict[str, Tensor]]] = {"network": {}, "average": {}, "optimizer": {}}
     for key, value in tensors.items():
         kind, name, rest = key.split("/", 2)
@@ -110,18 +117,3 @@ def _first_difference(prefix: str, found: Any, wanted: Any) -> tuple[str, Any, A
         if difference[0]:
             return difference
     return "", None, None
-
-
-def device_of(name: str) -> torch.device:
-    """A torch device by name.
-
-    Raises:
-        UserError: unknown, or not on this machine.
-    """
-    try:
-        device = torch.device(name)
-    except RuntimeError as problem:
-        raise UserError(f"device {name!r}: expected cpu, cuda or cuda:N") from problem
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise UserError(f"device {name!r}: there is no CUDA device here; use cpu")
-    return device

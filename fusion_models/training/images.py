@@ -70,6 +70,11 @@ class PairPool:
             raise UserError("train: the data has no pairs")
         validation = {i for i in range(len(pairs)) if held_out and i % held_out == held_out - 1}
         self.training = [pair for i, pair in enumerate(pairs) if i not in validation]
+        if not self.training:
+            raise UserError(
+                f"train: with held_out {held_out} all {len(pairs)} pairs are kept for validation; "
+                "give more pairs, or held_out 0"
+            )
         self.validation = [pair for i, pair in enumerate(pairs) if i in validation] or self.training
         digest = hashlib.sha256()
         for pair in pairs:
@@ -99,10 +104,14 @@ class PairPool:
     def grays(
         self, rng: np.random.Generator, count: int, crops: Crops, validation: bool = False
     ) -> np.ndarray:
-        """Random crops of single gray images, infrared and visible luma in turn; [N, 1, S, S]."""
+        """Random crops of single gray images, infrared and visible luma in turn; [N, 1, S, S].
+
+        An odd count starts with either, or infrared would be seen less.
+        """
         pool = self.validation if validation else self.training
+        first = int(rng.integers(2)) if count % 2 else 0
         found = []
-        for index in range(count):
+        for index in range(first, first + count):
             pair = pool[rng.integers(len(pool))]
             image = pair.infrared if index % 2 else pair.luma
             found.append(_cut(image, _window(rng, image.shape, crops), crops.size)[None])
@@ -198,7 +207,7 @@ def _load(pair: Pair, name: str) -> PairImages:
 def _demo(count: str) -> list[PairImages]:
     from bench.data.demo import write_detection
 
-    if not count.isdigit() or not int(count):
+    if not count.isdecimal() or not int(count):
         raise UserError(f"--data demo={count}: expected a number of drawn scenes, such as demo=120")
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "scenes"

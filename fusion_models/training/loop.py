@@ -20,9 +20,9 @@ from torch import Tensor, nn
 
 from bench.errors import UserError
 from bench.training import Progress
-from fusion_models.training.checkpoint import State, read_checkpoint, write_checkpoint
+from fusion_models.training.checkpoint import NAME, State, read_checkpoint, write_checkpoint
 from fusion_models.training.processes import Processes, join
-from fusion_models.training.record import Log, draw_curves
+from fusion_models.training.record import LOG, Log, draw_curves
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,8 @@ class _Run:
         log: Log | None,
     ) -> None:
         settings = self.settings
-        started = time.monotonic()
+        before = max((row.get("seconds", 0.0) for row in log.rows()), default=0.0) if log else 0.0
+        started = time.monotonic() - before
         sums: dict[str, float] = {}
         for done in range(first + 1, settings.steps + 1):
             for name, value in self._step(done - 1, optimizer).items():
@@ -180,15 +181,16 @@ class _Run:
         self, optimizer: torch.optim.Optimizer, identity: Mapping[str, Any], resume: bool
     ) -> int:
         found = read_checkpoint(self.out, identity) if resume else None
-        if not resume and (self.out / "log.jsonl").exists():
+        if not resume and any((self.out / name).exists() for name in (LOG, NAME)):
             raise UserError(
                 f"{self.out} holds a training already; add --resume to go on, or choose another --out"
             )
         if found is None:
-            self.averages = {
-                name: {key: value.clone() for key, value in values.items()}
-                for name, values in self._networks().items()
-            }
+            if self.settings.average:
+                self.averages = {
+                    name: {key: value.clone() for key, value in values.items()}
+                    for name, values in self._networks().items()
+                }
             return 0
         for name, network in self.recipe.networks.items():
             network.load_state_dict(dict(found.networks[name]))
@@ -248,19 +250,20 @@ class _Run:
 
     @contextmanager
     def _averaged(self) -> Iterator[None]:
-        """Put the averaged weights into the networks for a while, in evaluation mode."""
+        """Put the averaged weights, if any, into the networks for a while, in evaluation mode."""
         kept = {
-            name: {key: value.clone() for key, value in values.items()}
-            for name, values in self._networks().items()
+            name: {key: value.clone() for key, value in self._networks()[name].items()}
+            for name in self.averages
         }
         for name, network in self.recipe.networks.items():
-            network.load_state_dict(self.averages[name] if self.settings.average else kept[name])
+            if name in self.averages:
+                network.load_state_dict(self.averages[name])
             network.eval()
         try:
             yield
         finally:
-            for name, network in self.recipe.networks.items():
-                network.load_state_dict(kept[name])
+            for name, values in kept.items():
+                self.recipe.networks[name].load_state_dict(values)
 
     def _autocast(self) -> AbstractContextManager[Any]:
         if self.settings.precision == "fp32":

@@ -41,12 +41,16 @@ class Processes:
 
 
 def join(device: torch.device) -> Processes:
-    """Join the processes of ``torchrun``, if it started this one; each takes its own GPU."""
+    """Join the processes of ``torchrun``, if it started this one.
+
+    Args:
+        device: this process's own, see ``bench.device.device_of``.
+    """
     count = int(os.environ.get("WORLD_SIZE", "1"))
     if count == 1:
         return Processes()
     if device.type == "cuda":
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+        torch.cuda.set_device(device)
     if not distributed.is_initialized():
         distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
     return Processes(distributed.get_rank(), count)

@@ -29,9 +29,11 @@ class Log:
         found = []
         for line in self.path.read_text().splitlines() if self.path.is_file() else ():
             try:
-                found.append(json.loads(line))
+                row = json.loads(line)
             except ValueError:
                 break
+            if isinstance(row, dict) and "step" in row:
+                found.append(row)
         return found
 
     def rewind(self, step: int) -> None:

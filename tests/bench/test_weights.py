@@ -47,10 +47,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return
         start = int(re.findall(r"\d+", asked)[0]) if asked and self.server.ranges else 0
         if start >= len(CONTENT):
-            self.send_error(416)
+            self.send_response(416)
+            self.send_header("Content-Range", f"bytes */{len(CONTENT)}")
+            self.end_headers()
             return
         body = CONTENT[start:]
         self.send_response(206 if start else 200)
+        if start:
+            end = len(CONTENT) - 1
+            self.send_header("Content-Range", f"bytes {start}-{end}/{len(CONTENT)}")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body[: self.server.break_after])

@@ -25,6 +25,7 @@ def test_published_rows_are_those_of_the_paper(shared):
     assert found == ours
 
 
+@pytest.mark.slow
 def test_script_prints_every_row_twice_and_says_which_is_published(
     repository, tmp_path, monkeypatch, capsys
 ):

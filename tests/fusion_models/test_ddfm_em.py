@@ -17,6 +17,7 @@ from fusion_models.ddfm.em import (
     adjoint_differences,
     forward_differences,
 )
+from fusion_models.ddfm.options import Options
 
 RUNS = {
     "rel": EMSettings(),
@@ -87,6 +88,18 @@ def test_differences_have_the_recorded_transfer_functions(recorded):
         spectrum = torch.fft.fft2(found.double())[0, 0].numpy()
         np.testing.assert_allclose(spectrum.real, recorded[name][0], atol=1e-6)
         np.testing.assert_allclose(spectrum.imag, recorded[name][1], atol=1e-6)
+
+
+@pytest.mark.golden
+@pytest.mark.parametrize(("run", "penalty"), [("fvr1", 0.001), ("fvr2", 0.1)])
+def test_the_compiled_variant_is_had_by_explicit_options(recorded, run, penalty):
+    options = Options(variant="paper", roles="released", gradient="open", penalty=penalty)
+    assert options.visible_is_a
+    em = options.rectifier()(_tensor(recorded, "rand_I"), _tensor(recorded, "rand_V"))
+    for step in range(3):
+        fused = em.step(_tensor(recorded, "rand_f")[step])
+        name = f"{run}_rand_s{step}_F"
+        np.testing.assert_allclose(fused.numpy(), recorded[name].reshape(fused.shape), atol=1e-6)
 
 
 @pytest.mark.golden

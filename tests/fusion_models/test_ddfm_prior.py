@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -55,17 +56,22 @@ def test_full_size_checkpoint_converts_onto_the_network():
     assert sum(p.numel() for p in network.parameters()) == 552_814_086
 
 
-@pytest.mark.parametrize("index", range(0, 566, 71))
-def test_dropped_and_renamed_tensors_are_refused_by_name(index):
+def test_every_dropped_or_renamed_tensor_is_refused_by_name(monkeypatch):
+    parts = adm_parts(SMALL)
+    monkeypatch.setattr("fusion_models.ddfm.convert.adm_parts", lambda shape: parts)
     state = _meta_state(SMALL)
-    name = sorted(state)[index]
-    value = state.pop(name)
-    with pytest.raises(UserError, match=f"1 tensors are missing: {name}"):
-        convert_state(state, SMALL)
-    state[name] = value
-    state[f"{name}.other"] = value
-    with pytest.raises(UserError, match=f"1 tensors are unknown: {name}.other"):
-        convert_state(state, SMALL)
+    assert len(state) == 566
+    for name in sorted(state):
+        value = state.pop(name)
+        with pytest.raises(UserError, match=rf"1 tensors are missing: {re.escape(name)}$"):
+            convert_state(state, SMALL)
+        state[f"{name}.other"] = value
+        with pytest.raises(UserError, match=rf"1 tensors are missing: {re.escape(name)}$"):
+            convert_state(state, SMALL)
+        state[name] = value
+        with pytest.raises(UserError, match=rf"1 tensors are unknown: {re.escape(name)}\.other$"):
+            convert_state(state, SMALL)
+        del state[f"{name}.other"]
 
 
 def test_a_tensor_of_another_shape_is_refused_by_name():
@@ -130,7 +136,7 @@ def test_a_file_that_would_run_code_is_refused(tmp_path):
             return (print, ("this must never be printed",))
 
     torch.save({"time_embed.0.weight": Harmful()}, tmp_path / "harmful.pt")
-    with pytest.raises(UserError, match="not a plain state dict"):
+    with pytest.raises(UserError, match="never loaded"):
         convert_file(tmp_path / "harmful.pt", tmp_path / "prior.safetensors")
     assert not (tmp_path / "prior.safetensors").exists()
 

@@ -1,0 +1,62 @@
+"""Where torch runs: the device names that users write, and float32 that is float32."""
+
+from __future__ import annotations
+
+import os
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
+
+from bench.errors import UserError
+
+if TYPE_CHECKING:
+    import torch
+
+
+def device_of(name: str, where: str) -> torch.device:
+    """A torch device by name.
+
+    Args:
+        name: ``auto`` (CUDA where there is one, else CPU), ``cpu``, ``cuda`` or ``cuda:N``. Under
+            ``torchrun``, ``cuda`` is the GPU of this process.
+        where: who asks, in front of the message.
+
+    Raises:
+        UserError: another name, or a device that is not on this machine.
+    """
+    import torch
+
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError as problem:
+        raise UserError(
+            f"{where}: unknown device {name!r}; use auto, cpu, cuda or cuda:N"
+        ) from problem
+    if device.type not in ("cpu", "cuda"):
+        raise UserError(f"{where}: device {name!r} is not supported; use auto, cpu, cuda or cuda:N")
+    if device.type == "cpu":
+        return device
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if not count:
+        raise UserError(f"{where}: device {name!r}, but there is no CUDA device here; use cpu")
+    if device.index is None and "LOCAL_RANK" in os.environ:
+        device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+    if (device.index or 0) >= count:
+        raise UserError(
+            f"{where}: device {str(device)!r}, but CUDA devices here are 0 to {count - 1}"
+        )
+    return device
+
+
+def strict_float32() -> AbstractContextManager[Any]:
+    """While it lasts, cuDNN's float32 convolutions are float32 and repeatable.
+
+    By default cuDNN rounds their factors to TF32, 10 bits, which no table would say.
+    """
+    import torch
+
+    flags: AbstractContextManager[Any] = torch.backends.cudnn.flags(
+        enabled=True, benchmark=False, deterministic=True, allow_tf32=False
+    )
+    return flags
