@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
+from bench.device import strict_float32
 from fusion_models.ddfm.em import EM, EMSettings
 from fusion_models.ddfm.prior import ADM, LITE, PriorShape, build, place
 from fusion_models.ddfm.sampler import sample
@@ -44,7 +45,7 @@ def main() -> None:
     device = torch.device(arguments.device)
     if device.type == "cpu":
         torch.set_num_threads(1)
-    with torch.inference_mode():
+    with torch.inference_mode(), strict_float32():
         outside_the_network(device, arguments.repeat)
         if arguments.network:
             images_per_hour(arguments.network, device)

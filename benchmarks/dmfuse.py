@@ -10,6 +10,8 @@ processor time on one core, and memory the high-water mark of the process over w
   smaller ones, that stay in a core's cache.
 - whole: one chunk for all rows and one for all columns.
 - plain (``--plain``): the usual form, all scores of rows and columns in one array under one softmax.
+
+Below it, clock time of ``dmfuse-lite`` on a pair, everything included.
 """
 
 from __future__ import annotations
@@ -37,6 +39,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=3, help="runs per figure; the least counts")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--plain", action="store_true", help="the usual form too, where it fits")
+    parser.add_argument("--threads", type=int, default=2, help="of the whole method")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.one:
@@ -55,6 +58,27 @@ def main() -> None:
             ratio = f"{seconds / whole[0]:.2f}" if whole else ""
             name = f"{size[1]}x{size[0]}"
             print(f"| {name} | {form} | {seconds:.2f} | {ratio} | {peak / GIB:.2f} |", flush=True)
+    print(f"\n| size | dmfuse-lite, s per pair, {chosen.threads} threads |\n|---|---:|")
+    for size in ((192, 256), (480, 640)):
+        seconds = a_pair(size, chosen.repeat, chosen.device, chosen.threads)
+        print(f"| {size[1]}x{size[0]} | {seconds:.2f} |", flush=True)
+
+
+def a_pair(size: tuple[int, int], repeat: int, device: str, threads: int) -> float:
+    """Least seconds by the clock of the whole method on one pair, weights loaded before."""
+    import torch
+
+    from fusion_models.dmfuse.method import DMFuseLite
+
+    torch.set_num_threads(threads)
+    method = DMFuseLite(device=device)
+    infrared, visible = torch.rand(1, 1, *size), torch.rand(1, 3, *size)
+    times = []
+    for _ in range(repeat + 1):  # the first warms up
+        started = time.perf_counter()
+        method.fuse(infrared, visible, [0])
+        times.append(time.perf_counter() - started)
+    return min(times[1:])
 
 
 def _maps(form: str, size: tuple[int, int]) -> int:
@@ -71,7 +95,9 @@ def _in_a_process(
     order = json.dumps({"form": form, "size": size, "repeat": repeat, "device": device})
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     command = [sys.executable, __file__, "--one", order]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{order} failed:\n{done.stderr}")
     seconds, peak = json.loads(done.stdout)
     return seconds, peak
 

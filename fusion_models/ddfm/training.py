@@ -50,10 +50,10 @@ class PriorSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     steps: int = Field(ge=1)
-    batch: int = Field(8, ge=1)
-    learning_rate: float = Field(4e-4, gt=0, allow_inf_nan=False)
+    batch: int = Field(default=8, ge=1)
+    learning_rate: float = Field(default=4e-4, gt=0, allow_inf_nan=False)
     precision: Literal["fp32", "bf16"] = "fp32"
-    average: float = Field(0.999, ge=0, lt=1)
+    average: float = Field(default=0.999, ge=0, lt=1)
 
 
 PRESETS: dict[str, tuple[PriorShape, PriorSettings]] = {

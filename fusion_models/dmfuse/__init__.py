@@ -64,7 +64,8 @@ SPECS = (
         paper=f"the method of {_PAPER}, narrower and trained by this project",
         licence="code Apache-2.0; weights for research only, see fusion_models/weights/dmfuse-lite.md",
         stride=32,
-        options=_RUNNING,
+        parameters=1_618_965,
+        options=_RUNNING | {"weights": "file to use instead of the shipped one"},
         weights=(
             WeightsSpec(
                 name="dmfuse-lite.safetensors",
@@ -89,7 +90,7 @@ TRAININGS = (
         entry="fusion_models.dmfuse.training_prior:train_prior",
         title="diffusion network whose features DMFuse fuses",
         presets={
-            "lite": "width 8, 1.5 M parameters, for dmfuse-lite; about an hour on one CPU core",
+            "lite": "width 8, 1.5 M parameters, for dmfuse-lite; minutes on one CPU core",
             "published": "width 32, 24 M parameters, the published settings; needs a GPU",
             "tiny": "width 8, seconds; shows that everything works",
         },
@@ -100,7 +101,7 @@ TRAININGS = (
         entry="fusion_models.dmfuse.training_head:train_head",
         title="fusion head of DMFuse on a frozen diffusion network",
         presets={
-            "lite": "width 16, for dmfuse-lite; about an hour on one CPU core",
+            "lite": "width 16, for dmfuse-lite; minutes on one CPU core",
             "published": "width 32, 0.65 M parameters, the published settings; needs a GPU",
             "tiny": "width 16, seconds; shows that everything works",
         },

@@ -43,7 +43,7 @@ def criss_cross(
         memory_budget: bytes to be used beside inputs and result: four copies of the values, and
             score maps of as many rows or columns as fit in the rest. One is the least, so
             4 * max(H, W)^2 bytes of scores are always used. With gradients, maps that do not fit
-            together are computed again in the backward pass.
+            together are computed again in the backward pass, which needs as much again.
         fused: use one compiled kernel instead of chunks; CUDA only.
 
     Returns:
@@ -51,7 +51,8 @@ def criss_cross(
     """
     height = query.shape[2]
     room = memory_budget - _COPIES * 4 * (value.numel() + value[:, :1].numel())
-    attend = _attend_fused if fused else functools.partial(_attend, room=room)
+    maps = 4 * value[:, 0].numel() * (height + query.shape[3])
+    attend = _attend_fused if fused else functools.partial(_attend, room=room, keep=maps <= room)
     total, largest = attend([x.permute(0, 2, 3, 1) for x in (query, key, value)], skip_self=False)
     if height > 1:
         columns = [x.permute(0, 3, 2, 1) for x in (query, key, value)]
@@ -68,7 +69,7 @@ def lines_at_once(length: int, room: int, device: torch.device) -> int:
     return max(1, limit // (4 * length * length))
 
 
-def _attend(lines: list[Tensor], skip_self: bool, room: int) -> Lines:
+def _attend(lines: list[Tensor], skip_self: bool, room: int, keep: bool) -> Lines:
     """Attention within lines: query, key and value [N, lines, length, channels], a few at a time."""
     shape = lines[0].shape[:3]
     query, key, value = lines
@@ -77,7 +78,7 @@ def _attend(lines: list[Tensor], skip_self: bool, room: int) -> Lines:
     flat = [x.reshape(-1, shape[2], x.shape[3]) for x in (query, key, value)]
     step = lines_at_once(shape[2], room, query.device)
     if torch.is_grad_enabled() and any(x.requires_grad for x in flat):
-        total, peak = _with_gradient(flat, skip_self, step, room)
+        total, peak = _with_gradient(flat, skip_self, step, keep)
     else:
         total, peak = _in_place(flat, skip_self, step)
     return total.reshape(*shape, -1), peak.reshape(shape)
@@ -100,16 +101,14 @@ def _in_place(flat: list[Tensor], skip_self: bool, step: int) -> Lines:
     return total, peak
 
 
-def _with_gradient(flat: list[Tensor], skip_self: bool, step: int, room: int) -> Lines:
-    """The same in a form that can be differentiated."""
-    count, length = flat[0].shape[:2]
-    recompute = 4 * count * length * length > room
+def _with_gradient(flat: list[Tensor], skip_self: bool, step: int, keep: bool) -> Lines:
+    """The same in a form that can be differentiated; ``keep`` keeps the score maps for that."""
     found = []
     for q, k, v in zip(*(torch.split(x, step) for x in flat), strict=True):
-        if recompute:
-            found.append(checkpoint(_attend_part, q, k, v, skip_self, use_reentrant=False))
-        else:
+        if keep:
             found.append(_attend_part(q, k, v, skip_self))
+        else:
+            found.append(checkpoint(_attend_part, q, k, v, skip_self, use_reentrant=False))
     totals, peaks = zip(*found, strict=True)
     return torch.cat(totals), torch.cat(peaks)
 

@@ -82,8 +82,11 @@ class FusionHead(nn.Module):
                 the features at the three time steps in order, concatenated.
             visible: likewise.
         """
-        fused = self.fuse(self.encode(infrared), self.encode(visible))
-        out: Tensor = self.conv_t1(self.decode(fused)[-1])
+        return self.joined(self.encode(infrared), self.encode(visible))
+
+    def joined(self, infrared: Sequence[Tensor], visible: Sequence[Tensor]) -> Tensor:
+        """The fused image of what ``encode`` gave for both modalities."""
+        out: Tensor = self.conv_t1(self.decode(self.fuse(infrared, visible))[-1])
         return out
 
 

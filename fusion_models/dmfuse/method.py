@@ -46,14 +46,16 @@ class Fuser:
         """The head's output in (-1, 1) at the padded size, from gray levels as for ``encode``."""
         # One modality after the other: the order of the draws, and half the features in memory.
         encoded = [self.encode(levels, draws) for levels in (infrared, visible)]
-        out: Tensor = self.head.conv_t1(self.head.decode(self.head.fuse(*encoded))[-1])
-        return out
+        return self.head.joined(*encoded)
 
 
 class Options(BaseModel):
     """How the method runs.
 
     Attributes:
+        diffusion: the published ``ddpm_gen.pth``, or what ``train dmfuse-prior`` wrote.
+        head: the published ``models/model.model``.
+        weights: one file with both networks instead of the two, as ``train dmfuse`` writes it.
         memory_budget: bytes for the attention, see ``crisscross.criss_cross``.
         fused: run the attention as one compiled kernel; CUDA only.
         device: ``auto`` (CUDA if there is a device, else CPU), ``cpu``, ``cuda`` or ``cuda:N``.
@@ -64,6 +66,9 @@ class Options(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
+    diffusion: str | None = None
+    head: str | None = None
+    weights: str | None = None
     memory_budget: int = Field(DEFAULT_BUDGET, gt=0)
     fused: bool = False
     device: str = "auto"
@@ -76,9 +81,6 @@ class DMFuse(FusionMethod):
     """DMFuse with files of the user's.
 
     Args:
-        diffusion: the published ``ddpm_gen.pth``, or what ``train dmfuse-prior`` wrote.
-        head: the published ``models/model.model``.
-        weights: one file with both networks instead of the two, as ``train dmfuse`` writes it.
         **options: see ``Options``.
 
     Raises:
@@ -87,18 +89,12 @@ class DMFuse(FusionMethod):
 
     name = "dmfuse"
 
-    def __init__(
-        self,
-        diffusion: str | None = None,
-        head: str | None = None,
-        weights: str | None = None,
-        **options: Any,
-    ) -> None:
+    def __init__(self, **options: Any) -> None:
         self.options = checked(Options, options, self.name)
         device = device_of(self.options.device, self.name)
         if self.options.fused and device.type != "cuda":
             raise UserError(f"{self.name}: fused needs a CUDA device; leave it out on the CPU")
-        networks = self._networks(diffusion, head, weights)
+        networks = self._networks()
         attention = networks.head.crossatten
         attention.memory_budget, attention.fused = self.options.memory_budget, self.options.fused
         self.fuser = Fuser(networks, device)
@@ -117,15 +113,16 @@ class DMFuse(FusionMethod):
                 fused.append(finish(out, size).cpu())
         return torch.cat(fused)
 
-    def _networks(self, diffusion: str | None, head: str | None, weights: str | None) -> Networks:
-        if weights is not None:
-            if diffusion is not None or head is not None:
+    def _networks(self) -> Networks:
+        options = self.options
+        if options.weights is not None:
+            if options.diffusion is not None or options.head is not None:
                 raise UserError(f"{self.name}: weights holds both networks; leave out the others")
-            return _joint(Path(weights))
+            return _joint(Path(options.weights))
         spec = METHODS.get(self.name)
         diffusion_path, head_path = (
             _published(spec, file, given)
-            for file, given in zip(spec.weights, (diffusion, head), strict=True)
+            for file, given in zip(spec.weights, (options.diffusion, options.head), strict=True)
         )
         network = load_diffusion(read_tensors(diffusion_path), str(diffusion_path))
         return Networks(network, load_head(read_tensors(head_path), network, str(head_path)))
@@ -136,12 +133,11 @@ class DMFuseLite(DMFuse):
 
     name = "dmfuse-lite"
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-
-    def _networks(self, diffusion: str | None, head: str | None, weights: str | None) -> Networks:
+    def _networks(self) -> Networks:
+        if self.options.diffusion is not None or self.options.head is not None:
+            raise UserError(f"{self.name}: takes no diffusion and head; use dmfuse with them")
         spec = METHODS.get(self.name)
-        return _joint(locate(spec, spec.weights[0]))
+        return _joint(locate(spec, spec.weights[0], self.options.weights))
 
 
 def _joint(path: Path) -> Networks:

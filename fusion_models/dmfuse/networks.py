@@ -77,7 +77,13 @@ def load_diffusion(tensors: Mapping[str, Tensor], where: str) -> UNet:
         raise UserError(
             f"{where}: no diffusion network of DMFuse: tensor {PREFIX}init_conv.weight is missing"
         )
-    unet = UNet(diffusion_config(first.shape[0]))
+    width = first.shape[0] if first.ndim == 4 else 0
+    if not width or width % min(32, width):
+        raise UserError(
+            f"{where}: tensor {PREFIX}init_conv.weight has shape {list(first.shape)}; expected four "
+            "axes, the first of at most 32 or a multiple of it"
+        )
+    unet = UNet(diffusion_config(width))
     load_unet(unet, tensors, where)
     return unet.eval().requires_grad_(False)
 
@@ -97,6 +103,11 @@ def load_head(tensors: Mapping[str, Tensor], diffusion: UNet, where: str) -> Fus
     if value is None:
         raise UserError(
             f"{where}: no fusion head of DMFuse: tensor crossatten.value_conv.weight is missing"
+        )
+    if value.ndim != 4 or not value.shape[0]:
+        raise UserError(
+            f"{where}: tensor crossatten.value_conv.weight has shape {list(value.shape)}; expected "
+            "four axes"
         )
     spare = "conv_in2.conv2d.weight" in tensors
     head = FusionHead(head_config(diffusion.config, value.shape[0], spare))

@@ -36,9 +36,9 @@ class Draws:
         # NumPy's legacy generator is the very thing to reproduce here.
         return cls(np.random.RandomState(numpy_seed), torch_seed)
 
-    def passes(self, size: tuple[int, int], channels: int = 3) -> Iterator[tuple[Tensor, Tensor]]:
-        """Level [1, 1] and noise [1, channels, H, W] of the passes of one modality."""
+    def passes(self, size: tuple[int, int]) -> Iterator[tuple[Tensor, Tensor]]:
+        """Level [1, 1] and noise [1, 3, H, W] of the passes of one modality."""
         for step in TIME_STEPS:
             level = draw_level(LEVELS, step, self._numbers)
-            noise = torch.randn(1, channels, *size, generator=self._noise)
+            noise = torch.randn(1, 3, *size, generator=self._noise)
             yield torch.tensor([[level]]), noise

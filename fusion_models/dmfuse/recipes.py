@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
+from pydantic import BaseModel, ConfigDict, Field
 from safetensors.torch import save
 from torch import Tensor
 
 from bench.data.images import write_bytes
-from bench.errors import UserError
 from bench.store import commit
 from bench.training import TrainingRequest
+from bench.validation import checked
 from fusion_models.training.images import Crops, PairPool
 from fusion_models.training.loop import LoopSettings
 
 _SCALES = (1.0, 1.0, 1.5, 2.0, 3.0)
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(BaseModel):
     """A recipe; the first five may be changed on the command line.
 
     Attributes:
@@ -37,10 +36,12 @@ class Settings:
             warm-up and half a cosine, clipping at norm 1, and crops scaled and mirrored.
     """
 
-    steps: int
-    batch: int
-    learning_rate: float
-    average: float = 0.999
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    steps: int = Field(ge=1)
+    batch: int = Field(ge=1)
+    learning_rate: float = Field(gt=0, lt=1)
+    average: float = Field(default=0.999, ge=0, lt=1)
     precision: Literal["fp32", "bf16"] = "fp32"
     size: int = 64
     published: bool = False
@@ -50,29 +51,12 @@ def overridden(settings: Settings, request: TrainingRequest, name: str) -> Setti
     """The preset with the user's options.
 
     Raises:
-        UserError: a value of the wrong kind.
+        UserError: a value of the wrong kind or out of range.
     """
-    changes: dict[str, Any] = {k: v for k, v in request.options.items() if k != "prior"}
+    changes = {key: value for key, value in request.options.items() if key != "prior"}
     if request.steps is not None:
         changes["steps"] = request.steps
-    settings = replace(settings, **changes)
-    if settings.precision not in ("fp32", "bf16"):
-        raise UserError(f"train {name}: precision must be fp32 or bf16, not {settings.precision!r}")
-    _check(name, "batch", settings.batch, type(settings.batch) is int and settings.batch > 0)
-    _check(name, "learning_rate", settings.learning_rate, _between(settings.learning_rate, 0, 1))
-    _check(
-        name, "average", settings.average, settings.average == 0 or _between(settings.average, 0, 1)
-    )
-    return settings
-
-
-def _between(value: object, low: float, high: float) -> bool:
-    return isinstance(value, float) and low < value < high
-
-
-def _check(name: str, key: str, value: object, good: bool) -> None:
-    if not good:
-        raise UserError(f"train {name}: {key} cannot be {value!r}")
+    return checked(Settings, settings.model_dump() | changes, f"train {name}")
 
 
 def crops_of_step(settings: Settings, index: int) -> tuple[int, Crops]:
@@ -108,7 +92,7 @@ def write_weights(
 ) -> None:
     """Write tensors, with what they were made of in the file's header."""
     about = {
-        "settings": asdict(settings),
+        "settings": settings.model_dump(),
         "preset": request.preset,
         "seed": request.seed,
         "sources": pool.sources,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +91,7 @@ class HeadRecipe(Recipe):
         self.settings = settings
         self.pool = pool
         self.identity: Mapping[str, Any] = {
-            "settings": asdict(settings),
+            "settings": settings.model_dump(),
             "width": head.config.width,
             "data": pool.fingerprint,
             "diffusion": _digest(diffusion),

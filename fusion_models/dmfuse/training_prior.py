@@ -7,7 +7,6 @@ The data is not stated there; here infrared and visible luma take turns.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +77,7 @@ class PriorRecipe(Recipe):
         self.settings = settings
         self.pool = pool
         self.identity: Mapping[str, Any] = {
-            "settings": asdict(settings),
+            "settings": settings.model_dump(),
             "width": unet.config.width,
             "data": pool.fingerprint,
         }

@@ -44,7 +44,7 @@ SPECS = (
         licence="code Apache-2.0; weights for research only, see fusion_models/weights/dmnet-lite.md",
         stride=16,
         parameters=1_555_846,
-        options=_RUNNING,
+        options={"weights": "file to use instead of the shipped one", **_RUNNING},
         weights=(
             WeightsSpec(
                 name="dmnet-lite.safetensors",
@@ -125,7 +125,7 @@ TRAININGS = (
         title="DMNet, both stages",
         presets={
             "paper": "386 M parameters, 15 + 30 epochs, crops of 128; for GPUs",
-            "lite": "1.6 M parameters, for dmnet-lite; a quarter of an hour of one CPU core",
+            "lite": "1.6 M parameters, for dmnet-lite; about 40 minutes of one CPU core",
             "ae1": "ablation: stage II only, 45 epochs",
             "ae13": "ablation: two convolutions in place of the diffusion module",
             "ae14": "ablation: without CSAB",

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
@@ -19,6 +20,15 @@ from fusion_models.dmnet.options import Architecture
 
 WEIGHTS = "dmnet.safetensors"
 _KEY = "dmnet"
+
+
+class Header(BaseModel):
+    """What a file says beside its tensors: the network, and where the weights come from."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    architecture: Architecture
+    about: dict[str, Any]
 
 
 def write_weights(
@@ -52,9 +62,12 @@ def read_weights(path: Path) -> tuple[DMNet, dict[str, Any]]:
         raise UserError(
             f"dmnet: {path} does not describe its network; files of 'ivif-bench train dmnet' do"
         )
-    content = json.loads(described)
-    architecture = checked(Architecture, content["architecture"], f"{path}")
-    network = DMNet(architecture)
+    try:
+        content = json.loads(described)
+    except ValueError as problem:
+        raise UserError(f"dmnet: {path}: its description is not JSON") from problem
+    header = checked(Header, content, f"{path}")
+    network = DMNet(header.architecture)
     expected = network.state_dict()
     wrong = sorted(
         {*tensors} ^ {*expected}
@@ -65,4 +78,4 @@ def read_weights(path: Path) -> tuple[DMNet, dict[str, Any]]:
             f"dmnet: the tensors of {path} do not fit the network it describes: {first_few(wrong, 3)}"
         )
     network.load_state_dict({key: value.float() for key, value in tensors.items()})
-    return network.eval(), content["about"]
+    return network.eval(), header.about

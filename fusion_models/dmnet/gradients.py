@@ -14,12 +14,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from fusion_models.training.measures import sobel, sobel_pair
+
 Operator = Literal["sobel", "canny", "log", "roberts"]
 
-_SOBEL = (
-    ((-1.0, 0.0, 1.0), (-2.0, 0.0, 2.0), (-1.0, 0.0, 1.0)),
-    ((1.0, 2.0, 1.0), (0.0, 0.0, 0.0), (-1.0, -2.0, -1.0)),
-)
 _ROBERTS = (((1.0, 0.0), (0.0, -1.0)), ((0.0, 1.0), (-1.0, 0.0)))
 
 LOG_SIGMA = 1.0  # of the Gaussian in LoG, pixels
@@ -28,15 +26,10 @@ CANNY_LOW, CANNY_HIGH = 0.1, 0.2  # of the Sobel magnitude of an image in [0, 1]
 CANNY_SOFTNESS = 0.02  # width of the soft decisions, in the same unit
 
 
-def sobel(image: Tensor) -> Tensor:
-    """|gx| + |gy| with the 3x3 Sobel kernels, as in CDDFuse's loss."""
-    gx, gy = _pair(functional.pad(image, (1, 1, 1, 1)), _SOBEL)
-    return gx.abs() + gy.abs()
-
-
 def roberts(image: Tensor) -> Tensor:
     """|g1| + |g2| with the 2x2 Roberts cross; a pixel reads its right and lower neighbours."""
-    first, second = _pair(functional.pad(image, (0, 1, 0, 1)), _ROBERTS)
+    kernels = torch.tensor(_ROBERTS, dtype=image.dtype, device=image.device)[:, None]
+    first, second = functional.conv2d(functional.pad(image, (0, 1, 0, 1)), kernels).chunk(2, dim=1)
     return first.abs() + second.abs()
 
 
@@ -64,7 +57,7 @@ def canny(image: Tensor) -> Tensor:
     decision, times the magnitude.
     """
     padded = functional.pad(_smooth(image, CANNY_SIGMA), (1, 1, 1, 1), mode="replicate")
-    gx, gy = _pair(padded, _SOBEL)
+    gx, gy = sobel_pair(padded)
     magnitude = (gx**2 + gy**2 + 1e-12).sqrt()
     with torch.no_grad():
         rival = _rival(magnitude, gx, gy)
@@ -98,15 +91,6 @@ def _smooth(image: Tensor, sigma: float) -> Tensor:
     padded = functional.pad(image, (radius,) * 4, mode="replicate")
     rows = functional.conv2d(padded, line[None, None, None, :])
     return functional.conv2d(rows, line[None, None, :, None])
-
-
-def _pair(
-    padded: Tensor, kernels: tuple[tuple[tuple[float, ...], ...], ...]
-) -> tuple[Tensor, Tensor]:
-    """Two kernels applied to one image, as cross-correlation."""
-    weight = torch.tensor(kernels, dtype=padded.dtype, device=padded.device)[:, None]
-    first, second = functional.conv2d(padded, weight).chunk(2, dim=1)
-    return first, second
 
 
 OPERATORS: Mapping[Operator, Callable[[Tensor], Tensor]] = {

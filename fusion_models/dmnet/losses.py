@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 from torch.nn import functional
 
 from fusion_models.dmnet.gradients import OPERATORS, Operator
+from fusion_models.training.measures import ssim
 
 Weight = Annotated[float, Field(ge=0)]
 
@@ -45,7 +45,10 @@ def autoencoder_loss(
 
 
 def reconstruction_loss(image: Tensor, rebuilt: Tensor, weights: LossWeights) -> Tensor:
-    """Eq. 14: squared error (Eq. 15, as a mean over pixels) + mu (1 - SSIM) (Eq. 16)."""
+    """Eq. 14: squared error (Eq. 15, as a mean over pixels) + mu (1 - SSIM) (Eq. 16).
+
+    SSIM is taken over windows that lie inside the image.
+    """
     squared = functional.mse_loss(rebuilt, image)  # Eq. 15
     structure = 1 - ssim(image, rebuilt)  # Eq. 16
     return squared + weights.ssim_weight * structure
@@ -89,25 +92,3 @@ def fusion_loss(
         terms["denoising"] = denoising_loss(noise, predicted, weights)
         total = total + terms["denoising"]
     return {"total": total, **terms}
-
-
-def ssim(first: Tensor, second: Tensor) -> Tensor:
-    """Mean SSIM of images in [0, 1] (Wang et al., 2004), over windows that lie inside the image.
-
-    Gaussian window 11x11, sigma 1.5, K1 = 0.01, K2 = 0.03; [N, 1, H, W], H and W at least 11.
-    """
-    at = torch.arange(-5, 6, dtype=torch.float64)
-    line = (-(at**2) / (2 * 1.5**2)).exp()
-    line = (line / line.sum()).to(first)
-    maps = torch.cat((first, second, first**2, second**2, first * second), dim=1)
-    channels = maps.shape[1]
-    rows = functional.conv2d(maps, line.expand(channels, 1, 1, 11), groups=channels)
-    mean = functional.conv2d(rows, line[:, None].expand(channels, 1, 11, 1), groups=channels)
-    mu1, mu2, square1, square2, product = mean.chunk(5, dim=1)
-    c1, c2 = 0.01**2, 0.03**2
-    covariance = product - mu1 * mu2
-    variances = square1 - mu1**2 + square2 - mu2**2
-    similarity = ((2 * mu1 * mu2 + c1) * (2 * covariance + c2)) / (
-        (mu1**2 + mu2**2 + c1) * (variances + c2)
-    )
-    return similarity.mean()

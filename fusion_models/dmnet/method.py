@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from typing import Any
 
 import torch
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor
 
 from bench.device import device_of, strict_float32
-from bench.errors import UserError
 from bench.fusion import METHODS, FusionMethod
-from bench.weights import locate, weights_folder
+from bench.validation import checked
+from bench.weights import locate
 from fusion_models.baselines import luma
 from fusion_models.dmnet.files import read_weights
 from fusion_models.dmnet.inference import fuse_image
 from fusion_models.dmnet.strips import use_strips
 
 
-class DMNetFusion(FusionMethod):
-    """DMNet with the user's weights; the network is whatever the file describes.
+class Options(BaseModel):
+    """How the method runs.
 
-    Args:
+    Attributes:
         weights: file written by ``ivif-bench train dmnet``; by default ``dmnet.safetensors`` in the
             folder of all weights.
         device: ``auto`` (CUDA if there is one), ``cpu``, ``cuda``, ``cuda:1``.
@@ -32,42 +33,43 @@ class DMNetFusion(FusionMethod):
         overlap: what neighbouring tiles share.
     """
 
-    def __init__(
-        self,
-        weights: str | Path | None = None,
-        device: str = "auto",
-        strips: int = 0,
-        tile: int = 0,
-        overlap: int = 64,
-    ) -> None:
-        if strips < 0 or 0 < strips < 4:
-            raise UserError(f"dmnet: strips must be 0 or at least 4 rows, not {strips}")
-        if tile < 0 or tile % 16 or (tile and not 0 <= overlap < tile):
-            raise UserError(
-                f"dmnet: tile must be a multiple of 16 and larger than overlap, not {tile} with "
-                f"overlap {overlap}"
-            )
-        self.device = device_of(device, "dmnet")
-        network, self.about = read_weights(self._file(weights))
-        self.network = network.to(self.device).to(memory_format=torch.channels_last)
-        if strips:
-            use_strips(self.network, strips)
-        self.tile, self.overlap = tile, overlap
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    def _file(self, given: str | Path | None) -> Path:
-        """The user's file: the one given, or the one in the folder of all weights."""
-        path = (
-            weights_folder() / METHODS.get("dmnet").weights[0].name
-            if given is None
-            else Path(given)
-        )
-        if not path.is_file():
-            raise UserError(
-                f"dmnet: no weights file {path}; nobody published any: train your own with "
-                "'ivif-bench train dmnet --data msrs=FOLDER --out OUT' and give the option "
-                "weights: OUT/dmnet.safetensors; dmnet-lite runs without"
-            )
-        return path
+    weights: str | None = None
+    device: str = "auto"
+    strips: int = Field(0, ge=0)
+    tile: int = Field(0, ge=0, multiple_of=16)
+    overlap: int = Field(64, ge=0)
+
+    @model_validator(mode="after")
+    def _fit(self) -> Options:
+        if 0 < self.strips < 4:
+            raise ValueError(f"strips must be 0 or at least 4 rows, not {self.strips}")
+        if self.tile and self.overlap >= self.tile:
+            raise ValueError(f"tile {self.tile} must be larger than overlap {self.overlap}")
+        return self
+
+
+class DMNetFusion(FusionMethod):
+    """DMNet with the user's weights; the network is whatever the file describes.
+
+    Args:
+        **options: see ``Options``.
+
+    Raises:
+        UserError: no weights, a file that is none, or a wrong option.
+    """
+
+    name = "dmnet"
+
+    def __init__(self, **options: Any) -> None:
+        self.options = checked(Options, options, self.name)
+        self.device = device_of(self.options.device, self.name)
+        spec = METHODS.get(self.name)
+        network, _ = read_weights(locate(spec, spec.weights[0], self.options.weights))
+        self.network = network.to(self.device).to(memory_format=torch.channels_last)
+        if self.options.strips:
+            use_strips(self.network, self.options.strips)
 
     def fuse(self, infrared: Tensor, visible: Tensor, seeds: Sequence[int]) -> Tensor:
         gray = luma(visible)
@@ -78,8 +80,8 @@ class DMNetFusion(FusionMethod):
                     infrared[index : index + 1].to(self.device),
                     gray[index : index + 1].to(self.device),
                     seed,
-                    self.tile,
-                    self.overlap,
+                    self.options.tile,
+                    self.options.overlap,
                 ).cpu()
                 for index, seed in enumerate(seeds)
             ]
@@ -87,13 +89,6 @@ class DMNetFusion(FusionMethod):
 
 
 class DMNetLite(DMNetFusion):
-    """The shipped narrow DMNet; options as ``DMNetFusion`` but for the weights."""
+    """The shipped narrow DMNet; never to be taken for DMNet."""
 
-    def __init__(
-        self, device: str = "auto", strips: int = 0, tile: int = 0, overlap: int = 64
-    ) -> None:
-        super().__init__(None, device, strips, tile, overlap)
-
-    def _file(self, given: str | Path | None) -> Path:
-        spec = METHODS.get("dmnet-lite")
-        return locate(spec, spec.weights[0])
+    name = "dmnet-lite"

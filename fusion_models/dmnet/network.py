@@ -66,8 +66,8 @@ class DMNet(nn.Module):
     noise_steps: 5, 50, 100, from the paper.
     steps_combined: ``mean`` over the steps, as DANet; or ``concatenate``.
     projection: ``top_down``, one linear 3x3 convolution per scale. The paper says one convolution,
-        but only this meets its 386M parameters; ``single_1x1`` and ``single_3x3`` are the literal
-        reading, on the enlarged and concatenated scales.
+        but with the default UNet only this meets its 386M parameters; ``single_1x1`` and
+        ``single_3x3`` are the literal reading, on the enlarged and concatenated scales.
     upsampling: ``nearest``, as in the UNet; or ``bilinear``.
     decoder_blocks, decoder_slope: 4 transformer blocks, then 3x3 convolutions to half the width and
         to 1 with LeakyReLU between, without bias, and a sigmoid, as CDDFuse and DANet.

@@ -55,7 +55,7 @@ class Settings(BaseModel):
     stage_two_steps: Count | None = None
     held_out: Annotated[int, Field(ge=0)] = 0
     crop: Annotated[int, Field(ge=16, multiple_of=16)] = 128
-    scales: tuple[Annotated[float, Field(ge=1)], ...] = (1.0,)
+    scales: Annotated[tuple[Annotated[float, Field(ge=1)], ...], Field(min_length=1)] = (1.0,)
     batch: Count = 8
     learning_rate: Annotated[float, Field(gt=0)] = 1e-4
     decay: Literal["constant", "step", "cosine"] = "constant"

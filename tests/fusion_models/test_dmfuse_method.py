@@ -88,7 +88,7 @@ def test_two_files_and_one_joint_file_are_the_same_method(tmp_path, networks, we
     diffusion, head = networks
     torch.save(unet_tensors(diffusion, "cosine"), tmp_path / "d.pth")
     torch.save(head.state_dict(), tmp_path / "h.model", _use_new_zipfile_serialization=False)
-    apart = DMFuse(str(tmp_path / "d.pth"), str(tmp_path / "h.model"))
+    apart = DMFuse(diffusion=str(tmp_path / "d.pth"), head=str(tmp_path / "h.model"))
     pair = _pair(1)
     assert torch.equal(apart.fuse(*pair, [1]), DMFuse(weights=weights).fuse(*pair, [1]))
     with pytest.raises(UserError, match="weights holds both networks"):

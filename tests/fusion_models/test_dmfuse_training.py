@@ -11,9 +11,12 @@ from small_runs import write_pairs
 
 from bench.errors import UserError
 from bench.training import TrainingRequest, train
+from fusion_models.dmfuse.head import FusionHead
 from fusion_models.dmfuse.method import DMFuse
-from fusion_models.dmfuse.networks import load_diffusion
+from fusion_models.dmfuse.networks import head_config, load_diffusion
+from fusion_models.dmfuse.training_head import PRESETS, HeadRecipe
 from fusion_models.sr3.checkpoint import read_tensors
+from fusion_models.training.images import PairPool, read_sources
 
 
 @pytest.fixture(scope="module")
@@ -95,5 +98,22 @@ def test_the_head_needs_a_prior(pairs, tmp_path):
     ("key", "value"), [("batch", 0), ("learning_rate", -1.0), ("average", 2.0), ("precision", "x")]
 )
 def test_a_setting_that_makes_no_sense_is_named(pairs, tmp_path, key, value):
-    with pytest.raises(UserError, match=f"train dmfuse-prior: {key}"):
+    with pytest.raises(UserError, match=rf"train dmfuse-prior\.{key}"):
         train("dmfuse-prior", TrainingRequest((pairs,), tmp_path, "tiny", options={key: value}))
+
+
+def test_mixed_precision_leaves_the_loss_in_float32(pairs, prior):
+    """In bf16 the gradient of SSIM is noise: its variances are differences of nearly equal numbers."""
+    diffusion = load_diffusion(read_tensors(prior), str(prior))
+    width, settings = PRESETS["tiny"]
+    head = FusionHead(head_config(diffusion.config, width))
+    pool = PairPool(read_sources([pairs]))
+    recipe = HeadRecipe(diffusion, head, settings, pool, torch.device("cpu"))
+    fused = torch.rand(1, 1, 40, 40, requires_grad=True)
+    infrared, visible = 255 * torch.rand(1, 1, 40, 40), 255 * torch.rand(1, 1, 40, 40)
+    slopes = []
+    for mixed in (False, True):
+        with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
+            total = recipe._loss(infrared, visible, fused)["total"]
+        slopes.append(torch.autograd.grad(total, fused)[0])
+    assert torch.equal(*slopes)

@@ -19,8 +19,8 @@ from fusion_models.dmnet.losses import (
     gradient_loss,
     intensity_loss,
     reconstruction_loss,
-    ssim,
 )
+from fusion_models.training.measures import ssim
 
 
 def random_images(count=3, size=(24, 30), seed=0, dtype=torch.float32):

@@ -135,6 +135,32 @@ def test_every_choice_builds_and_fuses(changes):
     assert network.stage_one_input(infrared, visible).shape == (1, 2, 32, 48)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"transformer_wiring": "dense"},
+        {"invertible_wiring": "dense"},
+        {"attention_order": "spatial_first"},
+        {"pooling_mix": "fixed", "pooling_share": 0.9},
+        {"schedule": "cosine"},
+        {"noise_steps": (5, 50, 400)},
+        {"upsampling": "bilinear"},
+        {"decoder_slope": 0.5},
+        {"add_visible": True},
+    ],
+    ids=str,
+)
+@torch.inference_mode()
+def test_options_that_keep_the_tensors_change_the_image(changes):
+    default, other = tiny(), tiny(**changes)
+    shared = {k: v for k, v in default.state_dict().items() if k in other.state_dict()}
+    other.load_state_dict(shared, strict="pooling_mix" in changes)
+    infrared, visible = pair()
+    drawn = noise(default, infrared)
+    difference = default(infrared, visible, drawn).image - other(infrared, visible, drawn).image
+    assert float(difference.abs().max()) > 1e-4
+
+
 def test_every_option_of_the_architecture_is_tried_and_documented(repository):
     tried = set(itertools.chain.from_iterable(ALTERNATIVES))
     page = (repository / "docs" / "methods" / "dmnet.md").read_text()
@@ -283,28 +309,46 @@ def test_a_file_of_another_kind_is_refused(tmp_path):
         read_weights(tmp_path / "absent")
 
 
-def test_missing_weights_say_how_to_get_them():
+@pytest.mark.parametrize("header", ["no json", "[]", '{"about": {}}', '{"architecture": 3}'])
+def test_a_foreign_description_is_refused(tmp_path, header):
+    from safetensors.torch import save_file
+
+    path = tmp_path / "other.safetensors"
+    save_file({"a": torch.zeros(1)}, path, {"dmnet": header})
+    with pytest.raises(UserError, match=r"other\.safetensors"):
+        read_weights(path)
+
+
+def test_missing_weights_say_how_to_get_them(monkeypatch, tmp_path):
+    monkeypatch.setenv("IVIF_BENCH_WEIGHTS", str(tmp_path))
     with pytest.raises(UserError, match=r"ivif-bench train dmnet.*dmnet-lite"):
         DMNetFusion()
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
-    [({"strips": 2}, "strips"), ({"tile": 40}, "tile"), ({"tile": 64, "overlap": 64}, "overlap")],
+    [
+        ({"strips": 2}, "strips"),
+        ({"strips": 4.5}, "strips"),
+        ({"tile": 40}, "tile"),
+        ({"tile": 64, "overlap": 64}, "overlap"),
+        ({"overlap": -5}, "overlap"),
+        ({"tyle": 64}, "did you mean tile"),
+    ],
 )
 def test_impossible_inference_options_are_refused(changes, message, tmp_path):
     network = tiny()
     path = tmp_path / "w.safetensors"
     write_weights(path, network.state_dict(), network.options, {})
     with pytest.raises(UserError, match=message):
-        DMNetFusion(path, **changes)
+        DMNetFusion(weights=str(path), **changes)
 
 
 def test_noise_depends_on_the_image_s_seed(tmp_path):
     network = tiny()
     path = tmp_path / "w.safetensors"
     write_weights(path, network.state_dict(), network.options, {})
-    method = DMNetFusion(path, device="cpu")
+    method = DMNetFusion(weights=str(path), device="cpu")
     infrared, _ = pair(20, 30, count=2)
     infrared[1] = infrared[0]
     visible = infrared.expand(-1, 3, -1, -1)

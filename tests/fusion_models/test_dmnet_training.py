@@ -255,7 +255,8 @@ def test_the_lite_recipe_trains_both_stages_and_the_losses_fall(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_killed_training_goes_on_to_the_same_weights(tmp_path):
+@pytest.mark.parametrize("stage", ["stage-1", "stage-2"])
+def test_a_killed_training_goes_on_to_the_same_weights(tmp_path, stage):
     data = tmp_path / "pairs"
     write_pairs(data, 4, (40, 48))
     whole, killed = tmp_path / "whole", tmp_path / "killed"
@@ -267,8 +268,8 @@ def test_a_killed_training_goes_on_to_the_same_weights(tmp_path):
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    second = killed / "stage-2" / "checkpoint.safetensors"
-    while not second.exists() and process.poll() is None:
+    checkpoint = killed / stage / "checkpoint.safetensors"
+    while not checkpoint.exists() and process.poll() is None:
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     process.wait()

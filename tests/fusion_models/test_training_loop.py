@@ -196,7 +196,7 @@ def test_two_processes_share_their_gradients_and_one_writes(tmp_path):
     support = here.parent / "support"
     script.write_text(_TWO.format(tests=str(here), support=str(support), out=str(out)))
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2"]
-    command += ["--master_port=29713", str(script)]
+    command += ["--standalone", str(script)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
