@@ -37,7 +37,7 @@ def ssim(first: Tensor, second: Tensor, padding: bool = False) -> Tensor:
         padding: windows at every pixel, zeros outside the image; else only those that lie inside
             (then H and W at least 11).
     """
-    at = torch.arange(-_RADIUS, _RADIUS + 1, dtype=torch.float64)
+    at = torch.arange(-_RADIUS, _RADIUS + 1, dtype=torch.float32)  # as DMFuse's program
     line = (-(at**2) / (2 * _SIGMA**2)).exp()
     line = (line / line.sum()).to(first)
     maps = torch.cat((first, second, first**2, second**2, first * second), dim=1)

@@ -19,13 +19,13 @@ from fusion_models.dmfuse.networks import diffusion_features, load_diffusion, lo
 from fusion_models.dmfuse.noise import LEVELS, TIME_STEPS, Draws
 from fusion_models.sr3.checkpoint import read_tensors
 from fusion_models.sr3.schedule import checkpoint_buffers
+from fusion_models.training.measures import sobel, ssim
 
 pytestmark = pytest.mark.golden
 CHANNELS = (32, 64, 128, 256, 256)
 # Channel and pixel steps at which the features of the end-to-end run were recorded, by scale.
 FEATURE_STEPS = ((4, 8), (8, 4), (16, 2), (32, 1), (32, 1))
 PIXEL_STEPS = (4, 4, 2, 1, 1)
-from fusion_models.training.measures import sobel, ssim
 
 
 @pytest.fixture(scope="module")
