@@ -48,7 +48,7 @@ SPECS = (
         weights=(
             WeightsSpec(
                 name="dmnet-lite.safetensors",
-                sha256="",
+                sha256="a89348501adb7b48b3e6466d697364ddf2384a8a60b3ae28469ba430e1463225",
                 terms="research only: trained on RoadScene (no licence) and LLVIP (non-commercial)",
                 shipped=True,
             ),

@@ -209,3 +209,18 @@ def test_shipped_files_are_what_their_spec_and_card_say(method, file):
     card = (shipped_folder(method) / f"{Path(file.name).stem}.md").read_text()
     for part in (file.name, file.sha256, "research", "ivif-bench train"):
         assert part in card
+    assert not re.search(r"@[A-Z]+@|\b[A-Z]*TODO\b", card), "a number is still to be filled in"
+
+
+def test_a_damaged_shipped_file_is_refused_before_anything_is_fused(monkeypatch, tmp_path):
+    (tmp_path / "ddfm-lite.safetensors").write_bytes(b"cut off")
+    monkeypatch.setattr("bench.weights.shipped_folder", lambda method: tmp_path)
+    method = MethodConfig(name="lite", type="ddfm-lite")
+    with pytest.raises(UserError, match="is damaged"):
+        method_key(method, 0, Fingerprints(tmp_path / "prints.json"))
+
+
+def test_a_named_file_that_is_missing_is_refused_before_anything_is_fused(tmp_path):
+    method = MethodConfig(name="mine", type="ddfm", options={"weights": str(tmp_path / "absent")})
+    with pytest.raises(UserError, match="no weights file"):
+        method_key(method, 0, Fingerprints(tmp_path / "prints.json"))
