@@ -1,0 +1,51 @@
+"""The shipped lite methods on real pairs: ahead of the average where their cards say so."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from bench.data.base import open_dataset
+from bench.data.images import encode_png, write_bytes
+from bench.fusion import METHODS
+from bench.pipeline.fuse import fuse_one
+from tasks.quality.folder import score_folder
+
+STEMS = ("05", "11")  # two of the smallest pairs of TNO, which none of them was trained on
+AHEAD = {
+    "ddfm-lite": {"VIF": 1.0, "Qabf": 1.0, "MI": 0.98},
+    "dmfuse-lite": {"MI": 1.0, "VIF": 1.0, "Qabf": 1.0, "SF": 1.0},
+    "dmnet-lite": {"SF": 1.0, "SD": 1.0, "VIF": 1.0, "Qabf": 1.0},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", AHEAD)
+def test_a_lite_method_is_ahead_of_the_average_on_tno(name, shared, tmp_path):
+    dataset = open_dataset("folder", shared / "data" / "TNO42", infrared="ir", visible="vi")
+    pairs = [pair for pair in dataset.pairs if pair.stem in STEMS]
+    assert len(pairs) == len(STEMS)
+    for pair in pairs:
+        for side in ("infrared", "visible"):
+            source = getattr(pair, side)
+            write_bytes(tmp_path / side / f"{pair.stem}{source.suffix}", source.read_bytes())
+        job = {
+            "dataset": pair.dataset,
+            "stem": pair.stem,
+            "infrared": pair.infrared,
+            "visible": pair.visible,
+        }
+        for method in ("average", name):
+            with torch.inference_mode():
+                fused = fuse_one(METHODS.load(method)(), job, 0)
+            write_bytes(tmp_path / method / f"{pair.stem}.png", encode_png(fused))
+    wanted = AHEAD[name]
+    scores = score_folder(
+        tmp_path / "infrared",
+        tmp_path / "visible",
+        {method: tmp_path / method for method in ("average", name)},
+        tuple(wanted),
+        "reference",
+    ).to_json()["methods"]
+    for metric, share in wanted.items():
+        assert scores[name]["mean"][metric] > share * scores["average"]["mean"][metric], metric
