@@ -62,7 +62,7 @@ SPECS = (
         weights=(
             WeightsSpec(
                 name="ddfm-lite.safetensors",
-                sha256="57ae3eaf494c213d4f95864bdc93e6c053d2ab0b7da8d82ec49416b059bc6caf",
+                sha256="6c057c528b04196182ec169617daf0fb8fca74b9e7187ad1d6aaa2ac32ef77c9",
                 terms="research only: some training images are non-commercial or unlicensed",
                 shipped=True,
             ),
