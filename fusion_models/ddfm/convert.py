@@ -8,7 +8,6 @@ before anything is converted.
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from bench.errors import UserError, first_few
+from bench.weights import read_tensors
 from fusion_models.ddfm.prior import ADM, PriorShape, build
 
 _RESIDUAL = {
@@ -59,7 +59,7 @@ def convert_file(source: Path, target: Path) -> None:
     Raises:
         UserError: unreadable, or a tensor is missing, unknown or of another shape.
     """
-    converted = convert_state(read_checkpoint(source), ADM, str(source))
+    converted = convert_state(read_tensors(source), ADM, str(source))
     about = {"shape": ADM.arguments, "stride": ADM.stride, "source": source.name}
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}.part")
@@ -68,27 +68,6 @@ def convert_file(source: Path, target: Path) -> None:
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
-
-
-def read_checkpoint(path: Path) -> dict[str, Tensor]:
-    """Tensors of a ``torch.save`` file of a state dict, without running anything in it."""
-    try:
-        content = torch.load(
-            path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
-        )
-    except OSError as problem:
-        raise UserError(f"cannot read weights {path}: {problem.strerror or problem}") from problem
-    except Exception as problem:  # the unpickler raises whatever a broken file makes it raise
-        # torch's own words are left out: they advise to switch off the protection.
-        raise UserError(
-            f"weights {path}: damaged, or not a torch.save file of plain tensors "
-            f"({type(problem).__name__}); files that hold anything else are never loaded"
-        ) from problem
-    if not isinstance(content, dict) or not all(
-        isinstance(v, torch.Tensor) for v in content.values()
-    ):
-        raise UserError(f"weights {path}: expected a state dict, names to tensors")
-    return content
 
 
 def convert_state(

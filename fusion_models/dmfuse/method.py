@@ -14,7 +14,7 @@ from bench.device import device_of, strict_float32
 from bench.errors import UserError
 from bench.fusion import METHODS, FusionMethod, MethodSpec, WeightsSpec
 from bench.validation import checked
-from bench.weights import locate, sha256_of
+from bench.weights import locate, read_tensors, sha256_of
 from fusion_models.dmfuse.crisscross import DEFAULT_BUDGET
 from fusion_models.dmfuse.imaging import finish, gray_levels, prepare
 from fusion_models.dmfuse.networks import (
@@ -25,7 +25,6 @@ from fusion_models.dmfuse.networks import (
     load_networks,
 )
 from fusion_models.dmfuse.noise import Draws
-from fusion_models.sr3.checkpoint import read_tensors
 
 
 class Fuser:

@@ -18,6 +18,7 @@ from torch import Tensor
 from bench.device import device_of
 from bench.errors import UserError
 from bench.training import TrainingRequest
+from bench.weights import read_tensors
 from fusion_models.dmfuse.head import FusionHead
 from fusion_models.dmfuse.imaging import finish, gray_levels, prepare
 from fusion_models.dmfuse.loss import fusion_loss
@@ -30,7 +31,7 @@ from fusion_models.dmfuse.recipes import (
     overridden,
     write_weights,
 )
-from fusion_models.sr3.checkpoint import read_tensors, unet_tensors
+from fusion_models.sr3.checkpoint import unet_tensors
 from fusion_models.sr3.unet import UNet
 from fusion_models.training.images import Crops, PairPool, read_sources
 from fusion_models.training.loop import Recipe, Step, run_loop, warmup_cosine

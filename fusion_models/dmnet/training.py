@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -103,6 +104,21 @@ class Stage(Recipe):
             "data": pool.fingerprint,
         }
 
+    def losses(self, step: Step) -> dict[str, Tensor]:
+        infrared, visible = self.batch(step.rng, self.batch_size)
+        return self._losses(infrared, visible, step.rng, step.noise)
+
+    def validate(self) -> dict[str, float]:
+        """The losses on held-out crops."""
+        infrared, visible, rng, noise = self.held_out()
+        return {k: float(v) for k, v in self._losses(infrared, visible, rng, noise).items()}
+
+    @abstractmethod
+    def _losses(
+        self, infrared: Tensor, visible: Tensor, rng: np.random.Generator, noise: torch.Generator
+    ) -> dict[str, Tensor]:
+        """The stage's losses of a batch, ``total`` among them."""
+
     def optimizer(self) -> torch.optim.Optimizer:
         return torch.optim.Adam(self.network.parameters(), lr=self.settings.learning_rate)
 
@@ -159,10 +175,6 @@ class StageOne(Stage):
 
     name = "stage-1"
 
-    def losses(self, step: Step) -> dict[str, Tensor]:
-        infrared, visible = self.batch(step.rng, self.batch_size)
-        return self._losses(infrared, visible, step.rng, step.noise)
-
     def _losses(
         self, infrared: Tensor, visible: Tensor, rng: np.random.Generator, noise: torch.Generator
     ) -> dict[str, Tensor]:
@@ -182,11 +194,6 @@ class StageOne(Stage):
             self.network.reconstruct(infrared, INFRARED),
             self.network.reconstruct(visible, VISIBLE),
         )
-
-    def validate(self) -> dict[str, float]:
-        """Both losses on held-out crops."""
-        infrared, visible, rng, noise = self.held_out()
-        return {k: float(v) for k, v in self._losses(infrared, visible, rng, noise).items()}
 
     def write_samples(self, folder: Path, step: int) -> None:
         """Rows: infrared, visible, both rebuilt; and infrared denoised from the last step."""
@@ -209,10 +216,6 @@ class StageTwo(Stage):
     """Stage II: everything together by L_total."""
 
     name = "stage-2"
-
-    def losses(self, step: Step) -> dict[str, Tensor]:
-        infrared, visible = self.batch(step.rng, self.batch_size)
-        return self._losses(infrared, visible, step.rng, step.noise)
 
     def _losses(
         self, infrared: Tensor, visible: Tensor, rng: np.random.Generator, noise: torch.Generator
@@ -246,11 +249,6 @@ class StageTwo(Stage):
             terms["denoising"] = self.denoising(result.clean, rng, fresh)
             terms["total"] = terms["total"] + terms["denoising"]
         return terms
-
-    def validate(self) -> dict[str, float]:
-        """The losses on held-out crops."""
-        infrared, visible, rng, noise = self.held_out()
-        return {k: float(v) for k, v in self._losses(infrared, visible, rng, noise).items()}
 
     def write_samples(self, folder: Path, step: int) -> None:
         """Rows: infrared, visible, fused."""

@@ -8,11 +8,12 @@ from safetensors.torch import save_file
 
 from bench.errors import UserError
 from bench.fusion import METHODS
+from bench.weights import read_tensors
 from fusion_models.dmfuse.head import FusionHead
 from fusion_models.dmfuse.method import DMFuse, DMFuseLite
 from fusion_models.dmfuse.networks import diffusion_config, head_config, load_networks
 from fusion_models.dmfuse.noise import LEVELS, TIME_STEPS, Draws
-from fusion_models.sr3.checkpoint import read_tensors, unet_tensors
+from fusion_models.sr3.checkpoint import unet_tensors
 from fusion_models.sr3.unet import UNet
 
 

@@ -9,7 +9,7 @@ import torch
 from golden_weights import noise, rule_state
 
 from bench.pipeline.fuse import fuse_one
-from bench.weights import sha256_of, weights_folder
+from bench.weights import read_tensors, sha256_of, weights_folder
 from fusion_models.dmfuse.crisscross import CrissCrossFusion
 from fusion_models.dmfuse.head import FusionHead, HeadConfig
 from fusion_models.dmfuse.imaging import finish, gray_levels, prepare
@@ -17,7 +17,6 @@ from fusion_models.dmfuse.loss import fusion_loss
 from fusion_models.dmfuse.method import DMFuse
 from fusion_models.dmfuse.networks import diffusion_features, load_diffusion, load_head
 from fusion_models.dmfuse.noise import LEVELS, TIME_STEPS, Draws
-from fusion_models.sr3.checkpoint import read_tensors
 from fusion_models.sr3.schedule import checkpoint_buffers
 from fusion_models.training.measures import sobel, ssim
 

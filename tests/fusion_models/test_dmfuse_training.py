@@ -11,11 +11,11 @@ from small_runs import write_pairs
 
 from bench.errors import UserError
 from bench.training import TrainingRequest, train
+from bench.weights import read_tensors
 from fusion_models.dmfuse.head import FusionHead
 from fusion_models.dmfuse.method import DMFuse
 from fusion_models.dmfuse.networks import head_config, load_diffusion
 from fusion_models.dmfuse.training_head import PRESETS, HeadRecipe
-from fusion_models.sr3.checkpoint import read_tensors
 from fusion_models.training.images import PairPool, read_sources
 
 
