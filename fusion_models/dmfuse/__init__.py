@@ -69,7 +69,7 @@ SPECS = (
         weights=(
             WeightsSpec(
                 name="dmfuse-lite.safetensors",
-                sha256="",
+                sha256="ba453492e1b552ee6dd4cc6acc30e8ee5e42e150afea2e2c62da2dbc1aaa344a",
                 terms="research only: some training images are non-commercial or unlicensed",
                 shipped=True,
             ),
@@ -82,6 +82,7 @@ _SETTINGS = {
     "learning_rate": "its peak; presets other than 'published' warm up and then fall",
     "average": "decay of the moving average of the weights, 0 for none",
     "precision": "fp32 or bf16 (mixed)",
+    "size": "side of a crop, a multiple of 32; 64 in 'lite'",
 }
 
 TRAININGS = (
@@ -105,6 +106,10 @@ TRAININGS = (
             "published": "width 32, 0.65 M parameters, the published settings; needs a GPU",
             "tiny": "width 16, seconds; shows that everything works",
         },
-        options=_SETTINGS | {"prior": "file of the diffusion network; required"},
+        options=_SETTINGS
+        | {
+            "prior": "file of the diffusion network; required",
+            "start": "file of an earlier 'train dmfuse' whose head this one goes on from",
+        },
     ),
 )

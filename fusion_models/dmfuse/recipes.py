@@ -22,7 +22,7 @@ _SCALES = (1.0, 1.0, 1.5, 2.0, 3.0)
 
 
 class Settings(BaseModel):
-    """A recipe; the first five may be changed on the command line.
+    """A recipe; all but ``published`` may be changed on the command line.
 
     Attributes:
         steps: optimiser steps.
@@ -43,7 +43,7 @@ class Settings(BaseModel):
     learning_rate: float = Field(gt=0, lt=1)
     average: float = Field(default=0.999, ge=0, lt=1)
     precision: Literal["fp32", "bf16"] = "fp32"
-    size: int = 64
+    size: int = Field(default=64, ge=32, multiple_of=32)
     published: bool = False
 
 
@@ -53,7 +53,8 @@ def overridden(settings: Settings, request: TrainingRequest, name: str) -> Setti
     Raises:
         UserError: a value of the wrong kind or out of range.
     """
-    changes = {key: value for key, value in request.options.items() if key != "prior"}
+    files = ("prior", "start")
+    changes = {key: value for key, value in request.options.items() if key not in files}
     if request.steps is not None:
         changes["steps"] = request.steps
     return checked(Settings, settings.model_dump() | changes, f"train {name}")

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from bench.device import device_of
 from bench.errors import UserError
@@ -22,7 +22,12 @@ from bench.weights import read_tensors
 from fusion_models.dmfuse.head import FusionHead
 from fusion_models.dmfuse.imaging import finish, gray_levels, prepare
 from fusion_models.dmfuse.loss import fusion_loss
-from fusion_models.dmfuse.networks import diffusion_features, head_config, load_diffusion
+from fusion_models.dmfuse.networks import (
+    diffusion_features,
+    head_config,
+    load_diffusion,
+    load_networks,
+)
 from fusion_models.dmfuse.noise import LEVELS, TIME_STEPS
 from fusion_models.dmfuse.recipes import (
     Settings,
@@ -62,6 +67,7 @@ def train_head(request: TrainingRequest) -> Path:
     pool = PairPool(read_sources(request.data))
     torch.manual_seed(request.seed)
     head = FusionHead(head_config(diffusion.config, width, spare=settings.published))
+    _start(head, request)
     recipe = HeadRecipe(diffusion, head, settings, pool, device)
     loop = loop_settings(settings, request.seed)
     averages = run_loop(recipe, loop, request.out, request.resume, request.progress)
@@ -96,6 +102,7 @@ class HeadRecipe(Recipe):
             "width": head.config.width,
             "data": pool.fingerprint,
             "diffusion": _digest(diffusion),
+            "start": _digest(head),
         }
 
     def optimizer(self) -> torch.optim.Optimizer:
@@ -133,7 +140,8 @@ class HeadRecipe(Recipe):
     def _held_out(self) -> tuple[Tensor, Tensor, Tensor]:
         """The same crops and noise every time: gray levels of both, and the head's output."""
         crops = Crops(2 * self.settings.size)
-        infrared, visible = self._pairs(np.random.default_rng(1), 8, crops, validation=True)
+        count = 8 if self.settings.size <= 64 else 4  # large crops take time
+        infrared, visible = self._pairs(np.random.default_rng(1), count, crops, validation=True)
         generator = torch.Generator(self.device).manual_seed(1)
         return infrared, visible, self._fuse(infrared, visible, generator)
 
@@ -174,7 +182,18 @@ def _diffusion(request: TrainingRequest) -> UNet:
     return load_diffusion(read_tensors(Path(prior)), prior)
 
 
-def _digest(network: UNet) -> str:
+def _start(head: FusionHead, request: TrainingRequest) -> None:
+    """Fill the head from the file that the option ``start`` names, if any."""
+    start = request.options.get("start")
+    if start is None:
+        return
+    found = load_networks(read_tensors(Path(str(start))), str(start)).head
+    if found.config != head.config:
+        raise UserError(f"train dmfuse: the head in {start} is not of this preset's shape")
+    head.load_state_dict(found.state_dict())
+
+
+def _digest(network: nn.Module) -> str:
     """Short hash of the network's weights."""
     digest = hashlib.sha256()
     for value in network.state_dict().values():

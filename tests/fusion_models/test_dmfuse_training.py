@@ -117,3 +117,10 @@ def test_mixed_precision_leaves_the_loss_in_float32(pairs, prior):
             total = recipe._loss(infrared, visible, fused)["total"]
         slopes.append(torch.autograd.grad(total, fused)[0])
     assert torch.equal(*slopes)
+
+
+def test_a_head_goes_on_from_another_one_s_weights(pairs, prior, trained, tmp_path):
+    options = {"prior": str(prior), "start": str(trained), "learning_rate": 1e-12, "average": 0.0}
+    again = train("dmfuse", TrainingRequest((pairs,), tmp_path, "tiny", steps=1, options=options))
+    first, second = read_tensors(trained), read_tensors(again)
+    assert all(torch.equal(first[name], second[name]) for name in first)
