@@ -10,6 +10,10 @@ import pytest
 os.environ.setdefault("YOLO_AUTOINSTALL", "false")
 os.environ.setdefault("YOLO_OFFLINE", "true")
 os.environ.setdefault("MPLBACKEND", "Agg")
+if (
+    "PYTEST_XDIST_WORKER" in os.environ
+):  # several processes: one thread each, or they wait for cores
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

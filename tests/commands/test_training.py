@@ -66,9 +66,9 @@ def test_trained_weights_run_as_ddfm_lite_and_say_how_they_were_made(pairs, tmp_
     ("more", "message"),
     [
         (["--option", "batches=2"], "did you mean batch"),
-        (["--option", "batch=0"], "batch must be a positive number"),
-        (["--option", "precision=fp8"], "precision must be fp32 or bf16"),
-        (["--device", "abacus"], "expected cpu, cuda"),
+        (["--option", "batch=0"], "batch: Input should be greater than or equal to 1"),
+        (["--option", "precision=fp8"], "precision: Input should be 'fp32' or 'bf16'"),
+        (["--device", "abacus"], "unknown device 'abacus'"),
         (["--preset", "large"], "unknown preset 'large'"),
     ],
 )
