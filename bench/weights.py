@@ -1,4 +1,4 @@
-"""Weights files of fusion methods: where they are, how they are fetched, converted and read.
+"""Weights files of fusion methods: where they are, how they are fetched and converted.
 
 Shipped files lie in the folder ``weights`` of the package that declares the method. Files that
 only the user may have lie in one folder for all projects: ``$IVIF_BENCH_WEIGHTS``, or
@@ -13,17 +13,13 @@ import importlib.util
 import os
 import urllib.error
 import urllib.request
-import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bench.errors import UserError
 from bench.fusion import MethodSpec, WeightsSpec
 from bench.registry import load_entry
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 Progress = Callable[[int, int, str], None]
 _BLOCK = 1 << 20
@@ -170,40 +166,6 @@ def convert(file: WeightsSpec, source: Path, target: Path) -> None:
         raise UserError(f"{source}: choose another --out, the file to convert stays as it is")
     converter: Any = load_entry(file.converter)
     converter(source, target)
-
-
-def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Tensors by name, from safetensors or from a ``torch.save`` file; nothing in it is ever run.
-
-    Raises:
-        UserError: unreadable, or it holds more than plain tensors and containers.
-    """
-    import torch
-
-    if path.suffix == ".safetensors":
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
-
-        try:
-            return dict(load_file(path))
-        except (OSError, SafetensorError) as problem:
-            raise UserError(f"cannot read weights {path}: {problem}") from problem
-    try:
-        mapped = zipfile.is_zipfile(path)
-        content: Any = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
-    except OSError as problem:
-        raise UserError(f"cannot read weights {path}: {problem.strerror or problem}") from problem
-    except Exception as problem:  # the unpickler raises whatever a broken file makes it raise
-        # torch's own words are left out: they advise to switch off the protection.
-        raise UserError(
-            f"refused to load weights {path}: damaged, or not plain tensors "
-            f"({type(problem).__name__}); files that hold anything else are never loaded"
-        ) from problem
-    if not isinstance(content, Mapping) or not all(
-        isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in content.items()
-    ):
-        raise UserError(f"weights {path}: expected a state dict, names to tensors")
-    return dict(content)
 
 
 def sha256_of(path: Path) -> str:

@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from bench.errors import UserError, first_few
-from bench.weights import read_tensors
+from bench.tensors import read_tensors
 from fusion_models.ddfm.prior import ADM, PriorShape, build
 
 _RESIDUAL = {

@@ -13,8 +13,9 @@ from torch import Tensor
 from bench.device import device_of, strict_float32
 from bench.errors import UserError
 from bench.fusion import METHODS, FusionMethod, MethodSpec, WeightsSpec
+from bench.tensors import read_tensors
 from bench.validation import checked
-from bench.weights import locate, read_tensors, sha256_of
+from bench.weights import locate, sha256_of
 from fusion_models.dmfuse.crisscross import DEFAULT_BUDGET
 from fusion_models.dmfuse.imaging import finish, gray_levels, prepare
 from fusion_models.dmfuse.networks import (

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 from bench.device import device_of
 from bench.errors import UserError
+from bench.tensors import read_tensors
 from bench.training import TrainingRequest
-from bench.weights import read_tensors
 from fusion_models.dmfuse.head import FusionHead
 from fusion_models.dmfuse.imaging import finish, gray_levels, prepare
 from fusion_models.dmfuse.loss import fusion_loss

@@ -1,17 +1,11 @@
-"""Initial weights: where they are, and reading them without ever running code from a file."""
+"""Initial weights: where they are."""
 
 from __future__ import annotations
 
-import pickle
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from bench.errors import UserError
 from bench.registry import suggest
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 _SHIPPED = Path(__file__).parent / "weights"
 _PREFIX = "shipped:"
@@ -41,38 +35,3 @@ def initial_weights(initial: str) -> Path | None:
     if not path.is_file():
         raise UserError(f"initial weights: no such file: {path}")
     return path
-
-
-def read_state(path: Path) -> dict[str, Tensor]:
-    """Tensors by name. Pickled files are opened with torch's weights-only loader, never otherwise.
-
-    A checkpoint of mmengine is taken apart (``state_dict``).
-
-    Raises:
-        UserError: unreadable, or the file holds more than plain tensors and containers.
-    """
-    import torch
-
-    if path.suffix == ".safetensors":
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
-
-        try:
-            return dict(load_file(path))
-        except (OSError, SafetensorError) as problem:
-            raise UserError(f"cannot read weights {path}: {problem}") from problem
-    try:
-        content: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as problem:
-        first = (str(problem).splitlines() or [type(problem).__name__])[0]
-        raise UserError(
-            f"refused to load weights {path}: not a plain state dict ({first[:120]}); "
-            "convert it to .safetensors where it comes from"
-        ) from problem
-    if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
-        content = content["state_dict"]
-    if not isinstance(content, Mapping) or not all(
-        isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in content.items()
-    ):
-        raise UserError(f"weights {path}: expected a mapping from names to tensors")
-    return dict(content)

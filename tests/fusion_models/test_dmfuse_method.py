@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 
 from bench.errors import UserError
 from bench.fusion import METHODS
-from bench.weights import read_tensors
+from bench.tensors import read_tensors
 from fusion_models.dmfuse.head import FusionHead
 from fusion_models.dmfuse.method import DMFuse, DMFuseLite
 from fusion_models.dmfuse.networks import diffusion_config, head_config, load_networks

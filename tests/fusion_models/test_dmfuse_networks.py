@@ -9,7 +9,8 @@ import torch
 from golden_weights import noise, rule_state
 
 from bench.pipeline.fuse import fuse_one
-from bench.weights import read_tensors, sha256_of, weights_folder
+from bench.tensors import read_tensors
+from bench.weights import sha256_of, weights_folder
 from fusion_models.dmfuse.crisscross import CrissCrossFusion
 from fusion_models.dmfuse.head import FusionHead, HeadConfig
 from fusion_models.dmfuse.imaging import finish, gray_levels, prepare

@@ -10,8 +10,8 @@ from safetensors import safe_open
 from small_runs import write_pairs
 
 from bench.errors import UserError
+from bench.tensors import read_tensors
 from bench.training import TrainingRequest, train
-from bench.weights import read_tensors
 from fusion_models.dmfuse.head import FusionHead
 from fusion_models.dmfuse.method import DMFuse
 from fusion_models.dmfuse.networks import head_config, load_diffusion

@@ -15,7 +15,8 @@ import numpy as np
 from bench.data.images import write_bytes
 from bench.errors import UserError, first_few
 from bench.store import write_json
-from tasks.segmentation.initial import initial_weights, read_state
+from bench.tensors import read_tensors
+from tasks.segmentation.initial import initial_weights
 from tasks.segmentation.registry import Progress, Sample, Segmenter
 from tasks.segmentation.segmenters.mmseg_networks import (
     IMAGENET_MEAN,
@@ -68,7 +69,7 @@ class MmsegSegmenter(Segmenter):
 
         import_mmseg()
         model = self._build()
-        apply_weights(model, read_state(checkpoint), str(checkpoint))
+        apply_weights(model, read_tensors(checkpoint), str(checkpoint))
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         self._model = model.eval().to(self._device)
 
@@ -112,7 +113,7 @@ class MmsegSegmenter(Segmenter):
             model.init_weights()
         start = initial_weights(self.protocol.initial)
         if start is not None:
-            apply_weights(model, read_state(start), str(start), self.protocol.reinit_head)
+            apply_weights(model, read_tensors(start), str(start), self.protocol.reinit_head)
         return model
 
 

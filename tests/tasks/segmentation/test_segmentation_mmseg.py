@@ -179,11 +179,11 @@ def test_initial_weights_must_fit_by_name_and_shape(tmp_path, trained):
 
 
 def test_a_backbone_alone_is_taken_only_if_the_protocol_draws_a_new_head(tmp_path, trained):
-    from tasks.segmentation.initial import read_state
+    from bench.tensors import read_tensors
 
     bare = str(_partial(trained, tmp_path))
     done = fit(tmp_path / "c", initial=bare, reinit_head=True, lr=1e-12, weight_decay=0.0)
-    old, new = read_state(trained), read_state(done)
+    old, new = read_tensors(trained), read_tensors(done)
     name = "backbone.layers.0.1.0.ffn.layers.0.weight"
     np.testing.assert_allclose(new[name], old[name], atol=1e-9)
     head = "decode_head.conv_seg.weight"
@@ -194,9 +194,9 @@ def _partial(trained, folder):
     """The backbone of a checkpoint, named as ImageNet files name it, in half precision."""
     from safetensors.torch import save_file
 
-    from tasks.segmentation.initial import read_state
+    from bench.tensors import read_tensors
 
-    state = read_state(trained)
+    state = read_tensors(trained)
     kept = {name.removeprefix("backbone."): value for name, value in state.items()}
     path = folder / "backbone.safetensors"
     save_file({n: v for n, v in kept.items() if not n.startswith("decode_head")}, path)
@@ -249,9 +249,9 @@ def test_every_epoch_sees_every_sample_once_whatever_was_read_before(tmp_path):
 def test_shipped_half_precision_weights_predict_the_same(tmp_path, trained):
     from safetensors.torch import save_file
 
-    from tasks.segmentation.initial import read_state
+    from bench.tensors import read_tensors
 
-    state = {n: v.half() if v.is_floating_point() else v for n, v in read_state(trained).items()}
+    state = {n: v.half() if v.is_floating_point() else v for n, v in read_tensors(trained).items()}
     save_file(state, tmp_path / "half.safetensors")
     full, half = segmenter(), segmenter()
     full.load(trained)

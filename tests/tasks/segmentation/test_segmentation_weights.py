@@ -7,7 +7,8 @@ import pickle
 import pytest
 
 from bench.errors import UserError
-from tasks.segmentation.initial import initial_weights, read_state
+from bench.tensors import read_tensors
+from tasks.segmentation.initial import initial_weights
 
 torch = pytest.importorskip("torch")
 
@@ -34,7 +35,7 @@ def test_a_hostile_checkpoint_is_refused_and_nothing_in_it_runs(tmp_path, how):
         state = {"backbone.weight": torch.zeros(2), "x": content}
         torch.save({"state_dict": state} if how == "nested" else content, path)
     with pytest.raises(UserError, match=r"refused to load weights .*weights\.pth") as caught:
-        read_state(path)
+        read_tensors(path)
     assert not marker.exists()
     assert "\n" not in str(caught.value)
 
@@ -47,7 +48,7 @@ def test_plain_pth_mmengine_layout_and_safetensors_hold_the_same_tensors(tmp_pat
     torch.save({"meta": {"epoch": 3}, "state_dict": state}, tmp_path / "mmengine.pth")
     save_file(state, tmp_path / "safe.safetensors")
     for name in ("plain.pth", "mmengine.pth", "safe.safetensors"):
-        found = read_state(tmp_path / name)
+        found = read_tensors(tmp_path / name)
         assert sorted(found) == sorted(state)
         assert all(torch.equal(found[key], state[key]) for key in state)
 
@@ -58,14 +59,14 @@ def test_garbage_is_a_user_error(tmp_path, name):
     for data in (b"", b"not a checkpoint", b"PK\x03\x04 broken zip"):
         path.write_bytes(data)
         with pytest.raises(UserError):
-            read_state(path)
+            read_tensors(path)
 
 
 def test_a_file_without_names_is_refused(tmp_path):
     path = tmp_path / "list.pth"
     torch.save([torch.zeros(2)], path)
     with pytest.raises(UserError, match="names to tensors"):
-        read_state(path)
+        read_tensors(path)
 
 
 def test_initial_names_scratch_shipped_or_a_file(tmp_path):

@@ -1,0 +1,51 @@
+"""Reading files of tensors that somebody handed over."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Tensors by name, from safetensors or from a ``torch.save`` file; nothing in it is ever run.
+
+    A checkpoint that keeps them under ``state_dict``, as mmengine's, is taken apart.
+
+    Raises:
+        UserError: unreadable, or it holds more than plain tensors and containers.
+    """
+    import torch
+
+    if path.suffix == ".safetensors":
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        try:
+            return dict(load_file(path))
+        except (OSError, SafetensorError) as problem:
+            raise UserError(f"cannot read weights {path}: {problem}") from problem
+    try:
+        mapped = zipfile.is_zipfile(path)
+        content: Any = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+    except OSError as problem:
+        raise UserError(f"cannot read weights {path}: {problem.strerror or problem}") from problem
+    except Exception as problem:  # the unpickler raises whatever a broken file makes it raise
+        # torch's own words are left out: they advise to switch off the protection.
+        raise UserError(
+            f"refused to load weights {path}: damaged, or not plain tensors "
+            f"({type(problem).__name__}); files that hold anything else are never loaded"
+        ) from problem
+    if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
+        content = content["state_dict"]
+    if not isinstance(content, Mapping) or not all(
+        isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in content.items()
+    ):
+        raise UserError(f"weights {path}: expected a state dict, names to tensors")
+    return dict(content)
