@@ -110,7 +110,8 @@ class Fingerprints:
         known = self._known.get(name)
         if known is not None and known[:2] == mark:
             return str(known[2])
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        with path.open("rb") as file:  # weights may be gigabytes
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
         self._known[name] = [*mark, digest]
         self._changed = True
         return digest

@@ -170,8 +170,5 @@ def convert(file: WeightsSpec, source: Path, target: Path) -> None:
 
 def sha256_of(path: Path) -> str:
     """sha256 of a file of any size."""
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
