@@ -95,7 +95,10 @@ TRAININGS = (
             "published": "width 32, 24 M parameters, the published settings; needs a GPU",
             "tiny": "width 8, seconds; shows that everything works",
         },
-        options=_SETTINGS,
+        options=_SETTINGS
+        | {
+            "picture": "weight of reading the picture off the features; 1 in 'lite', 0 in 'published'"
+        },
     ),
     TrainingSpec(
         name="dmfuse",

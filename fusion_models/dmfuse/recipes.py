@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 from safetensors.torch import save
@@ -47,7 +47,10 @@ class Settings(BaseModel):
     published: bool = False
 
 
-def overridden(settings: Settings, request: TrainingRequest, name: str) -> Settings:
+S = TypeVar("S", bound=Settings)
+
+
+def overridden(settings: S, request: TrainingRequest, name: str) -> S:
     """The preset with the user's options.
 
     Raises:
@@ -57,7 +60,7 @@ def overridden(settings: Settings, request: TrainingRequest, name: str) -> Setti
     changes = {key: value for key, value in request.options.items() if key not in files}
     if request.steps is not None:
         changes["steps"] = request.steps
-    return checked(Settings, settings.model_dump() | changes, f"train {name}")
+    return checked(type(settings), settings.model_dump() | changes, f"train {name}")
 
 
 def crops_of_step(settings: Settings, index: int) -> tuple[int, Crops]:

@@ -37,6 +37,7 @@ from fusion_models.dmfuse.recipes import (
     write_weights,
 )
 from fusion_models.sr3.checkpoint import unet_tensors
+from fusion_models.sr3.prior import draw_levels
 from fusion_models.sr3.unet import UNet
 from fusion_models.training.images import Crops, PairPool, read_sources
 from fusion_models.training.loop import Recipe, Step, run_loop, warmup_cosine
@@ -165,11 +166,9 @@ class HeadRecipe(Recipe):
 
 def _passes(picture: Tensor, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
     """Levels [N, 1] and noise like the picture for each time step, all from one generator."""
-    device = generator.device
     for step in TIME_STEPS:
-        share = torch.rand(len(picture), 1, generator=generator, device=device)
-        level = float(LEVELS[step - 1]) + float(LEVELS[step] - LEVELS[step - 1]) * share
-        yield level, torch.randn(picture.shape, generator=generator, device=device)
+        level = draw_levels(picture.new_full((len(picture),), step).long(), LEVELS, generator)
+        yield level, torch.randn(picture.shape, generator=generator, device=picture.device)
 
 
 def _diffusion(request: TrainingRequest) -> UNet:

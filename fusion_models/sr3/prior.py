@@ -11,20 +11,23 @@ from fusion_models.sr3.schedule import add_noise
 from fusion_models.sr3.unet import UNet
 
 
-def draw_levels(count: int, levels: np.ndarray, generator: torch.Generator) -> Tensor:
-    """Noise levels for a batch, float32 [count, 1]: a step uniform in 1..T, then between its ends."""
-    device = generator.device
-    step = torch.randint(1, len(levels), (count,), generator=generator, device=device)
-    table = torch.from_numpy(levels).to(device)
+def random_steps(count: int, levels: np.ndarray, generator: torch.Generator) -> Tensor:
+    """Steps for a batch, int64 [count], uniform in 1..T for a schedule ``levels`` of T + 1."""
+    return torch.randint(1, len(levels), (count,), generator=generator, device=generator.device)
+
+
+def draw_levels(step: Tensor, levels: np.ndarray, generator: torch.Generator) -> Tensor:
+    """Noise levels of a batch, float32 [N, 1], uniform between the ends of each step [N]."""
+    table = torch.from_numpy(levels).to(step.device)
     upper, lower = table[step - 1], table[step]
-    share = torch.rand(count, generator=generator, device=device, dtype=torch.float64)
+    share = torch.rand(len(step), generator=generator, device=step.device, dtype=torch.float64)
     return (upper + (lower - upper) * share).float()[:, None]
 
 
 def denoising_loss(
     unet: UNet, clean: Tensor, levels: np.ndarray, generator: torch.Generator
 ) -> Tensor:
-    """Mean squared error of the predicted noise.
+    """Mean squared error of the predicted noise at levels of random steps.
 
     Args:
         unet: the network.
@@ -35,7 +38,7 @@ def denoising_loss(
     Returns:
         A scalar: the mean over all values.
     """
-    level = draw_levels(len(clean), levels, generator)
+    level = draw_levels(random_steps(len(clean), levels, generator), levels, generator)
     noise = torch.randn(clean.shape, generator=generator, device=clean.device)
     predicted = unet(add_noise(clean, level, noise), level)
     return functional.mse_loss(predicted, noise)

@@ -15,7 +15,10 @@ from bench.training import TrainingRequest, train
 from fusion_models.dmfuse.head import FusionHead
 from fusion_models.dmfuse.method import DMFuse
 from fusion_models.dmfuse.networks import head_config, load_diffusion
+from fusion_models.dmfuse.readout import PictureReadout
 from fusion_models.dmfuse.training_head import PRESETS, HeadRecipe
+from fusion_models.dmfuse.training_prior import PRESETS as PRIOR_PRESETS
+from fusion_models.sr3.unet import UNetConfig
 from fusion_models.training.images import PairPool, read_sources
 
 
@@ -78,6 +81,38 @@ def test_losses_validation_and_samples_are_kept(prior, trained):
     for path in (prior, trained):
         assert (path.parent / "curves.png").is_file()
         assert list((path.parent / "samples").glob("*.png"))
+
+
+def test_a_picture_that_stands_in_the_features_is_read_off_without_error():
+    config = UNetConfig(channels=3, width=8, norm_groups=8)
+    readout = PictureReadout(config)
+    picture = torch.rand(2, 1, 32, 32)
+    features = []
+    for level, (scale, tap) in enumerate(zip(readout.scales, config.first_taps, strict=True)):
+        side = 32 >> level
+        blocks = picture.reshape(2, 1, side, 32 // side, side, 32 // side)
+        feature = torch.rand(2, config.tap_channels(tap), side, side)
+        feature[:, 1:2] = 2 * blocks.mean(dim=(3, 5)) + 3
+        with torch.no_grad():
+            scale.weight.zero_()[:, 1] = 0.5
+            scale.bias.fill_(-1.5)
+        features.append(feature)
+    with torch.no_grad():
+        exact = readout.errors(features, picture)
+        off = readout.errors(features, picture + torch.tensor([0.0, 0.25])[:, None, None, None])
+    assert exact.shape == (2, 5)
+    assert exact.max() < 1e-6
+    assert torch.allclose(off[1], torch.full((5,), 0.25), atol=1e-6)
+
+
+def test_only_narrow_priors_learn_to_hold_the_picture(pairs, prior, tmp_path):
+    """The published loss is that of the noise alone; the readout stays out of the weights file."""
+    options = {"picture": 0.0}
+    plain = train("dmfuse-prior", TrainingRequest((pairs,), tmp_path, "tiny", 1, options=options))
+    seen = [(path.parent / "log.jsonl").read_text() for path in (plain, prior)]
+    assert ["validation picture" in log for log in seen] == [False, True]
+    assert PRIOR_PRESETS["published"][1].picture == 0 < PRIOR_PRESETS["lite"][1].picture
+    assert read_tensors(plain).keys() == read_tensors(prior).keys()
 
 
 def test_a_finished_training_is_taken_up_as_it_is(pairs, prior):

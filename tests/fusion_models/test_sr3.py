@@ -9,7 +9,7 @@ from golden_weights import rule_state
 
 from bench.errors import UserError
 from fusion_models.sr3.checkpoint import PREFIX, load_unet, unet_tensors
-from fusion_models.sr3.prior import denoising_loss, draw_levels
+from fusion_models.sr3.prior import denoising_loss, draw_levels, random_steps
 from fusion_models.sr3.schedule import (
     add_noise,
     checkpoint_buffers,
@@ -146,7 +146,8 @@ def test_noise_levels_are_drawn_between_the_ends_of_their_step():
     drawn = [draw_level(table, 50, generator) for _ in range(200)]
     assert table[50] - 1e-7 <= min(drawn) < max(drawn) <= table[49] + 1e-7
     assert max(drawn) - min(drawn) > 0.9 * (table[49] - table[50])
-    batch = draw_levels(4000, table, torch.Generator().manual_seed(0)).numpy().ravel()
+    twice = torch.Generator().manual_seed(0)
+    batch = draw_levels(random_steps(4000, table, twice), table, twice).numpy().ravel()
     # A uniform step draws levels whose distribution is that of the table itself.
     assert np.abs(np.quantile(batch, [0.1, 0.5, 0.9]) - table[[1800, 1000, 200]]).max() < 0.03
 

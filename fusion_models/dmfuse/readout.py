@@ -1,0 +1,43 @@
+"""The picture read off the diffusion features, linearly: an aid in training the diffusion network.
+
+In a narrow network the features need not hold the picture's brightness: blocks of the finest level
+normalise every channel by itself, so it can only survive in what is added around them, and noise
+prediction asks for it nowhere. A fusion head then cannot know it. docs/methods/dmfuse.md has
+what that costs, measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from fusion_models.sr3.unet import UNetConfig
+
+
+class PictureReadout(nn.Module):
+    """A 1x1 convolution per scale from a decoder feature to the gray picture."""
+
+    def __init__(self, config: UNetConfig) -> None:
+        super().__init__()
+        self.scales = nn.ModuleList(
+            nn.Conv2d(config.tap_channels(tap), 1, 1) for tap in config.first_taps
+        )
+
+    def errors(self, features: Sequence[Tensor], picture: Tensor) -> Tensor:
+        """Mean absolute difference to the picture at each scale.
+
+        Args:
+            features: [N, C, H / 2^k, W / 2^k], finest first, of the network's ``first_taps``.
+            picture: the clean one, [N, 1, H, W].
+
+        Returns:
+            [N, scales].
+        """
+        found = []
+        for level, (scale, feature) in enumerate(zip(self.scales, features, strict=True)):
+            wanted = functional.avg_pool2d(picture, 2**level)
+            found.append((scale(feature).float() - wanted).abs().mean(dim=(1, 2, 3)))
+        return torch.stack(found, dim=1)
