@@ -97,7 +97,7 @@ TRAININGS = (
         },
         options=_SETTINGS
         | {
-            "picture": "weight of reading the picture off the features; 1 in 'lite', 0 in 'published'"
+            "picture": "weight of reading the picture off the features; 4 in 'lite', 0 in 'published'"
         },
     ),
     TrainingSpec(

@@ -14,7 +14,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from fusion_models.sr3.unet import UNetConfig
+from fusion_models.sr3.unet import UNet, UNetConfig
+
+_FIRST_GAIN = 4.0
+
+
+def favour_picture(unet: UNet) -> None:
+    """Enlarge the first convolution of a new network.
+
+    The sums around the blocks then begin with more of the picture than the blocks add. Blocks of
+    the finest level do not notice: they normalise every channel by itself.
+    """
+    with torch.no_grad():
+        unet.init_conv.weight.mul_(_FIRST_GAIN)
 
 
 class PictureReadout(nn.Module):

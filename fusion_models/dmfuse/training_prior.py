@@ -23,7 +23,7 @@ from bench.device import device_of
 from bench.training import TrainingRequest
 from fusion_models.dmfuse.networks import CHANNELS, diffusion_config
 from fusion_models.dmfuse.noise import LEVELS, TIME_STEPS
-from fusion_models.dmfuse.readout import PictureReadout
+from fusion_models.dmfuse.readout import PictureReadout, favour_picture
 from fusion_models.dmfuse.recipes import (
     Settings,
     crops_of_step,
@@ -46,20 +46,20 @@ class PriorSettings(Settings):
 
     Attributes:
         picture: weight of the error of the picture as read off the features, see ``readout``.
-            Unless 0, half of the crops are shown at one of the steps that the head reads, and
-            count for it.
+            Unless 0, the network starts with a larger first convolution, and half of the crops are
+            shown at one of the steps that the head reads, and count for this error.
     """
 
     picture: float = Field(default=0.0, ge=0)
 
 
 PRESETS: dict[str, tuple[int, PriorSettings]] = {
-    "lite": (8, PriorSettings(steps=6000, batch=4, learning_rate=1e-3, picture=1.0)),
+    "lite": (8, PriorSettings(steps=6000, batch=4, learning_rate=1e-3, picture=4.0)),
     "published": (
         32,
         PriorSettings(steps=1_000_000, batch=4, learning_rate=1e-5, size=256, published=True),
     ),
-    "tiny": (8, PriorSettings(steps=20, batch=2, learning_rate=1e-3, size=32, picture=1.0)),
+    "tiny": (8, PriorSettings(steps=20, batch=2, learning_rate=1e-3, size=32, picture=4.0)),
 }
 _VALIDATION_STEPS = (*TIME_STEPS, 250, 500, 1000, 1500, 1900)
 
@@ -72,7 +72,10 @@ def train_prior(request: TrainingRequest) -> Path:
     processes = join(device)
     pool = PairPool(read_sources(request.data))
     torch.manual_seed(request.seed)
-    recipe = PriorRecipe(UNet(diffusion_config(width)), settings, pool, device)
+    unet = UNet(diffusion_config(width))
+    if settings.picture:
+        favour_picture(unet)
+    recipe = PriorRecipe(unet, settings, pool, device)
     loop = loop_settings(settings, request.seed)
     averages = run_loop(recipe, loop, request.out, request.resume, request.progress)
     trained = UNet(diffusion_config(width))

@@ -14,11 +14,11 @@ from bench.tensors import read_tensors
 from bench.training import TrainingRequest, train
 from fusion_models.dmfuse.head import FusionHead
 from fusion_models.dmfuse.method import DMFuse
-from fusion_models.dmfuse.networks import head_config, load_diffusion
-from fusion_models.dmfuse.readout import PictureReadout
+from fusion_models.dmfuse.networks import diffusion_config, head_config, load_diffusion
+from fusion_models.dmfuse.readout import PictureReadout, favour_picture
 from fusion_models.dmfuse.training_head import PRESETS, HeadRecipe
 from fusion_models.dmfuse.training_prior import PRESETS as PRIOR_PRESETS
-from fusion_models.sr3.unet import UNetConfig
+from fusion_models.sr3.unet import UNet, UNetConfig
 from fusion_models.training.images import PairPool, read_sources
 
 
@@ -103,6 +103,22 @@ def test_a_picture_that_stands_in_the_features_is_read_off_without_error():
     assert exact.shape == (2, 5)
     assert exact.max() < 1e-6
     assert torch.allclose(off[1], torch.full((5,), 0.25), atol=1e-6)
+
+
+def test_a_larger_first_convolution_leaves_the_finest_blocks_as_they_were():
+    torch.manual_seed(0)
+    plain, favoured = UNet(diffusion_config(8)), UNet(diffusion_config(8))
+    favoured.load_state_dict(plain.state_dict())
+    favour_picture(favoured)
+    picture = torch.rand(1, 3, 32, 32) * 2 - 1
+    with torch.no_grad():
+        starts = [unet.init_conv(picture) for unet in (plain, favoured)]
+        blocks = [
+            unet.downs[0].res_block.block1(start)
+            for unet, start in zip((plain, favoured), starts, strict=True)
+        ]
+    assert float(starts[1].std() / starts[0].std()) > 2
+    assert torch.allclose(*blocks, atol=2e-3)
 
 
 def test_only_narrow_priors_learn_to_hold_the_picture(pairs, prior, tmp_path):
