@@ -69,7 +69,7 @@ SPECS = (
         weights=(
             WeightsSpec(
                 name="dmfuse-lite.safetensors",
-                sha256="ba453492e1b552ee6dd4cc6acc30e8ee5e42e150afea2e2c62da2dbc1aaa344a",
+                sha256="fcbef66880a95963dc9dc97fdda3ffc2cbe131dedde2f8d6bb91004cb00138df",
                 terms="research only: some training images are non-commercial or unlicensed",
                 shipped=True,
             ),
@@ -97,7 +97,8 @@ TRAININGS = (
         },
         options=_SETTINGS
         | {
-            "picture": "weight of reading the picture off the features; 4 in 'lite', 0 in 'published'"
+            "picture": "weight of the error of the picture as read off the features; 0, as in "
+            "'published': noise alone; 4 in 'lite' and 'tiny'"
         },
     ),
     TrainingSpec(

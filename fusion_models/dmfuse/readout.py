@@ -1,8 +1,8 @@
 """The picture read off the diffusion features, linearly: an aid in training the diffusion network.
 
-In a narrow network the features need not hold the picture's brightness: blocks of the finest level
-normalise every channel by itself, so it can only survive in what is added around them, and noise
-prediction asks for it nowhere. A fusion head then cannot know it. docs/methods/dmfuse.md has
+In a narrow network the features need not hold the picture's brightness: every finest block ends by
+normalising each channel by itself, so it can only survive in what is added around the blocks, and
+noise prediction asks for it nowhere. A fusion head then cannot know it. docs/methods/dmfuse.md has
 what that costs, measured.
 """
 
@@ -22,8 +22,8 @@ _FIRST_GAIN = 4.0
 def favour_picture(unet: UNet) -> None:
     """Enlarge the first convolution of a new network.
 
-    The sums around the blocks then begin with more of the picture than the blocks add. Blocks of
-    the finest level do not notice: they normalise every channel by itself.
+    The sums around the blocks then begin with more of the picture than the blocks add. The first
+    block does not notice: it normalises every channel by itself.
     """
     with torch.no_grad():
         unet.init_conv.weight.mul_(_FIRST_GAIN)
@@ -51,5 +51,7 @@ class PictureReadout(nn.Module):
         found = []
         for level, (scale, feature) in enumerate(zip(self.scales, features, strict=True)):
             wanted = functional.avg_pool2d(picture, 2**level)
-            found.append((scale(feature).float() - wanted).abs().mean(dim=(1, 2, 3)))
+            with torch.autocast(feature.device.type, enabled=False):  # bf16 is too coarse for it
+                seen = scale(feature.float())
+            found.append((seen - wanted).abs().mean(dim=(1, 2, 3)))
         return torch.stack(found, dim=1)

@@ -167,7 +167,8 @@ class HeadRecipe(Recipe):
 def _passes(picture: Tensor, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
     """Levels [N, 1] and noise like the picture for each time step, all from one generator."""
     for step in TIME_STEPS:
-        level = draw_levels(picture.new_full((len(picture),), step).long(), LEVELS, generator)
+        steps = torch.full((len(picture),), step, device=picture.device)
+        level = draw_levels(steps, LEVELS, generator)
         yield level, torch.randn(picture.shape, generator=generator, device=picture.device)
 
 

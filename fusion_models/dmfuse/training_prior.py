@@ -46,8 +46,9 @@ class PriorSettings(Settings):
 
     Attributes:
         picture: weight of the error of the picture as read off the features, see ``readout``.
-            Unless 0, the network starts with a larger first convolution, and half of the crops are
-            shown at one of the steps that the head reads, and count for this error.
+            Unless 0, the network starts with a larger first convolution, and half of the crops, at
+            random, are shown at one of the steps that the head reads; the others count as without
+            error in the mean.
     """
 
     picture: float = Field(default=0.0, ge=0)
@@ -137,7 +138,8 @@ class PriorRecipe(Recipe):
         predicted, features = self._predict(clean, level, noise)
         error = functional.mse_loss(predicted.float(), noise)
         picture = (self.readout.errors(features, clean[:, :1]).mean(dim=1) * read).mean()
-        return {"total": error + self.settings.picture * picture, "noise": error}
+        total = error + self.settings.picture * picture
+        return {"total": total, "noise": error, "picture": picture}
 
     def _predict(self, clean: Tensor, level: Tensor, noise: Tensor) -> tuple[Tensor, list[Tensor]]:
         noisy = add_noise(clean, level, noise)

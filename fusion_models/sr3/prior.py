@@ -16,11 +16,11 @@ def random_steps(count: int, levels: np.ndarray, generator: torch.Generator) -> 
     return torch.randint(1, len(levels), (count,), generator=generator, device=generator.device)
 
 
-def draw_levels(step: Tensor, levels: np.ndarray, generator: torch.Generator) -> Tensor:
-    """Noise levels of a batch, float32 [N, 1], uniform between the ends of each step [N]."""
-    table = torch.from_numpy(levels).to(step.device)
-    upper, lower = table[step - 1], table[step]
-    share = torch.rand(len(step), generator=generator, device=step.device, dtype=torch.float64)
+def draw_levels(steps: Tensor, levels: np.ndarray, generator: torch.Generator) -> Tensor:
+    """Noise levels of a batch, float32 [N, 1], uniform between the ends of each step [N], from 1."""
+    table = torch.from_numpy(levels).to(steps.device)
+    upper, lower = table[steps - 1], table[steps]
+    share = torch.rand(len(steps), generator=generator, device=steps.device, dtype=torch.float64)
     return (upper + (lower - upper) * share).float()[:, None]
 
 

@@ -146,8 +146,12 @@ def test_noise_levels_are_drawn_between_the_ends_of_their_step():
     drawn = [draw_level(table, 50, generator) for _ in range(200)]
     assert table[50] - 1e-7 <= min(drawn) < max(drawn) <= table[49] + 1e-7
     assert max(drawn) - min(drawn) > 0.9 * (table[49] - table[50])
-    twice = torch.Generator().manual_seed(0)
-    batch = draw_levels(random_steps(4000, table, twice), table, twice).numpy().ravel()
+    draws = torch.Generator().manual_seed(0)
+    steps = torch.tensor([5, 50, 100, 2000]).repeat(200)
+    between = draw_levels(steps, table, draws).numpy().ravel()
+    assert (between >= table[steps] - 1e-7).all()
+    assert (between <= table[steps - 1] + 1e-7).all()
+    batch = draw_levels(random_steps(4000, table, draws), table, draws).numpy().ravel()
     # A uniform step draws levels whose distribution is that of the table itself.
     assert np.abs(np.quantile(batch, [0.1, 0.5, 0.9]) - table[[1800, 1000, 200]]).max() < 0.03
 
