@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -51,17 +51,38 @@ class Boxes:
         xyxy: float64 [N, 4] pixels, 0-based corners x1, y1, x2, y2; width is x2 - x1.
         classes: N class names (never ids: their order differs between conversions).
         scores: float64 [N] in 0..1 for detections, None for ground truth.
+        crowd: bool [N], ground truth only: the box is a region with several objects (COCO's
+            ``iscrowd``); all False if not given.
+        difficult: bool [N], ground truth only: an object that is neither required nor wrong to
+            find (Pascal VOC's ``difficult``); all False if not given.
     """
 
     xyxy: np.ndarray
     classes: tuple[str, ...]
     scores: np.ndarray | None = None
+    crowd: np.ndarray = None  # type: ignore[assignment]  # filled below
+    difficult: np.ndarray = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
-        if self.xyxy.shape != (len(self.classes), 4):
-            raise ValueError(
-                f"{len(self.classes)} class names for boxes of shape {self.xyxy.shape}"
-            )
+        count = len(self.classes)
+        if self.xyxy.shape != (count, 4):
+            raise ValueError(f"{count} class names for boxes of shape {self.xyxy.shape}")
+        for name in ("crowd", "difficult"):
+            given = getattr(self, name)
+            flags = np.zeros(count, bool) if given is None else np.asarray(given, bool)
+            if flags.shape != (count,):
+                raise ValueError(f"{count} boxes with {name!r} of shape {flags.shape}")
+            object.__setattr__(self, name, flags)
+
+    def take(self, kept: Sequence[int]) -> Boxes:
+        """The boxes at these indices, with all that is known of them."""
+        return Boxes(
+            xyxy=self.xyxy[kept],
+            classes=tuple(self.classes[index] for index in kept),
+            scores=None if self.scores is None else self.scores[kept],
+            crowd=self.crowd[kept],
+            difficult=self.difficult[kept],
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import cv2
@@ -113,8 +113,4 @@ def rename_classes(boxes: Boxes, class_map: dict[str, str] | None, known: Sequen
     """Detections under the dataset's names; those of other classes are dropped."""
     mapping = {name: name for name in known} if class_map is None else class_map
     kept = [index for index, name in enumerate(boxes.classes) if name in mapping]
-    return Boxes(
-        xyxy=boxes.xyxy[kept],
-        classes=tuple(mapping[boxes.classes[index]] for index in kept),
-        scores=None if boxes.scores is None else boxes.scores[kept],
-    )
+    return replace(boxes.take(kept), classes=tuple(mapping[boxes.classes[i]] for i in kept))

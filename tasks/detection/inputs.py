@@ -26,8 +26,7 @@ def image_of(pair: Pair, fused: Path | None, train_on: str | None, chroma: Chrom
 def truth_of(dataset: Dataset, pair: Pair, classes: Sequence[str]) -> Boxes:
     """Objects of a pair, of the protocol's classes only."""
     boxes = dataset.boxes(pair)
-    kept = [index for index, name in enumerate(boxes.classes) if name in classes]
-    return Boxes(boxes.xyxy[kept], tuple(boxes.classes[index] for index in kept))
+    return boxes.take([index for index, name in enumerate(boxes.classes) if name in classes])
 
 
 def write_training_images(

@@ -154,5 +154,4 @@ def _mean(metric: str, values: np.ndarray) -> Score:
 
 
 def _only(boxes: Boxes, classes: Sequence[str]) -> Boxes:
-    kept = [index for index, name in enumerate(boxes.classes) if name in classes]
-    return Boxes(boxes.xyxy[kept], tuple(boxes.classes[index] for index in kept))
+    return boxes.take([index for index, name in enumerate(boxes.classes) if name in classes])

@@ -231,8 +231,7 @@ class PairedFolders(Dataset):
                 f"{', '.join(self.detection_classes)}); to leave such boxes out set the dataset "
                 f"option ignore_classes: [{', '.join(unknown)}]"
             )
-        keep = [index for index, name in enumerate(found.classes) if name not in self.ignored]
-        return Boxes(found.xyxy[keep], tuple(found.classes[index] for index in keep))
+        return found.take([i for i, name in enumerate(found.classes) if name not in self.ignored])
 
     def mask(self, pair: Pair) -> np.ndarray:
         """Label image of a pair, uint8 [H, W]: class ids, 255 where nothing is to be judged.
