@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from ddfm_files import randomised, write_prior
+from float32 import NORMAL_DRAW
 from golden_weights import rule_state
 
 from bench.data.base import open_dataset
@@ -64,7 +65,7 @@ def test_sources_and_start_noise_are_those_of_the_released_script(recorded):
         found = (255 * image).round() / 127.5 - 1
         np.testing.assert_allclose(found.numpy(), recorded[name], atol=1e-7)
     noise = normal((1, 3, 64, 64), [torch.Generator().manual_seed(3407)])
-    assert (noise.numpy() == recorded["xT"]).all()
+    assert np.abs(noise.numpy() - recorded["xT"]).max() < NORMAL_DRAW
 
 
 @pytest.mark.golden
@@ -130,7 +131,9 @@ def test_free_running_loop_stays_with_the_released_script_and_saves_its_image(re
     saved = (image * 255).round().byte().numpy()[0, 0].astype(int)
     different = np.abs(saved - recorded["final_u8"])
     assert different.max() <= 1
-    assert (different > 0).mean() <= 0.001
+    # A level differs only where the recorded value is as near to a half as the floats may differ.
+    from_half = np.abs(recorded["final_float"] % 1 - 0.5)
+    assert from_half[different > 0].max(initial=0) < 0.05
 
 
 @pytest.mark.parametrize("variant", ["released", "paper"])
@@ -151,8 +154,13 @@ def test_a_batch_gives_what_single_images_give_with_attention(adm_file):
     with torch.inference_mode():
         together = method.fuse(infrared, visible, [3, 1])
         for n, seed in enumerate([3, 1]):
-            alone = method.fuse(infrared[n : n + 1], visible[n : n + 1], [seed])
-            assert torch.allclose(together[n : n + 1], alone, atol=1e-5)
+            one = slice(n, n + 1)
+            alone = method.fuse(infrared[one], visible[one], [seed])
+            # The first of four steps multiplies the network's rounding (2e-5 here, as recorded from
+            # the authors' program) by sqrt(1 / a - 1) > 100, of which clamping leaves 1e-3 at most.
+            assert torch.allclose(together[one], alone, rtol=0, atol=1e-3)
+            other = method.fuse(infrared[one], visible[one], [seed + 1])
+            assert float((together[one] - other).abs().max()) > 0.02
 
 
 def test_two_sizes_in_one_folder_come_back_at_their_sizes(tiny_file, tmp_path):

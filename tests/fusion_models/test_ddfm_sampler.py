@@ -80,6 +80,8 @@ def test_hundred_released_steps_without_a_network_equal_the_recorded_loop(record
         EMSettings(), torch.from_numpy(recorded["stub_I"]), torch.from_numpy(recorded["stub_V"])
     )
     last = {}
+    # Each of the 100 steps rounds values of up to 4 some ten times: 100 x 10 x 2^-24 in the worst case.
+    bound = 6e-5
 
     def compare(moment):
         i = 99 - moment.position
@@ -89,12 +91,12 @@ def test_hundred_released_steps_without_a_network_equal_the_recorded_loop(record
         for name, value in found.items():
             if f"stub_i{i:02d}_{name}" in recorded.files:
                 wanted = recorded[f"stub_i{i:02d}_{name}"]
-                np.testing.assert_allclose(value.numpy(), wanted, atol=1e-5)
+                np.testing.assert_allclose(value.numpy(), wanted, atol=bound)
         last["x"] = moment.x
 
     start = torch.from_numpy(recorded["stub_xT"])
     fused = sample(stand_in, em, start, respaced(100), observe=compare)
-    np.testing.assert_allclose(last["x"].numpy(), recorded["stub_out"], atol=1e-5)
+    np.testing.assert_allclose(last["x"].numpy(), recorded["stub_out"], atol=bound)
     # The shortcut: the stretched result is the stretched luma of the last image.
     weights = torch.tensor([0.299, 0.587, 0.114])[None, :, None, None]
     luma = (last["x"] * weights).sum(1, keepdim=True)

@@ -208,7 +208,8 @@ def test_eq_9_to_12_written_out_from_the_parts():
     latent = network.diffusion.projection(mean)
     total = attend(encoder.invertible(base_ir)) + attend(encoder.invertible(base_vis))
     expected = network.decoder(total + attend(latent))
-    assert torch.allclose(network(infrared, visible, drawn).image, expected, atol=1e-6)
+    # The same sums in another order, through some thirty layers: 2^-24 of values around 1 in each.
+    assert torch.allclose(network(infrared, visible, drawn).image, expected, atol=5e-6)
 
 
 @torch.inference_mode()
@@ -249,7 +250,7 @@ def test_strips_give_the_same_image(rows, changes):
     whole = fuse_image(network, infrared, visible, seed=3)
     striped = copy.deepcopy(network)
     use_strips(striped, rows)
-    assert torch.allclose(fuse_image(striped, infrared, visible, seed=3), whole, atol=1e-6)
+    assert torch.allclose(fuse_image(striped, infrared, visible, seed=3), whole, atol=5e-6)
 
 
 @torch.inference_mode()
