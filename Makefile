@@ -8,6 +8,14 @@ PYTHON ?= python3
 # cpu, cu128, ... : uv's torch backend, for machines that reach PyTorch's own index
 TORCH_BACKEND ?=
 UV_VERSION = 0.13.9
+# `make test PROCESSOR=generic`: as on an x86 processor without AVX and without Intel's libraries.
+# The libraries read these variables when they start.
+PROCESSOR ?=
+GENERIC = ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 OPENBLAS_CORETYPE=Nehalem \
+  NUMBA_CPU_NAME=generic NUMBA_CPU_FEATURES= \
+  NPY_DISABLE_CPU_FEATURES="X86_V3 X86_V4 AVX512_ICL AVX512_SPR" \
+  OPENCV_IPP=disabled OPENCV_CPU_DISABLE=AVX512-SKX,AVX2,FP16,AVX,SSE4.2,SSE4.1
+ON_PROCESSOR = $(if $(filter generic,$(PROCESSOR)),env $(GENERIC))
 
 VENV = .venv
 BIN = $(VENV)/bin
@@ -46,10 +54,10 @@ tables: $(READY)
 	$(IVIF) report $(CONFIG)
 
 test: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist loadscope -m "not slow"
+	$(ON_PROCESSOR) $(BIN)/python -m pytest -n 2 --dist loadscope -m "not slow"
 
 test-all: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist loadscope
+	$(ON_PROCESSOR) $(BIN)/python -m pytest -n 2 --dist loadscope
 
 lint: $(READY)
 	$(BIN)/ruff check .
