@@ -19,6 +19,7 @@ _MEANS = {
     "mAP50[all]": "mAP@0.5, all classes",
     "mAP50_95[all]": "mAP@[.5:.95], all classes",
     "mAP50[yolov5]": "mAP@0.5 [yolov5]",
+    "mAP50_95[yolov5]": "mAP@[.5:.95] [yolov5]",
 }
 
 

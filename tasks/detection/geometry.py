@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 PAD_VALUE = 114
+MAX_CANDIDATES = 30_000  # yolov5's limit; bounds the time of suppression
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +82,9 @@ def select_boxes(
     conf: float,
     nms_iou: float,
     max_det: int,
+    multi_label: bool = False,
 ) -> Boxes:
-    """From a network's candidates to boxes: best class only, threshold, suppression per class.
+    """From a network's candidates to boxes: threshold, suppression per class, back to the image.
 
     Args:
         xywh: float [N, 4] centre, width and height in square pixels.
@@ -92,21 +94,56 @@ def select_boxes(
         conf: only scores above it are kept.
         nms_iou: of two boxes of one class that overlap more, the better one stays.
         max_det: boxes of one image, over all classes.
-    """
-    import torch
-    from torchvision.ops import batched_nms
+        multi_label: one box for every class whose score is above ``conf``, as yolov5's ``val.py``;
+            False takes the best class only.
 
-    best, labels = scores.max(dim=1)
-    kept = best > conf
-    xywh, best, labels = xywh[kept].float(), best[kept].float(), labels[kept]
-    half = xywh[:, 2:] / 2
-    xyxy = torch.cat((xywh[:, :2] - half, xywh[:, :2] + half), dim=1)
-    chosen = batched_nms(xyxy, best, labels, nms_iou)[:max_det]
+    Returns:
+        Boxes in image pixels, best score first.
+    """
+    xyxy, best, labels = candidates(xywh, scores, conf, multi_label)
+    chosen = suppress(xyxy, best, labels, nms_iou, max_det)
     return Boxes(
         xyxy=place.to_image(xyxy[chosen].cpu().numpy()),
         classes=tuple(names[label] for label in labels[chosen].tolist()),
         scores=best[chosen].cpu().numpy().astype(np.float64),
     )
+
+
+def candidates(
+    xywh: Tensor, scores: Tensor, conf: float, multi_label: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    """What enters suppression: the arguments are those of ``select_boxes``.
+
+    Returns:
+        float32 [K, 4] corners in square pixels, float32 [K] scores and int64 [K] classes, best
+        score first; of more than 30,000 the best 30,000, as in yolov5.
+    """
+    import torch
+
+    if multi_label:
+        rows, labels = (scores > conf).nonzero(as_tuple=True)
+        best = scores[rows, labels]
+    else:
+        best, labels = scores.max(dim=1)
+        (rows,) = (best > conf).nonzero(as_tuple=True)
+        best, labels = best[rows], labels[rows]
+    order = best.argsort(descending=True, stable=True)[:MAX_CANDIDATES]
+    centre, half = xywh[rows[order], :2].float(), xywh[rows[order], 2:].float() / 2
+    return torch.cat((centre - half, centre + half), dim=1), best[order].float(), labels[order]
+
+
+def suppress(xyxy: Tensor, scores: Tensor, groups: Tensor, nms_iou: float, max_det: int) -> Tensor:
+    """Indices of the boxes that stay, best score first.
+
+    Args:
+        xyxy, scores: float [K, 4] corners and [K].
+        groups: int64 [K]; boxes suppress only boxes of their own group, such as their class.
+        nms_iou, max_det: as in ``select_boxes``.
+    """
+    from torchvision.ops import batched_nms
+
+    kept: Tensor = batched_nms(xyxy, scores, groups, nms_iou)
+    return kept[:max_det]
 
 
 def rename_classes(boxes: Boxes, class_map: dict[str, str] | None, known: Sequence[str]) -> Boxes:

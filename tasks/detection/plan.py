@@ -18,12 +18,18 @@ from tasks.detection.protocol import TRAINED_MODES, DetectionProtocol, weights_f
 from tasks.detection.registry import DETECTORS
 
 # Raised whenever the same inputs give other numbers, so that old results are redone.
-VERSION = 1
+VERSION = 2
+# Raised whenever the same inputs train another detector; scoring does not train again.
+TRAINING_VERSION = 1
 SCORER = (
-    "COCO AP by pycocotools (101 recalls, 100 boxes per image and class); "
-    "[yolov5]: AP of yolov5's val.py, whose curve ends in a straight line to (1, 0)"
+    "COCO AP by pycocotools (101 recalls, 100 boxes per image and class); [yolov5]: AP of yolov5's "
+    "val.py {}, whose curve ends in a straight line to (1, 0)"
 )
-_METRICS = ("mAP50", "mAP50_95", "mAP50[yolov5]", "AP50", "AP50_95")
+_FORMS = {
+    "coco+yolov5": "since v6.2 (paired anew at each IoU threshold)",
+    "coco+yolov5-before-v6.2": "before v6.2 (paired once, at IoU 0.5)",
+}
+_METRICS = ("mAP50", "mAP50_95", "mAP50[yolov5]", "mAP50_95[yolov5]", "AP50", "AP50_95")
 _METRICS_ALL = ("mAP50[all]", "mAP50_95[all]")
 
 
@@ -132,7 +138,7 @@ class Planner:
         recipe = self.protocol.training_values if self.trained else self.protocol.detector
         return key_of(
             "detector",
-            VERSION,
+            TRAINING_VERSION,
             recipe,
             self.spec.version,
             [self.ref.layout, dict(self.ref.options)],  # they decide how labels are read
@@ -181,16 +187,23 @@ class Planner:
             "classes": list(protocol.classes),
             "network": self._network(),
             "mode": protocol.mode,
-            "scorer": (
-                f"{SCORER}; boxes: confidence > {protocol.conf:g}, one class each, NMS per class "
-                f"{protocol.nms_iou:g}, {protocol.max_det} per image"
-            ),
+            "scorer": f"{SCORER.format(_FORMS[protocol.scorer])}; boxes: {self._boxes()}",
             "chroma": protocol.chroma,
             "protocol_sha256": protocol.sha256,
             "warnings": warnings,
             "missing": sorted({*lost_train, *lost_test}),
             "judges": [*self.spec.packages, "pycocotools"],
         }
+
+    def _boxes(self) -> str:
+        protocol = self.protocol
+        classes = (
+            "all classes above it (multi-label)" if protocol.multi_label else "best class only"
+        )
+        return (
+            f"confidence > {protocol.conf:g}, {classes}, NMS per class {protocol.nms_iou:g}, "
+            f"{protocol.max_det} per image"
+        )
 
     def _network(self) -> str:
         protocol = self.protocol

@@ -87,8 +87,12 @@ class DetectionProtocol(NetworkProtocol):
             the head when they differ.
         image_size: side of the letterboxed square, in pixels.
         conf, nms_iou, max_det: boxes below ``conf`` go, then suppression per class, then the best
-            ``max_det`` per image over all classes. One class per box: the best one.
-        scorer: ``coco+yolov5``: pycocotools for every number, and the AP of yolov5 beside it.
+            ``max_det`` per image over all classes.
+        multi_label: False: each box has its best class only. True: a box gives one detection for
+            every class whose score is above ``conf``, as in yolov5's ``val.py``.
+        scorer: ``coco+yolov5``: pycocotools for every number, and the AP of yolov5 since v6.2
+            beside it; ``coco+yolov5-before-v6.2``: with the AP of earlier versions, which pair
+            objects and detections once, at IoU 0.5, for all thresholds.
         chroma: how gray results get colour, see ``bench.data.chroma``.
         checkpoint: ``last`` epoch; nothing is ever selected on test images.
         class_map: names of the detector to names of the dataset; others are dropped.
@@ -104,7 +108,8 @@ class DetectionProtocol(NetworkProtocol):
     conf: float = Field(gt=0, lt=1)
     nms_iou: float = Field(gt=0, lt=1)
     max_det: int = Field(ge=1)
-    scorer: Literal["coco+yolov5"]
+    multi_label: bool = False
+    scorer: Literal["coco+yolov5", "coco+yolov5-before-v6.2"]
     chroma: Literal["visible", "none"]
     checkpoint: Literal["last"] = "last"
     class_map: dict[str, str] | None = None
@@ -154,6 +159,14 @@ class DetectionProtocol(NetworkProtocol):
             "checkpoint",
         }
         return self.model_dump(mode="json", include=parts)
+
+    def digest(self, without: frozenset[str] = frozenset()) -> str:
+        """Hash of the protocol's values but for some.
+
+        ``multi_label`` is younger than published protocols: False means what they meant without
+        it, and their hashes stay.
+        """
+        return super().digest(without if self.multi_label else without | {"multi_label"})
 
     @property
     def unit_values(self) -> dict[str, Any]:

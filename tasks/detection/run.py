@@ -42,6 +42,7 @@ def execute(unit: Unit, workspace: Workspace) -> list[Record]:
     _check_names(protocol, names)
     truth, found = _detect(unit, protocol, dataset, detector, workspace)
     _keep(workspace.shared / f"detections-{unit.key}.json", truth, found, protocol)
+    once = protocol.scorer == "coco+yolov5-before-v6.2"
     return [
         Record(
             dataset=unit.dataset,
@@ -54,7 +55,7 @@ def execute(unit: Unit, workspace: Workspace) -> list[Record]:
             class_name=row.class_name,
             reason=row.reason,
         )
-        for row in score(truth, found, protocol.classes, protocol.scored_classes)
+        for row in score(truth, found, protocol.classes, protocol.scored_classes, once)
     ]
 
 

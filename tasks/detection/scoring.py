@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from bench.types import Boxes
-from tasks.detection.yolov5_ap import yolov5_ap
+from tasks.detection.yolov5_ap import in_order, yolov5_ap
 
 NO_TRUTH = "no_truth"
 NO_COUNTERPART = "no_counterpart"
@@ -33,8 +33,9 @@ def score(
     found: Mapping[str, Boxes],
     classes: Sequence[str],
     scored: Sequence[str] | None = None,
+    once: bool = False,
 ) -> list[Score]:
-    """Score detections against objects.
+    """Score detections against objects; the order of the boxes of an image changes nothing.
 
     A class without any object has no AP: NaN with reason ``no_truth``, and it is left out of
     means. A class that the detector cannot name is NaN with reason ``no_counterpart``; it is left
@@ -45,10 +46,11 @@ def score(
         found: scored detections by the same stems.
         classes: names, in the order of the table.
         scored: classes that the detector can name; all by default.
+        once: the AP of yolov5 before v6.2, see ``tasks.detection.yolov5_ap.match``.
 
     Returns:
         Per class AP50, AP50_95 and n_boxes; over classes mAP50, mAP50_95, mAP50[yolov5],
-        n_images, n_boxes. AP is in 0..1.
+        mAP50_95[yolov5], n_images, n_boxes. AP is in 0..1.
 
     Raises:
         ValueError: truth and detections are not of the same images, or a class is unknown.
@@ -65,7 +67,8 @@ def score(
     counts = {name: sum(boxes.classes.count(name) for boxes in real) for name in classes}
 
     coco = coco_ap(real, mine, classes)
-    yolo = {name: yolov5_ap(real, mine, name) for name in scored}
+    yolo = [yolov5_ap(real, mine, name, once) for name in scored]
+    yolov5 = np.array([np.full(10, math.nan) if ap is None else ap for ap in yolo]).reshape(-1, 10)
     rows: list[Score] = []
     for index, name in enumerate(classes):
         if name not in scored and counts[name]:
@@ -80,7 +83,8 @@ def score(
     rows += [
         _mean("mAP50", coco[chosen, 0]),
         _mean("mAP50_95", coco[chosen].mean(axis=1)),
-        _mean("mAP50[yolov5]", np.array([math.nan if a is None else a[0] for a in yolo.values()])),
+        _mean("mAP50[yolov5]", yolov5[:, 0]),
+        _mean("mAP50_95[yolov5]", yolov5.mean(axis=1)),
         Score("n_images", "", float(len(stems))),
         Score("n_boxes", "", float(sum(counts.values()))),
     ]
@@ -93,7 +97,7 @@ def score(
 
 
 def coco_ap(truth: Sequence[Boxes], found: Sequence[Boxes], classes: Sequence[str]) -> np.ndarray:
-    """COCO AP per class and IoU threshold.
+    """COCO AP per class and IoU threshold; boxes of equal scores go by their corners.
 
     Args:
         truth, found: objects and scored detections, image by image.
@@ -106,8 +110,9 @@ def coco_ap(truth: Sequence[Boxes], found: Sequence[Boxes], classes: Sequence[st
 
     with contextlib.redirect_stdout(io.StringIO()):
         real, mine = COCO(), COCO()
-        real.dataset = coco_document(truth, classes)
-        mine.dataset = coco_document(found, classes)
+        # Of equal scores and of equal overlaps pycocotools takes the box that comes first or last.
+        real.dataset = coco_document([in_order(boxes) for boxes in truth], classes)
+        mine.dataset = coco_document([in_order(boxes) for boxes in found], classes)
         real.createIndex()
         # Not loadRes: that one raises IndexError when nothing was found.
         mine.createIndex()

@@ -113,6 +113,7 @@ class UltralyticsYolo(Detector):
                     self.protocol.conf,
                     self.protocol.nms_iou,
                     self.protocol.max_det,
+                    self.protocol.multi_label,
                 )
             )
         return found

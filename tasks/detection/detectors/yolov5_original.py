@@ -105,6 +105,7 @@ class OriginalYolov5(Detector):
                     self.protocol.conf,
                     self.protocol.nms_iou,
                     self.protocol.max_det,
+                    self.protocol.multi_label,
                 )
             )
         return found

@@ -47,6 +47,17 @@ def test_suppression_is_per_class_and_best_class_only_and_limited() -> None:
     assert select_boxes(xywh, scores, place, ["a", "b"], 0.001, 0.6, 1).classes == ("a",)
 
 
+def test_multi_label_gives_a_box_for_every_class_above_the_confidence() -> None:
+    torch = pytest.importorskip("torch")
+    _, place = letterbox(np.zeros((640, 640, 3), np.uint8), 640)
+    xywh = torch.tensor([[100, 100, 40, 40.0], [101, 100, 40, 40], [9, 9, 4, 4]])
+    scores = torch.tensor([[0.9, 0.8, 0.2], [0.7, 0.1, 0.0], [0.0, 0.25, 0.3]])
+    found = select_boxes(xywh, scores, place, ["a", "b", "c"], 0.22, 0.6, 300, multi_label=True)
+    assert found.classes == ("a", "b", "c", "b")
+    assert found.scores is not None
+    assert found.scores.tolist() == pytest.approx([0.9, 0.8, 0.3, 0.25])
+
+
 def test_renaming_drops_classes_without_counterpart() -> None:
     found = Boxes(np.eye(3, 4), ("person", "dog", "car"), np.array([0.9, 0.8, 0.7]))
     kept = rename_classes(found, {"person": "People", "car": "Car"}, ())

@@ -73,6 +73,36 @@ def test_the_hash_follows_every_value_but_training_values_ignore_thresholds(tmp_
     )
 
 
+def test_published_protocols_keep_their_hashes_and_another_meaning_has_another(
+    tmp_path: Path,
+) -> None:
+    assert load_protocol("m3fd-det.v1").sha256.startswith("30d34ec0")  # as printed since v1
+    demo = load_protocol("demo-det.v1")
+    said = load_protocol(str(_edited(tmp_path, multi_label=False)))
+    unsaid = load_protocol(str(_edited(tmp_path, multi_label=None)))
+    multi = load_protocol(str(_edited(tmp_path, multi_label=True)))
+    before = load_protocol(str(_edited(tmp_path, scorer="coco+yolov5-before-v6.2")))
+    assert said.sha256 == unsaid.sha256 == demo.sha256
+    assert len({demo.sha256, multi.sha256, before.sha256}) == 3
+    assert len({demo.unit_sha256, multi.unit_sha256, before.unit_sha256}) == 3
+    assert multi.training_values == demo.training_values
+
+
+@pytest.mark.parametrize("name", shipped_protocols(SHIPPED_PROTOCOLS))
+def test_every_shipped_protocol_says_whether_it_is_multi_label(name: str) -> None:
+    content = yaml.safe_load((SHIPPED_PROTOCOLS / f"{name}.yaml").read_text())
+    assert isinstance(content["multi_label"], bool)
+
+
+@pytest.mark.parametrize("name", ["m3fd-det-original-zeroshot", "msrs-det-zeroshot"])
+def test_the_second_zero_shot_protocols_differ_from_the_first_in_multi_label_only(
+    name: str,
+) -> None:
+    first, second = (load_protocol(f"{name}.{version}").model_dump() for version in ("v1", "v2"))
+    assert {key for key in first if first[key] != second[key]} == {"name", "multi_label"}
+    assert second["multi_label"] is True
+
+
 def test_the_headline_mean_is_over_classes_with_a_counterpart() -> None:
     protocol = load_protocol("m3fd-det-original-zeroshot.v1")
     assert protocol.scored_classes == ("People", "Car", "Bus", "Motorcycle", "Truck")

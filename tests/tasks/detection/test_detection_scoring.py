@@ -1,16 +1,15 @@
 """AP: pycocotools' own answers, closed forms, and the recorded oracle."""
 
-import csv
-import json
 import math
 from pathlib import Path
 
 import numpy as np
 import pytest
+from stored_detections import IMAGES, PARTS, oracle, stored_set, values
 
 from bench.types import Boxes
 from tasks.detection.scoring import Score, coco_ap, score
-from tasks.detection.yolov5_ap import average_precision, iou_matrix, match, yolov5_ap
+from tasks.detection.yolov5_ap import average_precision, iou_matrix, yolov5_ap
 
 BOX = [10.0, 10.0, 50.0, 60.0]
 OTHER = [100.0, 100.0, 140.0, 160.0]
@@ -93,13 +92,6 @@ def test_truth_and_detections_of_different_images_are_refused() -> None:
         score({"a": NOTHING}, {"b": NOTHING}, ["Car"])
 
 
-def test_yolov5_matching_prefers_overlap_to_confidence_and_is_one_to_one() -> None:
-    iou = np.array([[0.6, 0.9, 0.0], [0.55, 0.8, 0.0]])
-    hits = match(iou, np.array([0.5, 0.7]))
-    assert hits[:, 0].tolist() == [True, True, False]
-    assert hits[:, 1].tolist() == [False, True, False]
-
-
 def test_iou_of_closed_forms() -> None:
     found = iou_matrix(
         np.array([[0, 0, 10, 10.0]]), np.array([[0, 0, 10, 10.0], [5, 0, 15, 10], [20, 20, 30, 30]])
@@ -138,65 +130,12 @@ def test_yolov5_ap_is_never_below_coco_by_more_than_its_sampling() -> None:
     assert ours[0] > theirs[0] + 0.02  # missed objects: yolov5's tail adds area
 
 
-def _truth(document: dict, categories: dict[int, str]) -> dict[str, Boxes]:
-    grouped: dict[int, list[dict]] = {image["id"]: [] for image in document["images"]}
-    for each in document["annotations"]:
-        grouped[each["image_id"]].append(each)
-    return {str(k): _to_boxes(v, categories) for k, v in grouped.items()}
-
-
-def _to_boxes(items: list[dict], categories: dict[int, str]) -> Boxes:
-    xywh = np.array([each["bbox"] for each in items], float).reshape(-1, 4)
-    xyxy = np.hstack([xywh[:, :2], xywh[:, :2] + xywh[:, 2:]])
-    scores = np.array([each["score"] for each in items]) if items and "score" in items[0] else None
-    return Boxes(xyxy, tuple(categories[each["category_id"]] for each in items), scores)
-
-
 @pytest.mark.golden
-@pytest.mark.parametrize(
-    ("group", "name", "source"),
-    [
-        ("msrs_dev15", "msrs_dev15", "vi"),
-        ("msrs_dev15", "msrs_dev15", "ir"),
-        ("msrs_dev15", "msrs_dev15", "seafusion"),
-        ("m3fd_dev12", "m3fd_dev12", "vi"),
-        ("m3fd_dev12", "m3fd_dev12", "ir"),
-        ("llvip_dev6", "llvip_dev6", "vi"),
-        ("llvip_dev6", "llvip_dev6", "ir"),
-    ],
-)
-def test_stored_boxes_give_the_recorded_ap(
-    shared: Path, group: str, name: str, source: str
-) -> None:
-    data = shared / "data"
-    truths = {
-        "msrs_dev15": data / "detections/msrs_dev15_gt.json",
-        "m3fd_dev12": data / "M3FD_meta/instances_dev12.json",
-        "llvip_dev6": data / "LLVIP/test/instances.json",
-    }
-    document = json.loads(truths[group].read_text())
-    categories = {each["id"]: each["name"] for each in document["categories"]}
-    truth = _truth(document, categories)
-    stored = json.loads((data / f"detections/{name}_yolov5n_{source}.json").read_text())
-    found = {
-        stem: _to_boxes([each for each in stored if str(each["image_id"]) == stem], categories)
-        for stem in truth
-    }
-    found = {
-        k: Boxes(v.xyxy, v.classes, np.zeros(0) if v.scores is None else v.scores)
-        for k, v in found.items()
-    }
-    rows = score(truth, found, list(categories.values()))
-    with (data / "detections/oracle.csv").open() as file:
-        oracle = [r for r in csv.DictReader(file) if (r["set"], r["input"]) == (group, source)]
-    assert len(oracle) == len(categories) + 1
-    for row in oracle:
-        whole = row["category"] == "all"
-        class_name = "" if whole else row["category"]
-        for ours, theirs in (("AP50", "AP50"), ("AP50_95", "AP")):
-            got = value(rows, f"m{ours}" if whole else ours, class_name)
-            expected = float(row[theirs])
-            if expected == -1:
-                assert math.isnan(got)
-            else:
-                assert got == pytest.approx(expected, abs=1e-4)
+@pytest.mark.parametrize(("group", "source"), [*IMAGES, *PARTS])
+def test_stored_boxes_give_the_recorded_ap(shared: Path, group: str, source: str) -> None:
+    stored = stored_set(shared, group, source)
+    ours = values(score(stored.truth, stored.found, stored.classes))
+    recorded = oracle(shared, group, source)
+    assert len(recorded) == 2 * (len(stored.classes) + 1)
+    for key, expected in recorded.items():
+        assert ours[key] == pytest.approx(expected, abs=1e-4, nan_ok=True), key

@@ -185,6 +185,37 @@ def test_about_holds_only_known_keys_and_plain_values(bench: Bench) -> None:
         json.dumps([unit.about, unit.payload])
 
 
+def test_the_footer_names_multi_label_and_the_form_of_the_yolov5_ap(bench: Bench) -> None:
+    def scorer(**changes: object) -> str:
+        return str(bench.plan(protocol=bench.protocol(**changes))[0].about["scorer"])
+
+    assert "best class only" in scorer()
+    assert "since v6.2" in scorer()
+    assert "multi-label" not in scorer()
+    assert "all classes above it (multi-label)" in scorer(multi_label=True)
+    before = scorer(scorer="coco+yolov5-before-v6.2")
+    assert "before v6.2" in before
+    assert "since" not in before
+
+
+def test_a_protocol_for_the_form_before_v6_2_prints_that_form(bench: Bench) -> None:
+    """The confident detection (IoU .6) takes the object; before v6.2 the exact one gets nothing."""
+    x1, y1, x2, y2 = np.array(BOX) + 1.0  # as the XML says
+    corners = np.array([[x1, y1, x2, y1 + 0.61 * (y2 - y1)], [x1, y1, x2, y2]])
+    found = Boxes(corners, ("Car", "Car"), np.array([0.9, 0.8]))
+    means = {}
+    for form in ("coco+yolov5", "coco+yolov5-before-v6.2"):
+        unit = bench.plan(protocol=bench.protocol(scorer=form))[0]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(FakeDetector, "predict", lambda _, images: [found] * len(images))
+            records = bench.execute(unit)
+        assert value(records, "mAP50[yolov5]") == pytest.approx(0.995)
+        means[form] = value(records, "mAP50_95[yolov5]")
+    # Two images: above IoU .6 two hits come after two false alarms, or never.
+    assert means["coco+yolov5"] == pytest.approx((3 * 0.995 + 7 * 0.4975) / 10)
+    assert means["coco+yolov5-before-v6.2"] == pytest.approx(3 * 0.995 / 10)
+
+
 def test_a_frozen_detector_is_trained_once_for_all_methods(bench: Bench) -> None:
     units = bench.plan(protocol=bench.protocol(mode="frozen", train_on="visible"))
     for unit in units:
