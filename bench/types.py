@@ -74,6 +74,12 @@ class Boxes:
                 raise ValueError(f"{count} boxes with {name!r} of shape {flags.shape}")
             object.__setattr__(self, name, flags)
 
+    @property
+    def required(self) -> np.ndarray:
+        """bool [N]: objects that have to be found, which crowd and difficult ones have not."""
+        required: np.ndarray = ~(self.crowd | self.difficult)
+        return required
+
     def take(self, kept: Sequence[int]) -> Boxes:
         """The boxes at these indices, with all that is known of them."""
         return Boxes(

@@ -36,12 +36,14 @@ class Layout:
         what: sentence of title and caption, such as ``Detection on M3FD``.
         measure: what the numbers are, for the caption.
         columns: keys are ``metric`` or ``metric:class``.
+        lines: footer lines beside the number of images.
     """
 
     name: str
     what: str
     measure: str
     columns: tuple[Column, ...]
+    lines: tuple[str, ...] = ()
 
 
 def percent(key: str, title: str) -> Column:
@@ -98,7 +100,7 @@ def tables(comparison: Comparison, layout: Layout) -> list[Table]:
         columns=layout.columns,
         rows=with_marks(rows, layout.columns),
         notes=notes.all(),
-        footer=footer(comparison, [line]),
+        footer=footer(comparison, [line, *layout.lines]),
         warnings=comparison.warnings,
     )
     if not apart:
@@ -132,7 +134,7 @@ def _own_images(
         columns=layout.columns,
         rows=rows,
         notes=notes.all(),
-        footer=footer(comparison, [line]),
+        footer=footer(comparison, [line, *layout.lines]),
         warnings=comparison.warnings,
     )
 

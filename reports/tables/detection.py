@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reports.tables import BuilderSpec
-from reports.tables._classes import Layout, metrics_of, percent, tables
+from reports.tables._classes import Layout, metrics_of, number, percent, tables
 
 if TYPE_CHECKING:
     from reports.comparison import Comparison
@@ -22,6 +22,11 @@ _MEANS = {
     "mAP50_95[yolov5]": "mAP@[.5:.95] [yolov5]",
 }
 
+_NOT_REQUIRED = {
+    "n_difficult": "difficult objects {} (one detection each is left out)",
+    "n_crowd": "crowd regions {} (all detections inside are left out)",
+}
+
 
 def build(comparison: Comparison) -> list[Table]:
     """Classes in the dataset's order, as in the papers' M3FD table; percent, one decimal."""
@@ -31,7 +36,9 @@ def build(comparison: Comparison) -> list[Table]:
         percent(key, title) for key, title in _MEANS.items() if key in found
     )
     measure = "AP@0.5 per class and means over classes, in percent"
-    return tables(
-        comparison,
-        Layout(comparison.name, f"Detection on {comparison.dataset_title}", measure, columns),
-    )
+    flagged = [
+        text.format(number(comparison, key)) for key, text in _NOT_REQUIRED.items() if key in found
+    ]
+    lines = (f"Not required: {'; '.join(flagged)}.",) if flagged else ()
+    what = f"Detection on {comparison.dataset_title}"
+    return tables(comparison, Layout(comparison.name, what, measure, columns, lines))

@@ -37,10 +37,15 @@ def write_training_images(
     chroma: Chroma,
     folder: Path,
 ) -> list[tuple[Path, Boxes]]:
-    """Write one RGB PNG per sample into a folder, and return the files with their objects."""
+    """Write one RGB PNG per sample into a folder, and return the files with their objects.
+
+    Difficult objects are among them. Crowd regions are not: they are no boxes of one object, and
+    trainings have no way to leave a region out, so they learn it as background.
+    """
     written = []
     for pair, fused in samples:
         path = folder / f"{pair.stem}.png"
         write_bytes(path, encode_png(image_of(pair, fused, train_on, chroma)))
-        written.append((path, truth_of(dataset, pair, classes)))
+        boxes = truth_of(dataset, pair, classes)
+        written.append((path, boxes.take(np.flatnonzero(~boxes.crowd).tolist())))
     return written

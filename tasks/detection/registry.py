@@ -75,7 +75,8 @@ class Detector(ABC):
         """Train from the initial weights and return the checkpoint of the last epoch.
 
         Args:
-            train: RGB uint8 image files (one stem each) with their objects, by class name.
+            train: RGB uint8 image files (one stem each) with their objects, by class name,
+                without crowd regions.
             seed: decides initialisation, order and augmentation; equal seeds give equal weights.
             folder: takes the checkpoint; everything else in it is removed at the end.
             log: file that takes the messages of the library.

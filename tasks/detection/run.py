@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -128,7 +129,10 @@ def _keep(
     found: Mapping[str, Boxes],
     protocol: DetectionProtocol,
 ) -> None:
-    """Write detections and truth, so that any other scorer can be run on the same boxes."""
+    """Write detections and truth, so that any other scorer can be run on the same boxes.
+
+    The truth has COCO's ``iscrowd``, and ``difficult``, which pycocotools does not look at.
+    """
     stems = sorted(truth)
     document: dict[str, Any] = coco_document([truth[stem] for stem in stems], protocol.classes)
     for image, stem in zip(document["images"], stems, strict=True):
@@ -141,7 +145,7 @@ def _keep(
 
 def _rounded(boxes: Boxes) -> Boxes:
     assert boxes.scores is not None
-    return Boxes(np.round(boxes.xyxy, 3), boxes.classes, np.round(boxes.scores, 6))
+    return replace(boxes, xyxy=np.round(boxes.xyxy, 3), scores=np.round(boxes.scores, 6))
 
 
 def _device() -> str:

@@ -37,8 +37,11 @@ def score(
 ) -> list[Score]:
     """Score detections against objects; the order of the boxes of an image changes nothing.
 
-    A class without any object has no AP: NaN with reason ``no_truth``, and it is left out of
-    means. A class that the detector cannot name is NaN with reason ``no_counterpart``; it is left
+    Crowd regions and difficult objects need not be found, and detections of them are not false
+    positives: ``coco_ap`` and ``tasks.detection.yolov5_ap.set_aside`` say which are.
+
+    A class without required objects has no AP: NaN with reason ``no_truth``, and it is left out
+    of means. A class that the detector cannot name is NaN with reason ``no_counterpart``; it is left
     out of ``mAP50`` and ``mAP50_95`` and counts as 0 in ``mAP50[all]`` and ``mAP50_95[all]``.
 
     Args:
@@ -50,7 +53,8 @@ def score(
 
     Returns:
         Per class AP50, AP50_95 and n_boxes; over classes mAP50, mAP50_95, mAP50[yolov5],
-        mAP50_95[yolov5], n_images, n_boxes. AP is in 0..1.
+        mAP50_95[yolov5], n_images, n_boxes. AP is in 0..1. ``n_boxes`` counts required objects;
+        where there are others, ``n_crowd`` and ``n_difficult`` count them.
 
     Raises:
         ValueError: truth and detections are not of the same images, or a class is unknown.
@@ -64,7 +68,10 @@ def score(
     strange = {name for boxes in mine for name in boxes.classes} - set(classes)
     if strange:
         raise ValueError(f"detections of unknown classes: {sorted(strange)}")
-    counts = {name: sum(boxes.classes.count(name) for boxes in real) for name in classes}
+    counts = dict.fromkeys(classes, 0)
+    for boxes in real:
+        for name in boxes.take(np.flatnonzero(boxes.required).tolist()).classes:
+            counts[name] += 1
 
     coco = coco_ap(real, mine, classes)
     yolo = [yolov5_ap(real, mine, name, once) for name in scored]
@@ -88,6 +95,12 @@ def score(
         Score("n_images", "", float(len(stems))),
         Score("n_boxes", "", float(sum(counts.values()))),
     ]
+    for metric, flags in (
+        ("n_crowd", [boxes.crowd for boxes in real]),
+        ("n_difficult", [boxes.difficult & ~boxes.crowd for boxes in real]),
+    ):
+        if number := sum(int(each.sum()) for each in flags):
+            rows.append(Score(metric, "", float(number)))
     if len(chosen) < len(classes):
         rows += [
             _mean("mAP50[all]", coco[:, 0]),
@@ -99,11 +112,15 @@ def score(
 def coco_ap(truth: Sequence[Boxes], found: Sequence[Boxes], classes: Sequence[str]) -> np.ndarray:
     """COCO AP per class and IoU threshold; boxes of equal scores go by their corners.
 
+    A detection that gets no required object is left out if a crowd region covers at least the
+    threshold of it, any number of them; or if it gets a difficult object by ordinary IoU, one each.
+
     Args:
         truth, found: objects and scored detections, image by image.
 
     Returns:
-        float64 [classes, 10] for IoU 0.50, 0.55, ... 0.95; NaN for a class without objects.
+        float64 [classes, 10] for IoU 0.50, 0.55, ... 0.95; NaN for a class without required
+        objects.
     """
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
@@ -113,6 +130,11 @@ def coco_ap(truth: Sequence[Boxes], found: Sequence[Boxes], classes: Sequence[st
         # Of equal scores and of equal overlaps pycocotools takes the box that comes first or last.
         real.dataset = coco_document([in_order(boxes) for boxes in truth], classes)
         mine.dataset = coco_document([in_order(boxes) for boxes in found], classes)
+        # pycocotools has no word for difficult objects (it writes iscrowd over "ignore"), but a
+        # rule that fits them: who is larger than all sizes asked for is neither required nor wrong.
+        for annotation in real.dataset["annotations"]:
+            if annotation["difficult"]:
+                annotation["area"] = math.inf
         real.createIndex()
         # Not loadRes: that one raises IndexError when nothing was found.
         mine.createIndex()
@@ -127,12 +149,18 @@ def coco_ap(truth: Sequence[Boxes], found: Sequence[Boxes], classes: Sequence[st
 
 
 def coco_document(boxes: Sequence[Boxes], classes: Sequence[str]) -> dict[str, Any]:
-    """Boxes in COCO form; ids count from 1, because annotation 0 counts as unmatched."""
+    """Boxes in COCO form, with VOC's ``difficult`` as an extra key.
+
+    Ids count from 1, because annotation 0 counts as unmatched.
+    """
     ids = {name: index for index, name in enumerate(classes, start=1)}
     annotations: list[dict[str, Any]] = []
     for image_id, each in enumerate(boxes, start=1):
         scores = [None] * len(each.classes) if each.scores is None else each.scores.tolist()
-        for xyxy, name, value in zip(each.xyxy.tolist(), each.classes, scores, strict=True):
+        flags = zip(each.crowd.tolist(), each.difficult.tolist(), strict=True)
+        for xyxy, name, value, (crowd, difficult) in zip(
+            each.xyxy.tolist(), each.classes, scores, flags, strict=True
+        ):
             x, y, width, height = xyxy[0], xyxy[1], xyxy[2] - xyxy[0], xyxy[3] - xyxy[1]
             annotation = {
                 "id": len(annotations) + 1,
@@ -140,7 +168,8 @@ def coco_document(boxes: Sequence[Boxes], classes: Sequence[str]) -> dict[str, A
                 "category_id": ids[name],
                 "bbox": [x, y, width, height],
                 "area": width * height,
-                "iscrowd": 0,
+                "iscrowd": int(crowd),
+                "difficult": int(difficult),
             }
             annotations.append(annotation if value is None else {**annotation, "score": value})
     return {

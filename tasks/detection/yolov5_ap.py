@@ -19,13 +19,32 @@ IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10)
 
 def iou_matrix(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Overlap of every box with every other: [N, 4] and [M, 4] corners -> [N, M] in 0..1."""
+    shared = _shared(first, second)
+    union = _area(first)[:, None] + _area(second)[None, :] - shared
+    return _share(shared, union)
+
+
+def covered(regions: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """Share of each box that lies in each region: [N, 4] and [M, 4] corners -> [N, M] in 0..1."""
+    shared = _shared(regions, boxes)
+    return _share(shared, np.broadcast_to(_area(boxes), shared.shape))
+
+
+def _shared(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     top_left = np.maximum(first[:, None, :2], second[None, :, :2])
     bottom_right = np.minimum(first[:, None, 2:], second[None, :, 2:])
-    shared = (bottom_right - top_left).clip(min=0).prod(axis=2)
-    area_first = (first[:, 2:] - first[:, :2]).prod(axis=1)
-    area_second = (second[:, 2:] - second[:, :2]).prod(axis=1)
-    union = area_first[:, None] + area_second[None, :] - shared
-    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    area: np.ndarray = (bottom_right - top_left).clip(min=0).prod(axis=2)
+    return area
+
+
+def _area(boxes: np.ndarray) -> np.ndarray:
+    area: np.ndarray = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+    return area
+
+
+def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    share: np.ndarray = np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
+    return share
 
 
 def match(
@@ -61,6 +80,42 @@ def _paired(iou: np.ndarray, threshold: float) -> np.ndarray:
     near = np.flatnonzero(iou.max(axis=0) >= threshold)
     _, first = np.unique(iou.argmax(axis=0)[near], return_index=True)
     return near[first]
+
+
+def set_aside(
+    hits: np.ndarray,
+    in_difficult: np.ndarray,
+    in_crowd: np.ndarray,
+    thresholds: np.ndarray = IOU_THRESHOLDS,
+    once: bool = False,
+) -> np.ndarray:
+    """Which detections are neither hits nor false positives.
+
+    yolov5 knows no such objects; the rule is pycocotools', on pairs made as in ``match``. Required
+    objects come first. A detection that got none of them is set aside if a crowd region covers at
+    least the threshold of it (a region takes any number), else if it gets a difficult object, each
+    of which takes one detection.
+
+    Args:
+        hits: what ``match`` says of the required objects.
+        in_difficult: IoU, [difficult objects, detections].
+        in_crowd: what ``covered`` says, [crowd regions, detections].
+        thresholds, once: as for ``match``.
+
+    Returns:
+        bool [detections, thresholds].
+    """
+    aside = np.zeros_like(hits)
+    crowd, difficult = in_crowd.max(axis=0, initial=0), in_difficult.max(axis=0, initial=0)
+    for column, threshold in enumerate(thresholds):
+        level = 0 if once else column
+        free = ~hits[:, level]
+        covering = free & (crowd >= thresholds[level])
+        rest = np.flatnonzero(free & ~covering)
+        mine = rest[_paired(in_difficult[:, rest], thresholds[level])]
+        aside[:, column] = covering & (crowd >= threshold)
+        aside[mine, column] = difficult[mine] >= threshold
+    return aside
 
 
 def average_precision(hits: np.ndarray, truths: int) -> float:
@@ -104,27 +159,36 @@ def yolov5_ap(
     arrive. Here the one with the smaller corners comes first within an image, and the image that
     comes first in ``truth`` between images.
 
+    Crowd regions and difficult objects are not required, and detections of them are left out of
+    the list; see ``set_aside``.
+
     Args:
         truth, found: objects and scored detections, image by image.
         once: pair at IoU 0.5 for all thresholds, as yolov5 before v6.2; see ``match``.
 
     Returns:
-        float [10]; None if the class has no object.
+        float [10]; None if the class has no required object.
     """
     hits: list[np.ndarray] = []
+    counted: list[np.ndarray] = []
     scores: list[np.ndarray] = []
     objects = 0
     for real, boxes in zip(truth, found, strict=True):
         mine, wanted = in_order(_of_class(boxes, name)), in_order(_of_class(real, name))
-        objects += len(wanted.xyxy)
         assert mine.scores is not None
-        hits.append(match(iou_matrix(wanted.xyxy, mine.xyxy), once=once))
+        iou, required = iou_matrix(wanted.xyxy, mine.xyxy), wanted.required
+        hit = match(iou[required], once=once)
+        crowd = covered(wanted.xyxy[wanted.crowd], mine.xyxy)
+        aside = set_aside(hit, iou[~required & ~wanted.crowd], crowd, once=once)
+        objects += int(required.sum())
+        hits.append(hit)
+        counted.append(~aside)
         scores.append(mine.scores)
     if objects == 0:
         return None
     order = np.argsort(-np.concatenate(scores), kind="stable")
-    ordered = np.concatenate(hits)[order]
-    return np.array([average_precision(column, objects) for column in ordered.T])
+    columns = zip(np.concatenate(hits)[order].T, np.concatenate(counted)[order].T, strict=True)
+    return np.array([average_precision(hit[kept], objects) for hit, kept in columns])
 
 
 def _of_class(boxes: Boxes, name: str) -> Boxes:

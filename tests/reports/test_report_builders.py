@@ -262,6 +262,26 @@ def test_seeds_added_later_share_a_table_with_the_reused_one(tmp_path: Path, new
     assert any(line.startswith("Seeds: 0, 1, 2;") for line in table.footer)
 
 
+def test_the_footer_of_detection_counts_objects_that_need_not_be_found(
+    tmp_path: Path, new_run: Any
+) -> None:
+    builder = new_run(tmp_path)
+    means = {"mAP50": 0.5, "n_difficult": 3, "n_crowd": 1}
+    builder.detection("visible", {"Car": 0.5}, means)
+    (table,) = build_report(load_run(builder.write())).tables
+    (line,) = [line for line in table.footer if line.startswith("Not required: ")]
+    assert "difficult objects 3 " in line
+    assert "crowd regions 1 " in line
+    assert not any(column.key.startswith("n_") for column in table.columns)
+
+
+def test_the_footer_says_nothing_of_them_where_there_are_none(tmp_path: Path, new_run: Any) -> None:
+    builder = new_run(tmp_path)
+    builder.detection("visible", {"Car": 0.5})
+    (table,) = build_report(load_run(builder.write())).tables
+    assert not any("required" in line for line in table.footer)
+
+
 def test_a_missing_result_joins_the_table_that_the_plan_says(tmp_path: Path, new_run: Any) -> None:
     builder = new_run(tmp_path)
     asked = {"classes": ["Car"], "images": 9}

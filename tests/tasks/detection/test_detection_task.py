@@ -465,6 +465,46 @@ def test_boxes_are_kept_in_coco_form_beside_the_truth(bench: Bench) -> None:
     assert len(kept["truth"]["annotations"]) == 2
 
 
+def _flagged(dataset, pair) -> Boxes:
+    """An ordinary object, a difficult one and a crowd region, in every image."""
+    del dataset, pair
+    x1, y1, x2, y2 = BOX
+    xyxy = np.array([BOX, (x1 + 30, y1, x2 + 30, y2), (0, 0, 64, 48)], float)
+    return Boxes(xyxy, ("Car",) * 3, None, np.array([0, 0, 1]), np.array([0, 1, 0]))
+
+
+def test_kept_boxes_carry_crowd_and_difficult_and_records_count_them(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(bench.dataset), "boxes", _flagged)
+    unit = bench.plan(protocol=bench.protocol(chroma="none"))[0]
+    records = bench.execute(unit)
+    kept = json.loads((bench.folder / "run" / f"detections-{unit.key}.json").read_text())
+    flags = [(each["iscrowd"], each["difficult"]) for each in kept["truth"]["annotations"]]
+    assert flags == [(0, 0), (0, 1), (1, 0)] * 2
+    assert all(np.isfinite(each["area"]) for each in kept["truth"]["annotations"])
+    assert value(records, "n_boxes", "Car") == value(records, "n_boxes") == 2
+    assert value(records, "n_difficult") == value(records, "n_crowd") == 2
+    assert value(records, "AP50", "Car") == pytest.approx(1)
+
+
+def test_trainings_see_difficult_objects_but_no_crowd_regions(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Boxes] = []
+    fit = FakeDetector.fit
+
+    def noting(self, train, *rest, **more):
+        seen.extend(boxes for _, boxes in train)
+        return fit(self, train, *rest, **more)
+
+    monkeypatch.setattr(FakeDetector, "fit", noting)
+    monkeypatch.setattr(type(bench.dataset), "boxes", _flagged)
+    bench.execute(bench.plan(protocol=bench.protocol())[0])
+    assert [each.difficult.tolist() for each in seen] == [[False, True]] * len(TRAIN)
+    assert not any(each.crowd.any() for each in seen)
+
+
 def test_gray_results_get_visible_colour_but_the_infrared_source_does_not(
     bench: Bench, tmp_path: Path
 ) -> None:
