@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from bench.errors import UserError
 from bench.types import Boxes
 
 if TYPE_CHECKING:
@@ -99,8 +100,18 @@ def select_boxes(
 
     Returns:
         Boxes in image pixels, best score first.
+
+    Raises:
+        UserError: a score, or a corner of a box above ``conf``, is NaN or infinite.
     """
     xyxy, best, labels = candidates(xywh, scores, conf, multi_label)
+    # NaN is above no threshold: such a box would go unnoticed, and an image would look empty.
+    for what, values in (("scores", scores), ("boxes", xyxy)):
+        if not values.isfinite().all():
+            raise UserError(
+                f"the detector gives {what} that are NaN or infinite: its weights are damaged, or "
+                "its training diverged; train again, with a lower 'lr0' or another seed"
+            )
     chosen = suppress(xyxy, best, labels, nms_iou, max_det)
     return Boxes(
         xyxy=place.to_image(xyxy[chosen].cpu().numpy()),

@@ -105,7 +105,10 @@ def _detect(
     found: dict[str, Boxes] = {}
     for index, pair in enumerate(dataset.select(tuple(files)), start=1):
         image = fused_rgb(Path(files[pair.stem]), pair, protocol.chroma)
-        boxes = detector.predict([image])[0]
+        try:
+            boxes = detector.predict([image])[0]
+        except UserError as problem:
+            raise UserError(f"image {pair.stem!r}: {problem}") from problem
         found[pair.stem] = rename_classes(boxes, protocol.class_map, protocol.classes)
         truth[pair.stem] = truth_of(dataset, pair, protocol.classes)
         workspace.progress(index, len(files), "detecting")

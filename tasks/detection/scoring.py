@@ -11,11 +11,16 @@ from typing import Any
 
 import numpy as np
 
+from bench.errors import UserError
 from bench.types import Boxes
 from tasks.detection.yolov5_ap import in_order, yolov5_ap
 
 NO_TRUTH = "no_truth"
 NO_COUNTERPART = "no_counterpart"
+_REMEDY = {
+    "truth box": "correct the annotation",
+    "detection": "the detector's weights or its code are damaged",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,7 @@ def score(
 
     Raises:
         ValueError: truth and detections are not of the same images, or a class is unknown.
+        UserError: a score or a corner is NaN or infinite.
     """
     if set(truth) != set(found):
         raise ValueError("truth and detections are not of the same images")
@@ -65,6 +71,9 @@ def score(
     stems = sorted(truth)
     real = [_only(truth[stem], classes) for stem in stems]
     mine = [found[stem] for stem in stems]
+    for stem in stems:
+        _refuse_non_finite(truth[stem], "truth box", stem)
+        _refuse_non_finite(found[stem], "detection", stem)
     strange = {name for boxes in mine for name in boxes.classes} - set(classes)
     if strange:
         raise ValueError(f"detections of unknown classes: {sorted(strange)}")
@@ -185,6 +194,18 @@ def _mean(metric: str, values: np.ndarray) -> Score:
     if len(defined) == 0:
         return Score(metric, "", math.nan, NO_TRUTH)
     return Score(metric, "", float(defined.mean()))
+
+
+def _refuse_non_finite(boxes: Boxes, what: str, stem: str) -> None:
+    scores = np.zeros(len(boxes.classes)) if boxes.scores is None else boxes.scores
+    for part, numbers in (("score", scores[:, None]), ("corners", boxes.xyxy)):
+        wrong = np.flatnonzero(~np.isfinite(numbers).all(axis=1))
+        if len(wrong):
+            values = ", ".join(f"{value:g}" for value in numbers[wrong[0]])
+            raise UserError(
+                f"image {stem!r}: the {part} of a {what} ({boxes.classes[wrong[0]]}) must be "
+                f"finite, found {values}; {_REMEDY[what]}"
+            )
 
 
 def _only(boxes: Boxes, classes: Sequence[str]) -> Boxes:

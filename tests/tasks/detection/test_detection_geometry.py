@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from bench.errors import UserError
 from bench.types import Boxes
 from tasks.detection.geometry import letterbox, rename_classes, select_boxes
 
@@ -56,6 +57,29 @@ def test_multi_label_gives_a_box_for_every_class_above_the_confidence() -> None:
     assert found.classes == ("a", "b", "c", "b")
     assert found.scores is not None
     assert found.scores.tolist() == pytest.approx([0.9, 0.8, 0.3, 0.25])
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+@pytest.mark.parametrize("multi_label", [False, True])
+@pytest.mark.parametrize("what", ["scores", "boxes"])
+def test_outputs_that_are_not_finite_are_refused_not_taken_for_nothing_found(
+    number: float, multi_label: bool, what: str
+) -> None:
+    torch = pytest.importorskip("torch")
+    _, place = letterbox(np.zeros((640, 640, 3), np.uint8), 640)
+    xywh = torch.tensor([[100, 100, 40, 40.0], [9, 9, 4, 4]])
+    scores = torch.tensor([[0.9, 0.8], [0.7, 0.1]])
+    (scores if what == "scores" else xywh)[1, 0] = number
+    with pytest.raises(UserError, match=f"{what} that are NaN or infinite"):
+        select_boxes(xywh, scores, place, ["a", "b"], 0.001, 0.6, 300, multi_label)
+
+
+def test_a_box_below_the_confidence_may_be_anything() -> None:
+    torch = pytest.importorskip("torch")
+    _, place = letterbox(np.zeros((640, 640, 3), np.uint8), 640)
+    xywh = torch.tensor([[100, 100, 40, 40.0], [9, 9, torch.inf, 4]])
+    found = select_boxes(xywh, torch.tensor([[0.9], [0.0]]), place, ["a"], 0.001, 0.6, 300)
+    assert len(found.classes) == 1
 
 
 def test_renaming_drops_classes_without_counterpart() -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from stored_detections import IMAGES, PARTS, oracle, stored_set, values
 
+from bench.errors import UserError
 from bench.types import Boxes
 from tasks.detection.scoring import Score, coco_ap, score
 from tasks.detection.yolov5_ap import average_precision, iou_matrix, yolov5_ap
@@ -90,6 +91,29 @@ def test_images_without_objects_count_their_false_alarms() -> None:
 def test_truth_and_detections_of_different_images_are_refused() -> None:
     with pytest.raises(ValueError, match="same images"):
         score({"a": NOTHING}, {"b": NOTHING}, ["Car"])
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("part", ["score", "corners"])
+def test_a_detection_that_is_not_finite_is_refused_with_image_and_class(
+    number: float, part: str
+) -> None:
+    """A NaN score counted as a hit: it sorts first and its AP is 1."""
+    truth = {"00042": boxes([BOX], ["Car"])}
+    box, scored = ([*BOX[:3], number], 0.9) if part == "corners" else (BOX, number)
+    found = {"00042": boxes([OTHER, box], ["Car", "Car"], [0.5, scored])}
+    with pytest.raises(
+        UserError, match=rf"image '00042': the {part} of a detection \(Car\)"
+    ) as caught:
+        score(truth, found, ["Car"])
+    assert str(number) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_truth_box_that_is_not_finite_is_refused_too() -> None:
+    truth = {"a": boxes([[0, 0, math.nan, 5]], ["Car"])}
+    with pytest.raises(UserError, match="correct the annotation"):
+        score(truth, {"a": NOTHING}, ["Car"])
 
 
 def test_iou_of_closed_forms() -> None:

@@ -465,6 +465,16 @@ def test_boxes_are_kept_in_coco_form_beside_the_truth(bench: Bench) -> None:
     assert len(kept["truth"]["annotations"]) == 2
 
 
+@pytest.mark.parametrize("number", [math.nan, math.inf])
+def test_a_detector_that_emits_what_is_not_finite_fails_with_the_image(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, number: float
+) -> None:
+    found = Boxes(np.array([BOX], float), ("Car",), np.array([number]))
+    monkeypatch.setattr(FakeDetector, "predict", lambda _, images: [found] * len(images))
+    with pytest.raises(UserError, match="image '00003': the score of a detection"):
+        bench.execute(bench.plan(protocol=bench.protocol())[0])
+
+
 def _flagged(dataset, pair) -> Boxes:
     """An ordinary object, a difficult one and a crowd region, in every image."""
     del dataset, pair
