@@ -198,21 +198,43 @@ def _labels(dataset: Dataset, findings: list[Finding], notes: _Notes) -> None:
     counts = {name: pixels[index] for index, name in enumerate(names)}
     wrong = sorted(value for value in pixels if value >= len(names) and value != IGNORED_LABEL)
     empty = [finding.stem for finding in read if set(finding.labels or {}) == {0}]
+    ignored = pixels[IGNORED_LABEL]
+    extremes = [
+        finding.stem
+        for finding in read
+        if IGNORED_LABEL in (found := set(finding.labels or {})) and found <= {0, IGNORED_LABEL}
+    ]
+    unseen = [name for name, count in counts.items() if not count]
     notes.data |= {
         "label_pixels": counts,
-        "ignored_pixels": pixels[IGNORED_LABEL],
+        "ignored_pixels": ignored,
         "wrong_label_values": wrong,
         "empty_labels": empty,
+        "labels_of_0_and_255": extremes,
+        "classes_without_pixels": unseen,
     }
     total = max(1, pixels.total())
     notes.facts.append(
         f"labels of {len(read)} images: "
         + ", ".join(f"{name} {count / total:.3%}" for name, count in counts.items())
+        + f"; ignored ({IGNORED_LABEL}) {ignored / total:.3%}"
     )
     for value in wrong:
         stems = [finding.stem for finding in read if value in (finding.labels or {})]
         notes.errors.append(
             f"label value {value} is no class id (0..{len(names) - 1}) in {first_few(stems)}"
+        )
+    if extremes:
+        notes.warnings.append(
+            f"{len(extremes)} of {len(read)} label images hold only {IGNORED_LABEL}, or only 0 and "
+            f"{IGNORED_LABEL}: {first_few(extremes)}; {IGNORED_LABEL} is the ignored value, so if "
+            "it marks objects there (a 0/255 mask), save them with their class id"
+        )
+    if unseen:
+        notes.warnings.append(
+            f"no pixel of {', '.join(map(repr, unseen))} in any of {len(read)} label images: IoU is "
+            "undefined there, or 0 where a network predicts the class; if there should be some, "
+            "check the order of the class names"
         )
     if empty:
         notes.warnings.append(

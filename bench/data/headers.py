@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 _TIFF_NUMBERS = {1: "B", 3: "H", 4: "I"}  # BYTE, SHORT, LONG
-_TIFF_BITS, _TIFF_COLOURS, _TIFF_EXTRA = 258, 262, 338
+_TIFF_BITS, _TIFF_COMPRESSION, _TIFF_COLOURS, _TIFF_EXTRA = 258, 259, 262, 338
+_TIFF_LOSSLESS = (1, 2, 3, 4, 5, 8, 32773, 32946)  # none, CCITT, LZW, Deflate, PackBits
 _TIFF_WHITE_IS_ZERO, _TIFF_PALETTE = 0, 3
 _TIFF_FOREIGN = {4: "a mask", 5: "CMYK", 8: "Lab", 9: "Lab", 10: "Lab"}
 
@@ -27,6 +28,7 @@ class Header:
         multiplied: the decoder multiplies the colours by that channel.
         foreign: what the pixels mean, if neither gray (0 is black) nor RGB.
         pages: the file holds further images.
+        lossless: the format keeps every value that was written.
     """
 
     bits: int = 8
@@ -35,20 +37,23 @@ class Header:
     multiplied: bool = False
     foreign: str = ""
     pages: bool = False
+    lossless: bool = False
 
 
 def read_header(data: bytes) -> Header:
     """The header of a PNG, JPEG, TIFF or BMP file; of other or broken files, the defaults."""
     try:
         if data.startswith(b"\x89PNG\r\n\x1a\n"):
-            return Header(bits=data[24], palette=data[25] == 3, alpha=data[25] in (4, 6))
+            return Header(
+                bits=data[24], palette=data[25] == 3, alpha=data[25] in (4, 6), lossless=True
+            )
         if data.startswith(b"\xff\xd8"):
             return Header(foreign="CMYK" if _jpeg_components(data) == 4 else "")
         if data[:4] in (b"II*\0", b"MM\0*"):
             return _tiff(data)
         if data.startswith(b"BM"):
             (bits,) = struct.unpack_from("<H", data, 28)
-            return Header(bits=min(bits, 8), palette=bits <= 8)
+            return Header(bits=min(bits, 8), palette=bits <= 8, lossless=True)
     except (struct.error, IndexError):  # cut off: the decoder says so in its own words
         pass
     return Header()
@@ -87,6 +92,7 @@ def _tiff(data: bytes) -> Header:
         multiplied=tags.get(_TIFF_EXTRA) == 2,
         foreign=foreign,
         pages=following != 0,
+        lossless=tags.get(_TIFF_COMPRESSION, 1) in _TIFF_LOSSLESS,
     )
 
 

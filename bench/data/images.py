@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 
 from bench.data.headers import Header, read_header
+from bench.data.label_files import demand_lossless, stored_ids
 from bench.errors import UserError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
@@ -48,8 +49,18 @@ def read_gray(path: Path) -> np.ndarray:
 
 
 def read_labels(path: Path) -> np.ndarray:
-    """Read a label image as it is stored, uint8 [H, W] class ids; never converted from colour."""
-    image = decode(path)
+    """Read a label image as it is stored, uint8 [H, W] class ids; never converted from colour.
+
+    With a palette the ids are the indices; 1, 2 and 4 bits are not stretched to 0..255.
+
+    Raises:
+        UserError: unreadable, not 8-bit, a format that does not keep every id, or a colour picture.
+    """
+    data = read_bytes(path)
+    image, header = decode_8_bit(path, data)
+    demand_lossless(path, header)
+    if header.palette or header.bits < 8:
+        return stored_ids(path, data, header)
     if image.ndim == 2:
         return image
     if (image[:, :, :1] == image[:, :, 1:3]).all():
@@ -168,12 +179,17 @@ def images_in(folder: Path) -> dict[str, Path]:
 
 def decode(path: Path) -> np.ndarray:
     """uint8 [H, W] or [H, W, 3 or 4] in OpenCV's channel order, with clear errors."""
-    image, _ = decode_any(path, read_bytes(path))
+    return decode_8_bit(path, read_bytes(path))[0]
+
+
+def decode_8_bit(path: Path, data: bytes) -> tuple[np.ndarray, Header]:
+    """``decode_any`` for 8-bit images; others are a user error."""
+    image, header = decode_any(path, data)
     if image.dtype != np.uint8:
         raise UserError(
             f"{path}: {image.dtype} pixels; convert to 8 bit first, the benchmark does not guess a range"
         )
-    return image
+    return image, header
 
 
 def read_bytes(path: Path) -> bytes:

@@ -61,10 +61,20 @@ def metrics_of(comparison: Comparison) -> tuple[str, ...]:
     return tuple(found)
 
 
-def number(comparison: Comparison, metric: str) -> str:
-    """A count of the records, such as ``n_images[night]``; several if results disagree."""
+def number(comparison: Comparison, metric: str, form: str = ".0f") -> str:
+    """A number of the records, such as ``n_images[night]``; several if results disagree."""
     found = {_scores(result).get((metric, "")) for result in comparison.results.values()}
-    return "/".join(sorted(f"{item[0]:.0f}" for item in found if item)) or "unknown"
+    return "/".join(sorted(f"{item[0]:{form}}" for item in found if item)) or "unknown"
+
+
+def without_truth(comparison: Comparison, metric: str, classes: Sequence[str]) -> list[str]:
+    """Classes for which a metric found no truth in any result."""
+    found = [_scores(result) for result in comparison.results.values()]
+    return [
+        name
+        for name in classes
+        if found and all(scores.get((metric, name), (0.0, ""))[1] == "no_truth" for scores in found)
+    ]
 
 
 def tables(comparison: Comparison, layout: Layout) -> list[Table]:

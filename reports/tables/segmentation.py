@@ -7,7 +7,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from reports.tables import BuilderSpec
-from reports.tables._classes import Layout, metrics_of, number, percent, tables
+from reports.tables._classes import (
+    Layout,
+    metrics_of,
+    number,
+    percent,
+    tables,
+    without_truth,
+)
 
 if TYPE_CHECKING:
     from reports.comparison import Comparison
@@ -34,7 +41,8 @@ def build(comparison: Comparison) -> list[Table]:
     measure = (
         "IoU per class and its means, in percent; in brackets, the number of classes in the mean"
     )
-    made = tables(comparison, Layout(comparison.name, what, measure, columns))
+    lines = _labels(comparison, classes) if "ignored" in found else ()
+    made = tables(comparison, Layout(comparison.name, what, measure, columns, lines))
     parts = _conditions(found, means, len(classes))
     if parts:
         tags = dict.fromkeys(column.key.partition("[")[2].rstrip("]") for column in parts)
@@ -45,6 +53,14 @@ def build(comparison: Comparison) -> list[Table]:
             Layout(f"{comparison.name}-conditions", f"{what} by condition", measure, parts),
         )
     return made
+
+
+def _labels(comparison: Comparison, classes: Sequence[str]) -> tuple[str, ...]:
+    """What the labels themselves leave out: pixels that are ignored, classes that do not occur."""
+    line = f"Labels: {number(comparison, 'ignored', '.2%')} of the pixels are ignored"
+    if absent := without_truth(comparison, "class_accuracy", classes):
+        line += f"; no pixel of {', '.join(absent)}"
+    return (f"{line}.",)
 
 
 def _conditions(found: Sequence[str], means: Sequence[str], classes: int) -> tuple[Column, ...]:

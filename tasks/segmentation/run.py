@@ -17,7 +17,15 @@ from bench.types import DatasetRef, Record, Unit
 from tasks.segmentation.inputs import Samples
 from tasks.segmentation.protocol import SegmentationProtocol
 from tasks.segmentation.registry import SEGMENTERS, Segmenter
-from tasks.segmentation.scoring import ABSENT, NO_TRUTH, Scores, confusion, mean_iou, score
+from tasks.segmentation.scoring import (
+    ABSENT,
+    NO_TRUTH,
+    Scores,
+    confusion,
+    ignored_share,
+    mean_iou,
+    score,
+)
 
 _TRAINED = "trained.json"  # names the checkpoint in its folder; written last
 
@@ -153,4 +161,5 @@ def _records(
         add(f"accuracy{suffix}", scores.accuracy, reason=NO_TRUTH)
         add(f"class_accuracy{suffix}", scores.class_accuracy, reason=NO_TRUTH)
         add(f"n_images{suffix}", images[tag])
+        add(f"ignored{suffix}", ignored_share(matrix), reason=NO_TRUTH)
     return rows

@@ -107,6 +107,12 @@ def score(matrix: np.ndarray, void: Void = "ignore") -> Scores:
     )
 
 
+def ignored_share(matrix: np.ndarray) -> float:
+    """Share of all pixels whose truth is ignored, in 0..1; NaN without pixels."""
+    total = int(matrix.sum())
+    return int(matrix[-1].sum()) / total if total else float("nan")
+
+
 def mean_defined(values: np.ndarray) -> float:
     """Mean over the values that are defined; NaN if none is."""
     defined = values[~np.isnan(values)]

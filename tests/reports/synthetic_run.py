@@ -177,6 +177,7 @@ class RunBuilder:
             ("", name, "IoU", value, "no_truth_no_prediction" if math.isnan(value) else "")
             for name, value in iou.items()
         ] + [("", "", name, value, "") for name, value in means.items()]
+        rows += more.pop("rows", [])
         return self.unit("segmentation", method, rows, about, **more)
 
     def write(self, **more: Any) -> Path:

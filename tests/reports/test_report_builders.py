@@ -508,6 +508,19 @@ def test_segmentation_prints_both_means_and_a_table_per_condition(
     assert "day n = 179, night n = 182" in parts.caption
 
 
+def test_segmentation_says_how_many_pixels_are_ignored_and_which_classes_have_none(
+    tmp_path: Path, new_run: Any
+) -> None:
+    builder = new_run(tmp_path)
+    recall = [
+        ("", "car", "class_accuracy", 0.8, ""),
+        ("", "bump", "class_accuracy", math.nan, "no_truth"),
+    ]
+    builder.segmentation("visible", {"car": 0.7, "bump": 0.0}, {"ignored": 0.0173}, rows=recall)
+    table = _tables(builder.write())["segmentation-msrs"]
+    assert "Labels: 1.73% of the pixels are ignored; no pixel of bump." in table.footer
+
+
 def test_means_over_fewer_classes_are_noted_and_not_ranked(tmp_path: Path, new_run: Any) -> None:
     builder = new_run(tmp_path)
     for method, held, value in (("visible", 9, 0.5), ("ddfm", 8, 0.9), ("dmnet", 9, 0.4)):

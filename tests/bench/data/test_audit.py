@@ -137,6 +137,33 @@ def test_label_defects_and_pixel_shares(tmp_path: Path) -> None:
     assert audit.data["tags"] == {"day": 2, "night": 2}
 
 
+def test_masks_of_0_and_255_and_classes_without_pixels_are_warned_of(tmp_path: Path) -> None:
+    msrs_tree(tmp_path, [], ["00009N", "00010N", "00011N"])
+    masks = tmp_path / "test" / "Segmentation_labels"
+    for stem, marked in (("00009N", 6), ("00010N", 24)):
+        labels = np.zeros((24, 32), np.uint8)
+        labels[:marked] = 255
+        cv2.imwrite(str(masks / f"{stem}.png"), labels)
+    audit = open_dataset("msrs", tmp_path).audit()
+    assert audit.errors == ()
+    only(audit.warnings, "2 of 3 label images", "0/255 mask", "00009N, 00010N", "class id")
+    line = only(audit.warnings, "no pixel of", "'person', 'bike'", "of 3 label images")
+    assert "'car'" not in line
+    # 6 + 24 of 3 * 24 rows.
+    only(audit.facts, "unlabelled 50.000%", "car 8.333%", "ignored (255) 41.667%")
+    assert audit.data["labels_of_0_and_255"] == ["00009N", "00010N"]
+    assert audit.data["classes_without_pixels"][:2] == ["person", "bike"]
+
+
+def test_real_labels_that_use_255_among_others_are_no_0_255_masks(tmp_path: Path) -> None:
+    msrs_tree(tmp_path, [], ["00009N"])
+    path = tmp_path / "test" / "Segmentation_labels" / "00009N.png"
+    labels = np.arange(24 * 32, dtype=np.int64).reshape(24, 32) % 9
+    labels[0] = 255
+    cv2.imwrite(str(path), labels.astype(np.uint8))
+    assert open_dataset("msrs", tmp_path).audit().warnings == ()
+
+
 def test_the_split_in_use_is_audited_and_defaults_to_the_official(tmp_path: Path) -> None:
     msrs_tree(tmp_path, ["00001D", "00002D"], ["00003N", "00010N"])
     dataset = open_dataset("msrs", tmp_path)

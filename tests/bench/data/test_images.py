@@ -97,6 +97,83 @@ def test_labels_keep_ids_and_refuse_colour_pictures(tmp_path: Path) -> None:
         images.read_labels(saved(tmp_path / "c.png", PICTURE))
 
 
+def packed_png(ids: np.ndarray, bits: int, palette: bytes | None = None) -> bytes:
+    """A PNG of one channel, or with a palette, written here bit by bit."""
+    rows = b""
+    for row in ids:
+        text = "".join(f"{value:0{bits}b}" for value in row)
+        text += "0" * (-len(text) % 8)
+        rows += b"\0" + bytes(int(text[at : at + 8], 2) for at in range(0, len(text), 8))
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        )
+
+    kind = 0 if palette is None else 3
+    size = struct.pack(">IIBBBBB", ids.shape[1], ids.shape[0], bits, kind, 0, 0, 0)
+    parts = chunk(b"IHDR", size) + (b"" if palette is None else chunk(b"PLTE", palette))
+    return b"\x89PNG\r\n\x1a\n" + parts + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+@pytest.mark.parametrize("palette", [False, True])
+def test_labels_of_any_depth_are_the_numbers_stored(
+    bits: int, palette: bool, tmp_path: Path
+) -> None:
+    ids = np.random.default_rng(bits).integers(0, 2**bits, (5, 7)).astype(np.uint8)
+    colours = np.random.default_rng(9).integers(0, 256, 3 * 2**bits, dtype=np.uint8)
+    path = tmp_path / "a.png"
+    path.write_bytes(packed_png(ids, bits, colours.tobytes() if palette else None))
+    assert np.array_equal(images.read_labels(path), ids)
+
+
+def test_labels_of_one_bit_in_a_bmp_or_tiff_are_0_and_1(tmp_path: Path) -> None:
+    ids = np.random.default_rng(2).integers(0, 2, (5, 17)).astype(bool)
+    for suffix in ("bmp", "tif"):
+        assert np.array_equal(images.read_labels(saved(tmp_path / f"a.{suffix}", ids)), ids)
+
+
+def test_labels_whose_palette_is_gray_are_refused_unless_index_and_level_agree(
+    tmp_path: Path,
+) -> None:
+    ids = np.array([[0, 1], [1, 2]], np.uint8)
+    path = tmp_path / "a.png"
+    for levels, index_means_the_same in (
+        ((0, 1, 2), True),  # what most writers give gray images that they store with a palette
+        ((0, 5, 8), False),  # ids 0, 5 and 8, or 0, 1 and 2?
+        ((0, 127, 255), False),
+    ):
+        path.write_bytes(packed_png(ids, 2, bytes(np.repeat(np.array(levels, np.uint8), 3))))
+        if index_means_the_same:
+            assert np.array_equal(images.read_labels(path), ids)
+        else:
+            with pytest.raises(UserError, match="a palette of grays"):
+                images.read_labels(path)
+    path.write_bytes(packed_png(ids // 2, 1, bytes([0, 0, 0, 255, 255, 255])))
+    assert np.array_equal(images.read_labels(path), ids // 2)
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "webp", "tif"])
+def test_labels_in_a_lossy_format_are_refused_whatever_the_file_is_called(
+    suffix: str, tmp_path: Path
+) -> None:
+    ids = np.zeros((16, 16), np.uint8)
+    options = {"compression": "jpeg"} if suffix == "tif" else {}
+    path = saved(tmp_path / f"a.{suffix}", ids, **options).rename(tmp_path / "a.png")
+    with pytest.raises(UserError, match=r"a\.png: labels in a lossy or unknown format.*as PNG"):
+        images.read_labels(path)
+
+
+def test_labels_with_a_palette_are_refused_when_cut_off_or_damaged(tmp_path: Path) -> None:
+    whole = packed_png(np.random.default_rng(0).integers(0, 4, (40, 40)), 2, bytes(range(12)))
+    path = tmp_path / "a.png"
+    for data in (whole[: len(whole) // 2], whole[: len(whole) // 2] + whole[-40:]):
+        path.write_bytes(data)
+        with pytest.raises(UserError, match=r"a\.png"):
+            images.read_labels(path)
+
+
 @settings(max_examples=25, deadline=None)
 @given(
     arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9)))

@@ -201,6 +201,16 @@ def test_numbers_come_from_the_saved_predictions_and_clean_images_win(world):
     np.testing.assert_array_equal(stored["matrices"]["all"], matrix)
 
 
+def test_the_share_of_ignored_truth_is_recorded_whatever_is_predicted_there(world):
+    path = world.root / "msrs" / "test" / "Segmentation_labels" / f"{TEST[0]}.png"
+    mask = read_labels(path)
+    mask[:8] = 255
+    world.write(path, mask)
+    share = 8 / mask.shape[0] / len(TEST)
+    for unit in world.plan(world.section()):
+        assert value(world.run(unit), "ignored") == pytest.approx(share, rel=1e-12)
+
+
 def test_day_and_night_split_the_test_images(world):
     records = world.run(world.plan(world.section())[1])
     assert value(records, "n_images") == 3
