@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from bench.data.base import Audit, Dataset
-from bench.data.examine import Finding, examine, size_text
+from bench.data.examine import Finding, equal_sides, examine, size_text
 from bench.data.known import Known
 from bench.data.layouts.paired_folders import PairedFolders
 from bench.data.splits import (
@@ -65,6 +65,8 @@ def audit_pairs(dataset: Dataset, split: Split | None = None) -> Audit:
     with ThreadPoolExecutor(_THREADS) as pool:
         findings = list(pool.map(lambda pair: examine(dataset, pair), pairs))
     notes.errors += [error for finding in findings for error in finding.errors]
+    notes.errors += filter(None, [equal_sides(findings)])
+    notes.data["equal_sides"] = [finding.stem for finding in findings if finding.equal]
     _sizes(findings, known, notes)
     _channels(findings, notes)
     _boxes(dataset, findings, known, notes)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
 from bench.data.base import Dataset
 from bench.data.images import decode, read_labels
 from bench.data.layouts.paired_folders import PairedFolders
+from bench.data.sides import equal_files, equal_pixels, one_image
 from bench.errors import UserError
 from bench.types import Boxes, Pair
 
@@ -19,6 +22,7 @@ class Finding:
 
     Attributes:
         size: (height, width), None if unreadable or mismatched.
+        equal: the infrared file, if infrared and visible are one image.
         channels: how infrared and visible are stored, such as ``gray`` or ``RGB, equal channels``.
         boxes: class names of the boxes, None if they could not be read or there are none to read.
         outside: boxes without area or beyond the image by more than a pixel.
@@ -28,6 +32,7 @@ class Finding:
 
     stem: str
     size: tuple[int, int] | None = None
+    equal: Path | None = None
     channels: tuple[str, str] | None = None
     boxes: tuple[str, ...] | None = None
     outside: int = 0
@@ -38,7 +43,7 @@ class Finding:
 def examine(dataset: Dataset, pair: Pair) -> Finding:
     """Read the files of one pair."""
     finding = Finding(pair.stem)
-    shapes = []
+    images = []
     channels = []
     for path in (pair.infrared, pair.visible):
         try:
@@ -46,12 +51,15 @@ def examine(dataset: Dataset, pair: Pair) -> Finding:
         except UserError as problem:
             finding.errors.append(str(problem))
             continue
-        shapes.append(image.shape[:2])
+        images.append(image if image.ndim == 2 else image[:, :, 2::-1])
         channels.append(_stored_as(image))
-    if len(shapes) == 2:
+    if len(images) == 2:
         finding.channels = (channels[0], channels[1])
+        shapes = [image.shape[:2] for image in images]
         if shapes[0] == shapes[1]:
             finding.size = shapes[0]
+            if equal_pixels(*images) or equal_files(pair.infrared, pair.visible):
+                finding.equal = pair.infrared
         else:
             finding.errors.append(
                 f"{pair.stem}: infrared is {size_text(shapes[0])} and visible "
@@ -62,6 +70,14 @@ def examine(dataset: Dataset, pair: Pair) -> Finding:
     if dataset.segmentation_classes and pair.mask is not None:
         _examine_mask(pair, finding)
     return finding
+
+
+def equal_sides(findings: Sequence[Finding]) -> str | None:
+    """The error on pairs whose infrared and visible are one image; None if there are none."""
+    found = {finding.stem: finding.equal for finding in findings if finding.equal is not None}
+    if not found:
+        return None
+    return one_image("image", list(found), len(findings), next(iter(found.values())))
 
 
 def _examine_boxes(dataset: Dataset, pair: Pair, finding: Finding) -> None:

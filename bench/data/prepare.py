@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from bench.data.base import Dataset
-from bench.data.examine import examine
+from bench.data.examine import equal_sides, examine
 from bench.data.images import write_bytes
 from bench.data.splits import Split, canonical_hash
 from bench.errors import UserError, first_few
@@ -133,6 +133,7 @@ def _sizes(dataset: Dataset, pairs: list[Pair]) -> dict[str, tuple[int, int]]:
     with ThreadPoolExecutor(_THREADS) as pool:
         findings = list(pool.map(lambda pair: examine(dataset, pair), pairs))
     errors = [error for finding in findings for error in finding.errors]
+    errors += filter(None, [equal_sides(findings)])
     if errors:
         raise UserError(
             f"dataset {dataset.name!r} at {dataset.root} has {len(errors)} defects: {errors[0]}; "

@@ -15,6 +15,7 @@ import numpy as np
 
 from bench.config import MethodConfig
 from bench.data.images import encode_png, png_provenance, read_gray, read_rgb, write_bytes
+from bench.data.sides import refuse_equal_pixels
 from bench.errors import UserError
 from bench.fusion import METHODS, FinishedImages, FusionMethod, WeightsSpec
 from bench.store import Fingerprints, Store, key_of
@@ -175,7 +176,7 @@ def read_pair(
     """Read both images: uint8 [H, W] and RGB [H, W, 3].
 
     Raises:
-        UserError: unreadable, or the sizes differ.
+        UserError: unreadable, the sizes differ, or both hold the same pixels.
     """
     ir, vi = read_gray(Path(infrared)), read_rgb(Path(visible))
     if ir.shape != vi.shape[:2]:
@@ -184,6 +185,9 @@ def read_pair(
             f"{vi.shape[1]}x{vi.shape[0]} (width x height); the pair must be registered to one size: "
             f"{infrared}, {visible}"
         )
+    refuse_equal_pixels(
+        f"dataset {dataset!r}, stem {stem!r}", (Path(infrared), Path(visible)), ir, vi
+    )
     return ir, vi
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from bench.config import MethodConfig, RunConfig
 from bench.data.base import Dataset, open_ref
+from bench.data.sides import refuse_equal_files
 from bench.errors import UserError
 from bench.fusion import METHODS, FinishedImages
 from bench.pipeline.fuse import load_method, method_key, plan_fusing
@@ -25,6 +26,9 @@ class Plan:
         config: the run.
         store: its run directory.
         tasks: names of the tasks to plan; None means all that the configuration has.
+
+    Raises:
+        UserError: a section cannot be carried out, or infrared and visible of a pair are one file.
     """
 
     def __init__(
@@ -51,6 +55,12 @@ class Plan:
         for _, task, section in self.sections:
             task.check(section, self.datasets[section.dataset], self.refs[section.dataset])
         self.pairs = self._pairs_to_fuse()
+        for name, pairs in self.pairs.items():
+            refuse_equal_files(
+                f"dataset {name!r}",
+                [(pair.stem, pair.infrared, pair.visible) for pair in pairs],
+                lambda one, other: store.fingerprint(one) == store.fingerprint(other),
+            )
 
     def _pairs_to_fuse(self) -> dict[str, tuple[Pair, ...]]:
         """Pairs that some section needs, by dataset; every pair where no section says."""

@@ -19,6 +19,7 @@ import numpy as np
 
 from bench.data.base import LAYOUTS, Dataset, open_dataset
 from bench.data.images import luma, read_gray, read_rgb
+from bench.data.sides import refuse_equal_pixels
 from bench.errors import UserError
 from bench.types import Pair
 
@@ -201,6 +202,9 @@ def _load(pair: Pair, name: str) -> PairImages:
             f"--data {name}, stem {pair.stem!r}: infrared {infrared.shape} and visible "
             f"{visible.shape[:2]} differ in size"
         )
+    refuse_equal_pixels(
+        f"--data {name}, stem {pair.stem!r}", (pair.infrared, pair.visible), infrared, visible
+    )
     return PairImages(f"{name}/{pair.stem}", infrared, visible)
 
 

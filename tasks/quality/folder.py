@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from bench.data.images import images_in
+from bench.data.sides import refuse_equal_files
 from bench.errors import UserError, first_few
 from tasks.quality.engine import Evaluator, describe, metrics_of, resolve
 from tasks.quality.jobs import Job, score_jobs
@@ -47,7 +48,8 @@ def score_folder(
 
     Raises:
         UserError: a folder is missing or shares no stem with the others, an image is unreadable,
-            sizes differ (the message names the stem), or the device cannot be used.
+            sizes differ or infrared and visible are one image (the message names the stem), or
+            the device cannot be used.
     """
     evaluator = resolve(chosen_metrics(metrics, convention), convention, mode)
     if not fused:
@@ -55,6 +57,7 @@ def score_folder(
     sources = {"infrared": images_in(infrared), "visible": images_in(visible)}
     folders = {name: images_in(folder) for name, folder in fused.items()}
     jobs = _jobs(sources, folders)
+    refuse_equal_files("score", [(job.stem, job.infrared, job.visible) for job in jobs])
     on_device = batched_evaluator(evaluator, device, batched)
     images: dict[str, dict[str, ImageScores]] = {name: {} for name in folders}
     scored = score_jobs(jobs, evaluator, workers, on_device)

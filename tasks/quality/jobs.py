@@ -20,6 +20,7 @@ import numpy as np
 
 from bench.data.images import read_bytes
 from bench.data.pictures import Picture, read_picture
+from bench.data.sides import refuse_equal_pixels
 from bench.errors import UserError
 from tasks.quality.engine import Evaluator
 from tasks.quality.scores import ImageScores
@@ -78,7 +79,8 @@ def score_jobs(
         (stem, scores by method): in the order of the jobs, or batch by batch on a device.
 
     Raises:
-        UserError: a file is unreadable or sizes differ; the message names stem and file.
+        UserError: a file is unreadable, sizes differ, or infrared and visible hold the same
+            pixels; the message names stem and file.
     """
     threads = workers if workers > 0 else available_cores()
     if batched is not None:
@@ -92,6 +94,9 @@ def load(job: Job, evaluator: Evaluator, data: Sequence[bytes]) -> dict[str, Loa
     """Decode one stem; each source once, whatever the number of methods."""
     infrared, visible, *fused = (
         read_picture(path, content) for path, content in zip(job.files, data, strict=True)
+    )
+    refuse_equal_pixels(
+        f"stem {job.stem!r}", (job.infrared, job.visible), infrared.pixels, visible.pixels
     )
     sources = {
         "infrared": evaluator.prepare(infrared.pixels),

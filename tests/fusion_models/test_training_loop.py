@@ -265,6 +265,14 @@ def test_sources_are_folders_layouts_and_drawn_scenes(tmp_path):
     assert read[-1].infrared.shape == (192, 256)
 
 
+def test_a_pair_that_is_one_image_twice_is_not_trained_on(tmp_path):
+    write_pairs(tmp_path / "own", 2, (24, 32))
+    visible = tmp_path / "own" / "vi" / "00001.png"
+    (tmp_path / "own" / "ir" / "00001.png").write_bytes(visible.read_bytes())
+    with pytest.raises(UserError, match=r"--data own, stem '00001': .*hold the same pixels"):
+        read_sources([str(tmp_path / "own")])
+
+
 @pytest.mark.parametrize(
     ("source", "message"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,9 @@ from bench.data.base import open_dataset
 from bench.data.known import Known
 from bench.data.layouts.m3fd import M3FD
 from bench.data.layouts.m3fd_tardal import order_error
+from bench.data.prepare import prepare
 from bench.data.splits import Split, canonical_hash
+from bench.errors import UserError
 
 TARDAL_ORDER = ["People", "Car", "Bus", "Lamp", "Motorcycle", "Truck"]
 
@@ -57,8 +60,8 @@ def test_all_defects_of_a_broken_copy_are_collected(tmp_path: Path) -> None:
     whole = (tmp_path / "Vis" / "00002.png").read_bytes()
     (tmp_path / "Vis" / "00002.png").write_bytes(whole[: len(whole) // 2])
     image(tmp_path / "Vis" / "00003.png", height=20)
-    for side in ("Ir", "Vis"):
-        image(tmp_path / side / "00004.png", height=40)
+    image(tmp_path / "Ir" / "00004.png", height=40, gray=True)
+    image(tmp_path / "Vis" / "00004.png", height=40)
     (tmp_path / "Annotation" / "00005.xml").unlink()
     xml(tmp_path / "Annotation" / "00006.xml", "dog", "Car", "dog")
     xml(tmp_path / "Annotation" / "00007.xml")
@@ -162,6 +165,41 @@ def test_real_labels_that_use_255_among_others_are_no_0_255_masks(tmp_path: Path
     labels[0] = 255
     cv2.imwrite(str(path), labels.astype(np.uint8))
     assert open_dataset("msrs", tmp_path).audit().warnings == ()
+
+
+def test_pairs_that_are_one_image_twice_are_an_error(tmp_path: Path) -> None:
+    m3fd_tree(tmp_path, 4)
+    shutil.copy(tmp_path / "Vis" / "00001.png", tmp_path / "Ir" / "00001.png")
+    pixels = cv2.imread(str(tmp_path / "Vis" / "00002.png"))
+    (tmp_path / "Vis" / "00002.png").unlink()
+    cv2.imwrite(str(tmp_path / "Vis" / "00002.tif"), pixels)
+    cv2.imwrite(str(tmp_path / "Ir" / "00002.png"), pixels)
+    audit = open_dataset("m3fd", tmp_path).audit()
+    assert len(audit.errors) == 1
+    only(audit.errors, "same image in 2 of 4 pairs: 00001, 00002", "give each side a folder")
+    assert "colours" not in audit.errors[0]
+    assert audit.data["equal_sides"] == ["00001", "00002"]
+    with pytest.raises(UserError, match="same image in 2 of 4 pairs"):
+        prepare(
+            open_dataset("m3fd", tmp_path),
+            Split("all", {"test": tuple(f"{n:05d}" for n in range(4))}),
+            tmp_path / "out",
+        )
+
+
+def test_a_file_with_a_fourth_channel_on_both_sides_is_told_as_such(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(1).integers(0, 256, (24, 32, 4), dtype=np.uint8)
+    (tmp_path / "images").mkdir()
+    cv2.imwrite(str(tmp_path / "images" / "00001D.png"), pixels)
+    audit = open_dataset("folder", tmp_path, infrared="images", visible="images").audit()
+    only(audit.errors, "1 of 1 pairs", "00001D", "colours and infrared into two folders")
+
+
+def test_black_frames_on_both_sides_are_not_one_image(tmp_path: Path) -> None:
+    m3fd_tree(tmp_path, 1)
+    for side, shape in (("Ir", (24, 32)), ("Vis", (24, 32, 3))):
+        cv2.imwrite(str(tmp_path / side / "00000.png"), np.zeros(shape, np.uint8))
+    assert open_dataset("m3fd", tmp_path).audit().errors == ()
 
 
 def test_the_split_in_use_is_audited_and_defaults_to_the_official(tmp_path: Path) -> None:

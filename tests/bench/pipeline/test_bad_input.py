@@ -41,6 +41,36 @@ def test_a_truncated_png(small):
     _refused(small, write_config(small), "00001.png", "truncated")
 
 
+def test_one_folder_for_both_sides(small):
+    sides = {"layout": "folder", "root": str(small / "pairs"), "options": {"infrared": "vi"}}
+    config = write_config(small, datasets={"pairs": sides})
+    _refused(small, config, "'pairs'", "same file in 4 of 4 pairs: 00000, 00001", "each side")
+    assert not list(small.rglob("fused"))
+
+
+def test_a_file_with_colours_and_infrared_in_one(small):
+    for path in (small / "pairs" / "vi").iterdir():
+        colours, infrared = cv2.imread(str(path)), cv2.imread(str(small / "pairs/ir" / path.name))
+        cv2.imwrite(str(path), np.dstack([colours, infrared[:, :, 0]]))
+        (small / "pairs" / "ir" / path.name).write_bytes(path.read_bytes())
+    _refused(small, write_config(small), "same file in 4 of 4", "colours and infrared into two")
+
+
+def test_a_pair_that_holds_the_same_pixels_in_different_files(small):
+    visible = small / "pairs" / "vi" / "00002.png"
+    pixels = cv2.imread(str(visible))
+    cv2.imwrite(str(small / "pairs" / "ir" / "00002.png"), pixels, [cv2.IMWRITE_PNG_COMPRESSION, 0])
+    _refused(small, write_config(small, methods=["average"]), "'00002'", "the same pixels")
+    visible.rename(visible.with_suffix(".bak"))
+    cv2.imwrite(str(small / "pairs" / "vi" / "00002.bmp"), pixels)
+    finished = {
+        "name": "ours",
+        "type": "precomputed",
+        "options": {"root": str(small / "pairs" / "ir")},
+    }
+    _refused(small, write_config(small, methods=[finished]), "'00002'", "the same pixels")
+
+
 def test_a_stem_with_one_side_only(small):
     (small / "pairs" / "ir" / "00003.png").unlink()
     _refused(small, write_config(small), "00003")

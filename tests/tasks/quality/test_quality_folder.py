@@ -8,6 +8,7 @@ import itertools
 import json
 import math
 import os
+import shutil
 import threading
 
 import cv2
@@ -199,12 +200,51 @@ def test_constant_images_are_named_although_most_metrics_have_a_value(folders, l
     assert f"one: 1 of 5 images, {note}: 2." in result.to_markdown()
 
 
-def test_copies_of_a_source_and_equal_sources_are_named(folders):
+def test_copies_of_a_source_are_named(folders):
     save(folders / "one" / "2.tif", cv2.imread(str(folders / "ir" / "2.png"))[:, :, 0])
-    save(folders / "vi" / "4.bmp", cv2.imread(str(folders / "ir" / "4.png"))[:, :, 0])
     body = one(folders, metrics=["SCD"])
-    assert body["notes"] == {"2": ["fused: equal to infrared"], "4": ["visible: equal to infrared"]}
+    assert body["notes"] == {"2": ["fused: equal to infrared"]}
     assert body["left_out"] == {"SCD": {"2": "fused_equals_source"}}
+
+
+def test_one_folder_for_both_sides_is_refused_before_anything_is_scored(folders):
+    scored = []
+    with pytest.raises(UserError, match=r"same file in 5 of 5 pairs: 0, 1, .*vi.0\.bmp"):
+        score_folder(
+            folders / "vi",
+            folders / "vi",
+            {"one": folders / "one"},
+            progress=lambda *step: scored.append(step),
+        )
+    assert scored == []
+
+
+def test_copies_of_one_side_under_other_names_are_refused(folders):
+    shutil.copytree(folders / "vi", folders / "thermal")
+    with pytest.raises(UserError, match="same file in 5 of 5 pairs"):
+        score_folder(folders / "thermal", folders / "vi", {"one": folders / "one"})
+
+
+@pytest.mark.parametrize("side", ["gray", "colour"])
+def test_a_pair_with_the_same_pixels_in_two_files_is_refused(folders, side):
+    visible = cv2.imread(str(folders / "vi" / "4.bmp"))[:, :, ::-1]
+    if side == "gray":
+        visible = luma(visible)
+        save(folders / "vi" / "4.bmp", visible)
+    save(folders / "ir" / "4.png", visible)
+    with pytest.raises(
+        UserError, match=r"'4': infrared .*4\.png and visible .*4\.bmp hold the same"
+    ):
+        one(folders, metrics=["EN"])
+
+
+def test_a_pair_that_is_black_on_both_sides_is_scored_and_named(folders):
+    save(folders / "ir" / "4.png", np.zeros(SIZE, np.uint8))
+    save(folders / "vi" / "4.bmp", np.zeros((*SIZE, 3), np.uint8))
+    body = one(folders, metrics=["EN"])
+    assert body["notes"] == {
+        "4": ["infrared: black", "visible: black", "visible: equal to infrared"]
+    }
 
 
 def test_sixteen_bit_files_are_scaled_as_their_format_defines_and_named(folders):
