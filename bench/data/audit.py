@@ -162,6 +162,7 @@ def _boxes(dataset: Dataset, findings: list[Finding], known: Known | None, notes
         f"{sum(classes.values())} boxes in {len(read)} images: "
         + ", ".join(f"{name} {count}" for name, count in classes.items())
     )
+    _flagged(dataset, read, notes)
     for name, count in unknown.items():
         stems = [finding.stem for finding in read if name in (finding.boxes or ())]
         where = f"{count} boxes of unknown class {name!r} in {first_few(stems)}"
@@ -187,6 +188,20 @@ def _boxes(dataset: Dataset, findings: list[Finding], known: Known | None, notes
             notes.warnings.append(f"class totals differ from the published: {', '.join(wrong)}")
         else:
             notes.facts.append("class totals are those of the published set")
+
+
+def _flagged(dataset: Dataset, findings: list[Finding], notes: _Notes) -> None:
+    """Boxes that scoring treats apart; the class totals hold them."""
+    for flag, what in (
+        ("difficult", "difficult: neither required nor wrong to find"),
+        ("crowd", "crowd regions: none is required, detections matched to one are left out"),
+    ):
+        names = Counter(name for finding in findings for name in getattr(finding, flag))
+        counts = {name: names[name] for name in dataset.detection_classes if names[name]}
+        notes.data[f"{flag}_boxes"] = counts
+        if counts:
+            each = ", ".join(f"{name} {count}" for name, count in counts.items())
+            notes.facts.append(f"of these, {sum(counts.values())} are {what} ({each})")
 
 
 def _labels(dataset: Dataset, findings: list[Finding], notes: _Notes) -> None:

@@ -25,6 +25,7 @@ class Finding:
         equal: the infrared file, if infrared and visible are one image.
         channels: how infrared and visible are stored, such as ``gray`` or ``RGB, equal channels``.
         boxes: class names of the boxes, None if they could not be read or there are none to read.
+        crowd, difficult: class names of the boxes with these flags.
         outside: boxes without area or beyond the image by more than a pixel.
         labels: pixels per label value, None likewise.
         errors: unreadable or inconsistent files, each a sentence.
@@ -35,6 +36,8 @@ class Finding:
     equal: Path | None = None
     channels: tuple[str, str] | None = None
     boxes: tuple[str, ...] | None = None
+    crowd: tuple[str, ...] = ()
+    difficult: tuple[str, ...] = ()
     outside: int = 0
     labels: dict[int, int] | None = None
     errors: list[str] = field(default_factory=list)
@@ -87,6 +90,8 @@ def _examine_boxes(dataset: Dataset, pair: Pair, finding: Finding) -> None:
         finding.errors.append(str(problem))
         return
     finding.boxes = boxes.classes
+    finding.crowd = boxes.take(np.flatnonzero(boxes.crowd).tolist()).classes
+    finding.difficult = boxes.take(np.flatnonzero(boxes.difficult).tolist()).classes
     if finding.size is not None:
         height, width = finding.size
         x1, y1, x2, y2 = boxes.xyxy.T

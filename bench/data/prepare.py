@@ -86,7 +86,9 @@ def prepare(dataset: Dataset, split: Split, out: Path, *, force: bool = False) -
     """Check the pairs of a split and write its boxes and lists.
 
     COCO boxes are those of the dataset, unchanged. YOLO text cannot say what lies beyond the
-    image, so there boxes are clipped to it and those without area are left out; notes count both.
+    image, so there boxes are clipped to it and those without area are left out; it has no flags
+    either, so crowd regions are left out and difficult objects stand like all others. Notes count
+    all four.
 
     Args:
         dataset: the dataset; parts whose pairs have no annotation get a list only.
@@ -168,7 +170,8 @@ def _write_part(
     clipped: list[str] = []
     dropped: list[str] = []
     for stem, found in boxes.items():
-        text, n_clipped, n_dropped = yolo_text(found, sizes[stem], names)
+        single = found.take(np.flatnonzero(~found.crowd).tolist())
+        text, n_clipped, n_dropped = yolo_text(single, sizes[stem], names)
         content.files[f"labels/{stem}.txt"] = text.encode()
         clipped += [stem] * n_clipped
         dropped += [stem] * n_dropped
@@ -182,6 +185,20 @@ def _write_part(
             f"{part}: YOLO text lacks {len(dropped)} boxes without area in the image, in "
             f"{first_few(sorted(set(dropped)))}"
         )
+    crowd = sum(int(found.crowd.sum()) for found in boxes.values())
+    difficult = sum(int(found.difficult.sum()) for found in boxes.values())
+    if crowd:
+        entry["crowd"] = crowd
+        content.notes.append(
+            f"{part}: {crowd} boxes are crowd regions ('iscrowd' 1 in COCO JSON); YOLO text cannot "
+            "say so and lacks them"
+        )
+    if difficult:
+        entry["difficult"] = difficult
+        content.notes.append(
+            f"{part}: {difficult} boxes are difficult ('difficult' and 'ignore' 1 in COCO JSON, "
+            "which pycocotools does not heed); YOLO text cannot say so and has them like any other"
+        )
     totals = Counter(name for found in boxes.values() for name in found.classes)
     entry["boxes"] = totals.total()
     entry["classes"] = {name: totals[name] for name in names}
@@ -194,7 +211,11 @@ def coco(
     sizes: Mapping[str, tuple[int, int]],
     names: tuple[str, ...],
 ) -> dict[str, Any]:
-    """COCO instances: all ids from 1, images by stem, ``file_name`` that of the visible image."""
+    """COCO instances: all ids from 1, images by stem, ``file_name`` that of the visible image.
+
+    Crowd regions have ``iscrowd`` 1. COCO has no word for VOC's difficult objects: they get
+    ``difficult`` 1, and ``ignore`` 1 as other conversions of VOC files write it.
+    """
     numbers = {name: number for number, name in enumerate(names, start=1)}
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
@@ -204,17 +225,19 @@ def coco(
             {"id": image_id, "file_name": pair.visible.name, "width": width, "height": height}
         )
         found = boxes[pair.stem]
-        for (x1, y1, x2, y2), name in zip(found.xyxy.tolist(), found.classes, strict=True):
-            annotations.append(
-                {
-                    "id": len(annotations) + 1,
-                    "image_id": image_id,
-                    "category_id": numbers[name],
-                    "bbox": [_plain(value) for value in (x1, y1, x2 - x1, y2 - y1)],
-                    "area": _plain((x2 - x1) * (y2 - y1)),
-                    "iscrowd": 0,
-                }
-            )
+        for index, name in enumerate(found.classes):
+            x1, y1, x2, y2 = found.xyxy[index].tolist()
+            annotation = {
+                "id": len(annotations) + 1,
+                "image_id": image_id,
+                "category_id": numbers[name],
+                "bbox": [_plain(value) for value in (x1, y1, x2 - x1, y2 - y1)],
+                "area": _plain((x2 - x1) * (y2 - y1)),
+                "iscrowd": int(found.crowd[index]),
+            }
+            if found.difficult[index]:
+                annotation |= {"difficult": 1, "ignore": 1}
+            annotations.append(annotation)
     categories = [{"id": number, "name": name} for name, number in numbers.items()]
     return {"images": images, "annotations": annotations, "categories": categories}
 

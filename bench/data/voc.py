@@ -22,10 +22,12 @@ def read_voc(path: Path, origin: int = 0) -> Boxes:
             added to the width, so width is ``xmax - xmin`` whatever the origin.
 
     Returns:
-        Boxes with 0-based corners in pixels; empty for a file without objects.
+        Boxes with 0-based corners in pixels and their ``difficult`` flags (False where the file
+        has none); empty for a file without objects.
 
     Raises:
-        UserError: missing or broken file, an object without name or corners, xmax before xmin.
+        UserError: missing or broken file, an object without name or corners, xmax before xmin, a
+            ``<difficult>`` that is neither 0 nor 1.
     """
     try:
         tree = ElementTree.fromstring(path.read_bytes())
@@ -37,14 +39,24 @@ def read_voc(path: Path, origin: int = 0) -> Boxes:
         raise UserError(f"{path}: not well-formed XML ({problem}); download it again") from problem
     corners: list[list[float]] = []
     names: list[str] = []
+    difficult: list[bool] = []
     for number, item in enumerate(tree.iter("object"), start=1):
         name = (item.findtext("name") or "").strip()
         if not name:
             raise UserError(f"{path}: object {number} has no <name>")
+        where = f"{path}: object {number} ({name})"
         names.append(name)
-        corners.append(_corners(item, f"{path}: object {number} ({name})"))
+        corners.append(_corners(item, where))
+        difficult.append(_difficult(item, where))
     xyxy = np.array(corners, dtype=np.float64).reshape(-1, 4) - origin
-    return Boxes(xyxy, tuple(names))
+    return Boxes(xyxy, tuple(names), difficult=np.array(difficult, bool))
+
+
+def _difficult(item: ElementTree.Element, where: str) -> bool:
+    text = item.findtext("difficult", default="0").strip()
+    if text not in ("0", "1"):
+        raise UserError(f"{where}: <difficult> must be 0 or 1, found {text!r}")
+    return text == "1"
 
 
 def _corners(item: ElementTree.Element, where: str) -> list[float]:

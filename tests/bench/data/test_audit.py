@@ -102,6 +102,38 @@ def test_ignored_classes_are_facts_not_errors(tmp_path: Path) -> None:
     only(audit.facts, "1 boxes of unknown class 'dog'", "ignored")
 
 
+def test_difficult_objects_are_counted_and_said_to_be_scored_apart(tmp_path: Path) -> None:
+    m3fd_tree(tmp_path, 2)
+    assert not any("difficult" in line for line in open_dataset("m3fd", tmp_path).audit().facts)
+    path = tmp_path / "Annotation" / "00000.xml"
+    first = "<difficult>1</difficult><bndbox>"
+    path.write_text(path.read_text().replace("<bndbox>", first, 1))
+    audit = open_dataset("m3fd", tmp_path).audit()
+    assert audit.errors == audit.warnings == ()
+    only(audit.facts, "4 boxes in 2 images", "Car 2", "Lamp 2")
+    only(audit.facts, "of these, 1 are difficult", "neither required nor wrong", "(Car 1)")
+    assert audit.data["difficult_boxes"] == {"Car": 1}
+    assert audit.data["crowd_boxes"] == {}
+
+
+def test_crowd_regions_are_counted_and_said_to_be_scored_apart(tmp_path: Path) -> None:
+    for side in ("ir", "vi"):
+        image(tmp_path / "test" / side / "190001.png", gray=side == "ir")
+    content = {
+        "images": [{"id": 1, "file_name": "190001.png"}],
+        "categories": [{"id": 1, "name": "person"}],
+        "annotations": [
+            {"image_id": 1, "category_id": 1, "bbox": [2, 3, 9, 9], "iscrowd": crowd}
+            for crowd in (0, 1, 1)
+        ],
+    }
+    (tmp_path / "test" / "instances.json").write_text(json.dumps(content))
+    audit = open_dataset("llvip", tmp_path).audit()
+    only(audit.facts, "3 boxes in 1 images: person 3")
+    only(audit.facts, "of these, 2 are crowd regions", "(person 2)")
+    assert audit.data["crowd_boxes"] == {"person": 2}
+
+
 def test_a_stem_with_two_extensions_is_an_error_not_a_crash(tmp_path: Path) -> None:
     m3fd_tree(tmp_path, 2)
     image(tmp_path / "Vis" / "00001.bmp")

@@ -252,6 +252,74 @@ def test_a_broken_xml_is_named(content: str, says: str, tmp_path: Path) -> None:
         dataset.boxes(dataset.pairs[0])
 
 
+def flagged_voc(path: Path, **flags: str | None) -> None:
+    """One object per name, with that content of ``<difficult>``; None leaves the tag out."""
+    box = "<bndbox><xmin>2</xmin><ymin>3</ymin><xmax>12</xmax><ymax>13</ymax></bndbox>"
+    items = "".join(
+        f"<object><name>{name}</name>"
+        f"{'' if value is None else f'<difficult>{value}</difficult>'}{box}</object>"
+        for name, value in flags.items()
+    )
+    path.write_text(f"<annotation>{items}</annotation>")
+
+
+def test_difficult_objects_of_voc_files_keep_their_flag(tmp_path: Path) -> None:
+    m3fd(tmp_path)
+    path = tmp_path / "M3FD_Detection" / "Annotation" / "00001.xml"
+    flagged_voc(path, Car="0", dog="1", Bus=" 1 ", Lamp=None, Truck="1")
+    dataset = open_dataset("m3fd", tmp_path, ignore_classes=["dog"])
+    boxes = dataset.boxes(dataset.by_stem["00001"])
+    assert boxes.classes == ("Car", "Bus", "Lamp", "Truck")
+    assert boxes.difficult.tolist() == [False, True, False, True]
+    assert not boxes.crowd.any()
+
+
+@pytest.mark.parametrize("value", ["2", "yes", "", "1.0"])
+def test_a_difficult_tag_that_is_no_flag_is_an_error(value: str, tmp_path: Path) -> None:
+    m3fd(tmp_path)
+    path = tmp_path / "M3FD_Detection" / "Annotation" / "00001.xml"
+    flagged_voc(path, Car="1", Bus=value)
+    dataset = open_dataset("m3fd", tmp_path)
+    with pytest.raises(UserError, match=rf"{path}: object 2 \(Bus\): <difficult> must be 0 or 1"):
+        dataset.boxes(dataset.by_stem["00001"])
+
+
+def llvip_coco(root: Path, annotations: list[dict[str, Any]]) -> Path:
+    """LLVIP's test part with a COCO file: one image of 24 x 32, a box of 8 x 9 per annotation."""
+    pair_files(root / "test" / "ir", root / "test" / "vi", ["190001", "190002"], suffix=".jpg")
+    content = {
+        "images": [{"id": 5, "file_name": "190001.jpg"}, {"id": 6, "file_name": "190002.jpg"}],
+        "categories": [{"id": 3, "name": "person"}],
+        "annotations": [
+            {"id": at, "image_id": 5, "category_id": 3, "bbox": [at, 2, 8, 9], **each}
+            for at, each in enumerate(annotations, start=1)
+        ],
+    }
+    path = root / "test" / "instances.json"
+    path.write_text(json.dumps(content))
+    return path
+
+
+def test_crowd_and_ignored_boxes_of_coco_files_keep_their_flags(tmp_path: Path) -> None:
+    flags = [{}, {"iscrowd": 1}, {"iscrowd": 0, "ignore": 1}, {"difficult": 1}, {"ignore": 0}]
+    llvip_coco(tmp_path, flags)
+    dataset = open_dataset("llvip", tmp_path)
+    boxes = dataset.boxes(dataset.by_stem["190001"])
+    assert boxes.xyxy.tolist() == [[at, 2, at + 8, 11] for at in range(1, 6)]
+    assert boxes.crowd.tolist() == [False, True, False, False, False]
+    assert boxes.difficult.tolist() == [False, False, True, True, False]
+    assert dataset.boxes(dataset.by_stem["190002"]).crowd.shape == (0,)
+
+
+@pytest.mark.parametrize("key", ["iscrowd", "ignore", "difficult"])
+@pytest.mark.parametrize("value", [2, -1, "1", None, 0.5, []])
+def test_a_coco_flag_that_is_no_flag_is_an_error(key: str, value: Any, tmp_path: Path) -> None:
+    path = llvip_coco(tmp_path, [{}, {key: value}])
+    dataset = open_dataset("llvip", tmp_path)
+    with pytest.raises(UserError, match=rf"{path}: annotation 2: '{key}' must be 0 or 1"):
+        dataset.boxes(dataset.by_stem["190001"])
+
+
 def test_a_missing_xml_is_named(tmp_path: Path) -> None:
     m3fd(tmp_path)
     path = tmp_path / "M3FD_Detection" / "Annotation" / "00002.xml"

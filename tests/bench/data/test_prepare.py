@@ -141,6 +141,60 @@ def test_clipped_boxes_are_noted_and_coco_keeps_them(m3fd_copy: Path, tmp_path: 
     assert [-4, 1, 10, 8] in [item["bbox"] for item in content["annotations"]]
 
 
+def test_crowd_and_difficult_boxes_are_in_the_coco_file_and_counted_for_yolo_text(
+    tmp_path: Path,
+) -> None:
+    from pycocotools.coco import COCO
+
+    generator = np.random.default_rng(0)
+    for side in ("ir", "vi"):
+        (tmp_path / "test" / side).mkdir(parents=True)
+        pixels = generator.integers(0, 256, (40, 60, 3), dtype=np.uint8)
+        cv2.imwrite(str(tmp_path / "test" / side / "1.png"), pixels)
+    flags = [{}, {"iscrowd": 1}, {"ignore": 1}]
+    annotations = [
+        {"id": at, "image_id": 1, "category_id": 1, "bbox": [at, 2, 10, 20], **flag}
+        for at, flag in enumerate(flags, start=1)
+    ]
+    content = {
+        "images": [{"id": 1, "file_name": "1.png"}],
+        "categories": [{"id": 1, "name": "person"}],
+        "annotations": annotations,
+    }
+    (tmp_path / "test" / "instances.json").write_text(json.dumps(content))
+    dataset = open_dataset("llvip", tmp_path)
+    done = prepared(dataset, tmp_path / "out", "all")
+    written = tmp_path / "out" / "instances_test.json"
+    with contextlib.redirect_stdout(io.StringIO()):
+        coco = COCO(str(written))
+    assert [each["iscrowd"] for each in coco.anns.values()] == [0, 1, 0]
+    assert coco.getAnnIds(iscrowd=True) == [2]
+    assert [each.get("difficult") for each in coco.anns.values()] == [None, None, 1]
+    rows = (tmp_path / "out" / "labels" / "1.txt").read_text().splitlines()
+    assert len(rows) == 2  # without the crowd region, whose box begins at 2
+    np.testing.assert_allclose([float(row.split()[1]) * 60 for row in rows], [6, 8])
+    about = done.summary["parts"]["test"]
+    assert (about["boxes"], about["crowd"], about["difficult"]) == (3, 1, 1)
+    notes = "\n".join(done.summary["notes"])
+    assert "test: 1 boxes are crowd regions" in notes
+    assert "test: 1 boxes are difficult" in notes
+    # What is written is read back as the same boxes.
+    shutil.copy(written, tmp_path / "test" / "instances.json")
+    again = open_dataset("llvip", tmp_path)
+    before, after = dataset.boxes(dataset.pairs[0]), again.boxes(again.pairs[0])
+    assert np.array_equal(before.xyxy, after.xyxy)
+    assert np.array_equal(before.crowd, after.crowd)
+    assert np.array_equal(before.difficult, after.difficult)
+
+
+def test_data_without_flags_is_prepared_as_before(demo: Path, tmp_path: Path) -> None:
+    done = prepared(open_dataset("m3fd", demo / "M3FD_Detection"), tmp_path / "out")
+    assert set(done.summary["parts"]["test"]) == {"images", "stems_sha256", "boxes", "classes"}
+    text = (tmp_path / "out" / "instances_test.json").read_text()
+    assert "difficult" not in text
+    assert "ignore" not in text
+
+
 def test_lists_and_summary_carry_the_canonical_hashes(demo: Path, tmp_path: Path) -> None:
     dataset = open_dataset("msrs", demo / "MSRS")
     done = prepared(dataset, tmp_path / "out")

@@ -1,0 +1,37 @@
+"""What a detector is trained on: every object of the protocol's classes, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from bench.data.base import open_dataset
+from tasks.detection.inputs import write_training_images
+
+
+def test_crowd_regions_are_not_trained_on_and_difficult_objects_are(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    for side in ("ir", "vi"):
+        (tmp_path / "train" / side).mkdir(parents=True)
+        pixels = generator.integers(0, 256, (40, 60, 3), dtype=np.uint8)
+        cv2.imwrite(str(tmp_path / "train" / side / "1.png"), pixels)
+    flags = [{}, {"iscrowd": 1}, {"difficult": 1}, {"iscrowd": 1, "difficult": 1}]
+    content = {
+        "images": [{"id": 1, "file_name": "1.png"}],
+        "categories": [{"id": 1, "name": "person"}],
+        "annotations": [
+            {"image_id": 1, "category_id": 1, "bbox": [at, 2, 10, 20], **flag}
+            for at, flag in enumerate(flags)
+        ],
+    }
+    (tmp_path / "train" / "instances.json").write_text(json.dumps(content))
+    dataset = open_dataset("llvip", tmp_path)
+    ((path, boxes),) = write_training_images(
+        [(dataset.pairs[0], None)], dataset, ("person",), "visible", "none", tmp_path / "out"
+    )
+    assert path.is_file()
+    assert boxes.xyxy[:, 0].tolist() == [0, 2]
+    assert boxes.difficult.tolist() == [False, True]
