@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TypeVar
 
+from bench.data.audit_annotations import Notes, note_boxes, note_labels
 from bench.data.base import Audit, Dataset
 from bench.data.examine import Finding, equal_sides, examine, size_text
 from bench.data.known import Known
@@ -29,18 +29,7 @@ from bench.types import Pair
 _THREADS = 2  # decoding releases the interpreter; more would hold more images at a time
 _USUAL_SHARE = 0.8  # a set where this share has one size calls the others odd
 _LEAK_TO_WARN = 0.25
-IGNORED_LABEL = 255
 T = TypeVar("T")
-
-
-@dataclass(slots=True)
-class _Notes:
-    """The audit while it grows."""
-
-    facts: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    errors: list[str] = field(default_factory=list)
-    data: dict[str, Any] = field(default_factory=dict)
 
 
 def audit_pairs(dataset: Dataset, split: Split | None = None) -> Audit:
@@ -55,7 +44,7 @@ def audit_pairs(dataset: Dataset, split: Split | None = None) -> Audit:
     Returns:
         Facts, warnings and errors; ``data`` holds the same as JSON values.
     """
-    notes = _Notes(data={"dataset": dataset.name, "root": str(dataset.root)})
+    notes = Notes(data={"dataset": dataset.name, "root": str(dataset.root)})
     pairs = _list_pairs(dataset, notes)
     known: Known | None = getattr(dataset, "known", None)
     if known is not None and len(pairs) != known.images:
@@ -69,14 +58,14 @@ def audit_pairs(dataset: Dataset, split: Split | None = None) -> Audit:
     notes.data["equal_sides"] = [finding.stem for finding in findings if finding.equal]
     _sizes(findings, known, notes)
     _channels(findings, notes)
-    _boxes(dataset, findings, known, notes)
-    _labels(dataset, findings, notes)
+    note_boxes(dataset, findings, known, notes)
+    note_labels(dataset, findings, notes)
     _tags(pairs, notes)
     _split(dataset, split, pairs, notes)
     return Audit(tuple(notes.facts), tuple(notes.warnings), tuple(notes.errors), notes.data)
 
 
-def _list_pairs(dataset: Dataset, notes: _Notes) -> tuple[Pair, ...]:
+def _list_pairs(dataset: Dataset, notes: Notes) -> tuple[Pair, ...]:
     pairs: tuple[Pair, ...] = ()
     if not isinstance(dataset, PairedFolders):
         pairs = _attempt(lambda: dataset.pairs, notes) or ()
@@ -101,7 +90,7 @@ def _list_pairs(dataset: Dataset, notes: _Notes) -> tuple[Pair, ...]:
     return pairs
 
 
-def _sizes(findings: list[Finding], known: Known | None, notes: _Notes) -> None:
+def _sizes(findings: list[Finding], known: Known | None, notes: Notes) -> None:
     sizes = Counter(size_text(finding.size) for finding in findings if finding.size is not None)
     notes.data["sizes"] = dict(sizes.most_common())
     if not sizes:
@@ -123,7 +112,7 @@ def _sizes(findings: list[Finding], known: Known | None, notes: _Notes) -> None:
         notes.warnings.append(f"{len(odd)} pairs are not {usual}: {first_few(odd)}")
 
 
-def _channels(findings: list[Finding], notes: _Notes) -> None:
+def _channels(findings: list[Finding], notes: Notes) -> None:
     both = [finding.channels for finding in findings if finding.channels is not None]
     for index, side in enumerate(("infrared", "visible")):
         modes = Counter(channels[index] for channels in both)
@@ -138,136 +127,14 @@ def _channels(findings: list[Finding], notes: _Notes) -> None:
         )
 
 
-def _boxes(dataset: Dataset, findings: list[Finding], known: Known | None, notes: _Notes) -> None:
-    read = [finding for finding in findings if finding.boxes is not None]
-    if not dataset.detection_classes or not read:
-        return
-    totals = Counter(name for finding in read for name in finding.boxes or ())
-    ignored = getattr(dataset, "ignored", ())
-    unknown = {
-        name: count
-        for name, count in sorted(totals.items())
-        if name not in dataset.detection_classes
-    }
-    empty = [finding.stem for finding in read if not finding.boxes]
-    outside = [finding.stem for finding in read if finding.outside]
-    classes = {name: totals[name] for name in dataset.detection_classes}
-    notes.data |= {
-        "boxes": sum(classes.values()),
-        "classes": classes,
-        "unknown_classes": unknown,
-        "images_without_boxes": empty,
-    }
-    notes.facts.append(
-        f"{sum(classes.values())} boxes in {len(read)} images: "
-        + ", ".join(f"{name} {count}" for name, count in classes.items())
-    )
-    _flagged(dataset, read, notes)
-    for name, count in unknown.items():
-        stems = [finding.stem for finding in read if name in (finding.boxes or ())]
-        where = f"{count} boxes of unknown class {name!r} in {first_few(stems)}"
-        if name in ignored:
-            notes.facts.append(f"{where}: ignored, as asked for")
-        else:
-            notes.errors.append(
-                f"{where}; correct them, or set the dataset option ignore_classes: [{name}]"
-            )
-    if empty:
-        notes.warnings.append(f"{len(empty)} images without boxes: {first_few(empty)}")
-    if outside:
-        notes.warnings.append(
-            f"boxes without area or beyond the image in {len(outside)} images: {first_few(outside)}"
-        )
-    if known is not None and known.classes:
-        wrong = [
-            f"{name} {classes.get(name, 0)} instead of {count}"
-            for name, count in known.classes.items()
-            if classes.get(name, 0) != count
-        ]
-        if wrong:
-            notes.warnings.append(f"class totals differ from the published: {', '.join(wrong)}")
-        else:
-            notes.facts.append("class totals are those of the published set")
-
-
-def _flagged(dataset: Dataset, findings: list[Finding], notes: _Notes) -> None:
-    """Boxes that scoring treats apart; the class totals hold them."""
-    for flag, what in (
-        ("difficult", "difficult: neither required nor wrong to find"),
-        ("crowd", "crowd regions: none is required, detections matched to one are left out"),
-    ):
-        names = Counter(name for finding in findings for name in getattr(finding, flag))
-        counts = {name: names[name] for name in dataset.detection_classes if names[name]}
-        notes.data[f"{flag}_boxes"] = counts
-        if counts:
-            each = ", ".join(f"{name} {count}" for name, count in counts.items())
-            notes.facts.append(f"of these, {sum(counts.values())} are {what} ({each})")
-
-
-def _labels(dataset: Dataset, findings: list[Finding], notes: _Notes) -> None:
-    read = [finding for finding in findings if finding.labels is not None]
-    if not dataset.segmentation_classes or not read:
-        return
-    pixels: Counter[int] = Counter()
-    for finding in read:
-        pixels.update(finding.labels or {})
-    names = dataset.segmentation_classes
-    counts = {name: pixels[index] for index, name in enumerate(names)}
-    wrong = sorted(value for value in pixels if value >= len(names) and value != IGNORED_LABEL)
-    empty = [finding.stem for finding in read if set(finding.labels or {}) == {0}]
-    ignored = pixels[IGNORED_LABEL]
-    extremes = [
-        finding.stem
-        for finding in read
-        if IGNORED_LABEL in (found := set(finding.labels or {})) and found <= {0, IGNORED_LABEL}
-    ]
-    unseen = [name for name, count in counts.items() if not count]
-    notes.data |= {
-        "label_pixels": counts,
-        "ignored_pixels": ignored,
-        "wrong_label_values": wrong,
-        "empty_labels": empty,
-        "labels_of_0_and_255": extremes,
-        "classes_without_pixels": unseen,
-    }
-    total = max(1, pixels.total())
-    notes.facts.append(
-        f"labels of {len(read)} images: "
-        + ", ".join(f"{name} {count / total:.3%}" for name, count in counts.items())
-        + f"; ignored ({IGNORED_LABEL}) {ignored / total:.3%}"
-    )
-    for value in wrong:
-        stems = [finding.stem for finding in read if value in (finding.labels or {})]
-        notes.errors.append(
-            f"label value {value} is no class id (0..{len(names) - 1}) in {first_few(stems)}"
-        )
-    if extremes:
-        notes.warnings.append(
-            f"{len(extremes)} of {len(read)} label images hold only {IGNORED_LABEL}, or only 0 and "
-            f"{IGNORED_LABEL}: {first_few(extremes)}; {IGNORED_LABEL} is the ignored value, so if "
-            "it marks objects there (a 0/255 mask), save them with their class id"
-        )
-    if unseen:
-        notes.warnings.append(
-            f"no pixel of {', '.join(map(repr, unseen))} in any of {len(read)} label images: IoU is "
-            "undefined there, or 0 where a network predicts the class; if there should be some, "
-            "check the order of the class names"
-        )
-    if empty:
-        notes.warnings.append(
-            f"{len(empty)} label images are all {names[0]!r}: {first_few(empty)}; objects in them "
-            "count as background"
-        )
-
-
-def _tags(pairs: Iterable[Pair], notes: _Notes) -> None:
+def _tags(pairs: Iterable[Pair], notes: Notes) -> None:
     tags = Counter(tag for pair in pairs for tag in pair.tags)
     notes.data["tags"] = dict(sorted(tags.items()))
     if tags:
         notes.facts.append(f"tags: {_counts(tags)}")
 
 
-def _split(dataset: Dataset, split: Split | None, pairs: tuple[Pair, ...], notes: _Notes) -> None:
+def _split(dataset: Dataset, split: Split | None, pairs: tuple[Pair, ...], notes: Notes) -> None:
     if split is None:
         split = _attempt(
             lambda: official_split(dataset) if dataset.official_splits() else None, notes
@@ -309,7 +176,7 @@ def _split(dataset: Dataset, split: Split | None, pairs: tuple[Pair, ...], notes
             )
 
 
-def _attempt(get: Callable[[], T], notes: _Notes) -> T | None:
+def _attempt(get: Callable[[], T], notes: Notes) -> T | None:
     try:
         return get()
     except UserError as problem:
