@@ -15,16 +15,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import platform
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from functools import cache
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +28,7 @@ from filelock import FileLock
 from bench.data.images import write_bytes
 from bench.errors import UserError
 from bench.naming import safe_name
+from bench.origins import Origins, signed, this_process
 from bench.types import Provenance, Record, Unit
 
 RECORD_SCHEMA = pa.schema(
@@ -73,17 +67,26 @@ def locked(path: Path) -> Iterator[None]:
         yield
 
 
-def once(folder: Path, make: Callable[[Path], None]) -> Path:
+def once(folder: Path, make: Callable[[Path], None], origins: Origins | None = None) -> Path:
     """Make a folder exactly once, whoever asks, and return it.
 
     ``make`` fills a temporary sibling that survives a crash (so it may resume from what is
-    there); the finished folder appears by rename.
+    there, if it signs that with ``bench.origins.sign``); the finished folder appears by rename.
+
+    Args:
+        origins: learns who made the folder, so that a result built on it can name them.
     """
+    origins = Origins() if origins is None else origins
     with locked(folder):
-        if not folder.exists():
+        if folder.exists():
+            origins.take_over(folder)
+        else:
             partial = folder.with_name(f"{folder.name}.part")
             partial.mkdir(parents=True, exist_ok=True)
+            if signed(partial):
+                origins.take_over(partial)
             make(partial)
+            origins.sign(partial)
             partial.replace(folder)
     return folder
 
@@ -162,9 +165,13 @@ class Store:
             return False
 
     def write_result(
-        self, unit: Unit, records: Sequence[Record], seconds: float, device: str = "cpu"
+        self, unit: Unit, records: Sequence[Record], seconds: float, origins: Origins | None = None
     ) -> Path:
-        """Write the Parquet of a unit and then its JSON; equal records are equal bytes."""
+        """Write the Parquet of a unit and then its JSON; equal records are equal bytes.
+
+        Args:
+            origins: processes whose work this one went on from.
+        """
         path = self.result_path(unit)
         ordered = sorted(records, key=lambda row: (row.stem, row.class_name, row.metric))
         columns = {name: [getattr(row, name) for row in ordered] for name in RECORD_SCHEMA.names}
@@ -172,6 +179,7 @@ class Store:
         pq.write_table(pa.table(columns, schema=RECORD_SCHEMA), sink, compression="zstd")
         data = sink.getvalue().to_pybytes()
         write_bytes(path, data)
+        this = this_process()
         provenance = Provenance(
             key=unit.key,
             what={
@@ -185,61 +193,15 @@ class Store:
                 "about": unit.about,
                 "bytes": len(data),
             },
-            versions=versions(),
-            commit=commit(),
-            device=f"{device} on {platform.node()}, {platform.machine()}, {os.cpu_count()} cores",
+            versions=this.versions,
+            commit=this.commit,
+            device=this.device,
             seconds=round(seconds, 3),
-            finished=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            finished=this.finished,
+            earlier=() if origins is None else origins.earlier,
         )
         write_json(path.with_suffix(".json"), asdict(provenance))
         return path
-
-
-def versions() -> dict[str, str]:
-    """Versions of Python, of this package and of every distribution that is imported by now."""
-    found = {"python": platform.python_version(), "ivif-bench": own_version()}
-    providers = metadata.packages_distributions()
-    modules = {name.partition(".")[0] for name in sys.modules}
-    for name in sorted({owner for module in modules for owner in providers.get(module, ())}):
-        found.setdefault(name, metadata.version(name))
-    return found
-
-
-@cache
-def own_version() -> str:
-    """Version of this package, or ``unknown`` where it runs without being installed."""
-    try:
-        return metadata.version("ivif-bench")
-    except metadata.PackageNotFoundError:
-        return "unknown"
-
-
-@cache
-def commit() -> str:
-    """Git commit of this code, with ``+changes`` if the tree was edited, or ``unknown``."""
-    here = Path(__file__).resolve().parent.parent
-    if not (here / ".git").exists():
-        return "unknown"
-    try:
-        head = subprocess.run(
-            ["git", "rev-parse", "HEAD"],
-            cwd=here,
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=True,
-        ).stdout.strip()
-        status = subprocess.run(
-            ["git", "status", "--porcelain", "--untracked-files=no"],
-            cwd=here,
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=True,
-        ).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return "unknown"
-    return f"{head}+changes" if status else head
 
 
 def _plain(value: Any) -> Any:

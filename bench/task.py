@@ -11,7 +11,9 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict
 
 from bench.data.base import Dataset
+from bench.origins import Origins
 from bench.registry import Registry
+from bench.store import once
 from bench.types import DatasetRef, FusedSet, Record, Unit
 
 # What a unit's ``about`` may hold. Reports read nothing else of a task, so a table's footer,
@@ -89,15 +91,22 @@ class Workspace:
 
     Attributes:
         scratch: private folder of this unit; kept after a crash so that work can go on.
-        shared: folder for artefacts that several units use (checkpoints); use ``bench.store.once``.
+        shared: folder for artefacts that several units use (checkpoints); see ``once``.
         log: file that takes the messages of libraries.
         progress: call with (done, total, what) now and then.
+        origins: takes over from whom the work of earlier processes comes, so that the result names
+            them; ``once`` does so for what it finds in ``shared``.
     """
 
     scratch: Path
     shared: Path
     log: Path
     progress: Callable[[int, int, str], None]
+    origins: Origins = field(default_factory=Origins)
+
+    def once(self, name: str, make: Callable[[Path], None]) -> Path:
+        """Make a folder in ``shared`` unless it is there, as ``bench.store.once`` does."""
+        return once(self.shared / name, make, self.origins)
 
 
 class Task(ABC):

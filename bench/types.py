@@ -163,8 +163,36 @@ class Unit:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """A process that had a part in a result.
+
+    Attributes:
+        versions: of Python, this package and every distribution that the process had loaded.
+        commit: of this package's code.
+        device: what it computed on, and on which machine.
+        seconds: how long it had worked when it said so.
+        finished: when it said so, in UTC.
+    """
+
+    versions: Mapping[str, str]
+    commit: str
+    device: str
+    seconds: float
+    finished: str
+
+
+@dataclass(frozen=True, slots=True)
 class Provenance:
-    """Where a file of results comes from; written as JSON beside it."""
+    """Where a file of results comes from; written as JSON beside it.
+
+    Attributes:
+        key: of the unit of work.
+        what: the unit, and what it tells tables.
+        versions, commit, device, seconds, finished: of the process that wrote the result, as in
+            ``Origin``.
+        earlier: processes whose work it went on from: a network that was trained before, images
+            that were scored before an interruption.
+    """
 
     key: str
     what: Mapping[str, Any]
@@ -173,3 +201,10 @@ class Provenance:
     device: str
     seconds: float
     finished: str
+    earlier: tuple[Origin, ...] = ()
+
+    @property
+    def origins(self) -> tuple[Origin, ...]:
+        """All processes that made the result, the one that wrote it first."""
+        last = Origin(self.versions, self.commit, self.device, self.seconds, self.finished)
+        return last, *self.earlier

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bench.errors import first_few
+from bench.types import Origin
 from reports.comparison import Comparison
 
 _LINES = (
@@ -25,8 +26,10 @@ def footer(comparison: Comparison, images: Sequence[str], trained: bool = True) 
         trained: whether judging trains anything; otherwise a single seed is not worth a line.
 
     The versions of what made the numbers (``judges`` of ``about``) follow those of Python and
-    torch; ``report.json`` has the versions of all. Where results of one table disagree (a version
-    of any package, a commit), every value is printed; nothing is dropped to look tidy.
+    torch; ``report.json`` has the versions of all. They are those of every process that had a part
+    in a result, not only of the last. Where results of one table, or processes of one result,
+    disagree (a version of any package, a commit, a kind of device), every value is printed;
+    nothing is dropped to look tidy.
     """
     lines = [f"{title}: {text}." for key, title in _LINES if (text := _said(comparison, key))]
     protocol = _hashed(comparison, comparison.protocol, "protocol_sha256", 8)
@@ -41,6 +44,8 @@ def footer(comparison: Comparison, images: Sequence[str], trained: bool = True) 
         lines.append(f"Missing results (—): {first_few(names, 12)}.")
     if comparison.results:
         lines.append(f"Commit {_commits(comparison)}; {_versions(comparison)}.")
+    if len(devices := _devices(comparison)) > 1:
+        lines.append(f"Computed on {'/'.join(devices)}.")
     return tuple(lines)
 
 
@@ -90,9 +95,28 @@ def _list(seeds: tuple[int, ...]) -> str:
     return ", ".join(map(str, seeds))
 
 
+def _origins(comparison: Comparison) -> list[Origin]:
+    """All processes that made results of a table."""
+    return [
+        origin for result in comparison.results.values() for origin in result.provenance.origins
+    ]
+
+
 def _commits(comparison: Comparison) -> str:
-    found = {result.provenance.commit for result in comparison.results.values()}
+    found = {origin.commit for origin in _origins(comparison)}
     return "/".join(sorted(map(_short, found)))
+
+
+def _devices(comparison: Comparison) -> list[str]:
+    """Kinds of devices, without the names of machines; a result without numbers needs none."""
+    return sorted(
+        {
+            origin.device.partition(" on ")[0]
+            for result in comparison.results.values()
+            if result.scores
+            for origin in result.provenance.origins
+        }
+    )
 
 
 def _short(commit: str) -> str:
@@ -105,7 +129,8 @@ def _versions(comparison: Comparison) -> str:
     judges: list[str] = []
     for result in comparison.results.values():
         judges += map(str, result.about.get("judges") or ())
-        for package, version in result.provenance.versions.items():
+    for origin in _origins(comparison):
+        for package, version in origin.versions.items():
             found.setdefault(str(package), set()).add(str(version))
     disagreeing = sorted(name for name, versions in found.items() if len(versions) > 1)
     named = [name for name in dict.fromkeys((*_ALWAYS, *judges, *disagreeing)) if name in found]

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from bench.errors import UserError, first_few
 from bench.store import RECORD_SCHEMA
-from bench.types import Provenance
+from bench.types import Origin, Provenance
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -196,7 +196,7 @@ def _load_unit(run: Path, unit: PlannedUnit, about: Mapping[str, Any] | None) ->
         return None
     again = f"delete it and its neighbour, then repeat {_RUN}"
     stored = _read_json(beside, again)
-    names = [item.name for item in fields(Provenance)]
+    names = [item.name for item in fields(Provenance) if item.name != "earlier"]
     if not set(names) <= set(stored) or not isinstance(stored["what"], dict):
         raise UserError(f"{beside}: not the provenance of a unit; {again}")
     try:
@@ -223,7 +223,11 @@ def _load_unit(run: Path, unit: PlannedUnit, about: Mapping[str, Any] | None) ->
                 f"{path}: two values of {metric} for stem {stem!r}, class {class_name!r}; {again}"
             )
         scores[subject] = Score(math.nan if value is None else value, reason or "")
-    provenance = Provenance(**{name: stored[name] for name in names})
+    try:
+        earlier = tuple(Origin(**each) for each in stored.get("earlier", ()))
+    except TypeError as problem:
+        raise UserError(f"{beside}: not the provenance of a unit; {again}") from problem
+    provenance = Provenance(**{name: stored[name] for name in names}, earlier=earlier)
     return UnitResult(unit, records, scores, provenance, about or stored["what"].get("about") or {})
 
 

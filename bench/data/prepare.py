@@ -111,7 +111,7 @@ def prepare(dataset: Dataset, split: Split, out: Path, *, force: bool = False) -
     unused = len(dataset.pairs) - len(sizes)
     if unused:
         content.notes.append(f"{unused} of {len(dataset.pairs)} pairs are in no part of the split")
-    from bench.store import versions
+    from bench.origins import versions
 
     summary: dict[str, Any] = {
         "dataset": dataset.name,

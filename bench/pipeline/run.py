@@ -16,9 +16,10 @@ from bench.data.images import write_bytes
 from bench.errors import UserError, first_few
 from bench.fusion import METHODS
 from bench.naming import safe_name
+from bench.origins import commit, own_version
 from bench.pipeline.executors.local import Job, run_jobs
 from bench.pipeline.plan import Plan, plan_document
-from bench.store import Store, commit, key_of, locked, own_version, write_json
+from bench.store import Store, key_of, locked, write_json
 from bench.types import Unit
 
 
@@ -190,12 +191,18 @@ def _report(config: RunConfig, store: Store, listener: Listener) -> tuple[Path, 
     """Write the report, unless the one that is there was made from the same plan and results."""
     from reports.write import write_report
 
+    results = store.root / "results"
     inputs = {
         "plan": store.fingerprint(store.root / "plan.json"),
-        "results": sorted(path.stem for path in (store.root / "results").rglob("*.json")),
+        "results": [  # by content: a result that was made again keeps its name
+            [str(path.relative_to(results)), store.fingerprint(path)]
+            for path in sorted(results.rglob("*"))
+            if path.suffix in (".json", ".parquet")
+        ],
         "formats": config.report.formats,
         "code": [own_version(), commit()],
     }
+    store.fingerprint.save()
     memory = store.root / "report" / "inputs.json"
     try:
         known = json.loads(memory.read_text())

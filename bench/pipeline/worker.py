@@ -75,7 +75,7 @@ def _do_unit(job: Mapping[str, Any], progress: Any) -> None:
         started = time.monotonic()
         task: Task = TASKS.load(unit.task)()
         records = task.execute(unit, workspace)
-        store.write_result(unit, records, time.monotonic() - started, _device())
+        store.write_result(unit, records, time.monotonic() - started, workspace.origins)
 
 
 def _fix_threads(threads: int) -> None:
@@ -83,13 +83,6 @@ def _fix_threads(threads: int) -> None:
 
     cv2.setNumThreads(threads)
     os.environ["NUMBA_NUM_THREADS"] = str(threads)
-
-
-def _device() -> str:
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_available():
-        return str(torch.cuda.get_device_name(0))
-    return "cpu"
 
 
 def _take_stdout(log: Path) -> TextIO:

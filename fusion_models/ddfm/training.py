@@ -21,7 +21,7 @@ from torch import Tensor
 
 from bench.data.images import write_bytes
 from bench.device import device_of
-from bench.store import commit
+from bench.origins import commit
 from bench.training import TrainingRequest
 from bench.validation import checked
 from fusion_models.ddfm.prior import LITE, TINY, PriorShape, build

@@ -12,7 +12,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from bench.data.images import write_bytes
-from bench.store import commit
+from bench.origins import commit
 from bench.training import TrainingRequest
 from bench.validation import checked
 from fusion_models.training.images import Crops, PairPool

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from bench.device import device_of
-from bench.store import commit
+from bench.origins import commit
 from bench.training import TrainingRequest
 from fusion_models.baselines import luma
 from fusion_models.dmnet.diffusion import denoise

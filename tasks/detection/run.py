@@ -14,7 +14,7 @@ import numpy as np
 from bench.data.base import Dataset, open_ref
 from bench.data.chroma import fused_rgb
 from bench.errors import UserError
-from bench.store import once, write_json
+from bench.store import write_json
 from bench.task import Workspace
 from bench.types import Boxes, DatasetRef, Record, Unit
 from tasks.detection.geometry import rename_classes
@@ -88,7 +88,7 @@ def _checkpoint(
         write_json(partial / _TRAINED, {"checkpoint": str(done.relative_to(partial))})
         shutil.rmtree(images)
 
-    folder = once(workspace.shared / f"detector-{unit.payload['training_key']}", fit)
+    folder = workspace.once(f"detector-{unit.payload['training_key']}", fit)
     return folder / str(json.loads((folder / _TRAINED).read_text())["checkpoint"])
 
 

@@ -146,7 +146,7 @@ class Scores:
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; a single method's scores are at the top, several under ``methods``."""
-        from bench.store import versions
+        from bench.origins import versions
 
         parts = {name: scores.to_json(self.metrics) for name, scores in self.methods.items()}
         body = next(iter(parts.values())) if len(parts) == 1 else {"methods": parts}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any, ClassVar, Literal
@@ -31,6 +32,7 @@ from tasks.quality.registry import CONVENTIONS, METRICS, Mode
 
 VERSION = 1  # raised whenever the same images give other records
 _FINISHED = "images.jsonl"
+_SIGNED_EVERY = 10  # seconds, for the time that an interrupted process is known to have worked
 _SCORER = "batches of images by torch on {}, in float64; metrics without a torch form on the CPU"
 
 
@@ -143,14 +145,20 @@ class QualityTask(Task):
         on_device = batched_evaluator(evaluator, payload["device"])
         kept = workspace.scratch / _FINISHED
         finished = _resume(kept, metrics)
+        if finished:
+            workspace.origins.take_over(workspace.scratch)
         jobs = [
             Job(stem, Path(infrared), Path(visible), {unit.method: Path(fused)})
             for stem, infrared, visible, fused in images
             if stem not in finished
         ]
         threads = unit.threads if on_device is None else 0  # beside a device they only decode
+        signed = -math.inf
         with kept.open("a", encoding="utf-8") as file:
             for stem, scores in score_jobs(jobs, evaluator, threads, on_device):
+                if time.monotonic() > signed + _SIGNED_EVERY:
+                    workspace.origins.sign(workspace.scratch)
+                    signed = time.monotonic()
                 finished[stem] = scores[unit.method].values
                 _keep(file, stem, finished[stem])
                 workspace.progress(len(finished), len(images), stem)

@@ -11,7 +11,7 @@ import numpy as np
 from bench.data.base import Dataset, open_ref
 from bench.data.images import encode_png, read_labels, write_bytes
 from bench.errors import UserError
-from bench.store import once, write_json
+from bench.store import write_json
 from bench.task import Workspace
 from bench.types import DatasetRef, Record, Unit
 from tasks.segmentation.inputs import Samples
@@ -42,8 +42,8 @@ def execute(unit: Unit, workspace: Workspace) -> list[Record]:
     if unit.payload["initial"] is not None:  # the plan found the file, wherever this runs
         protocol = protocol.override(initial=unit.payload["initial"])
     dataset = open_ref(DatasetRef(**unit.payload["dataset"]))
-    folder = once(
-        workspace.shared / f"segmentation-{unit.key}",
+    folder = workspace.once(
+        f"segmentation-{unit.key}",
         lambda partial: _predict(unit, protocol, dataset, workspace, partial),
     )
     matrices, tags = _count(unit, protocol, dataset, folder)
@@ -82,7 +82,7 @@ def _checkpoint(
         done = segmenter.fit(train, unit.seed, partial, workspace.log, workspace.progress)
         write_json(partial / _TRAINED, {"checkpoint": str(done.relative_to(partial))})
 
-    folder = once(workspace.shared / f"segmenter-{unit.payload['training_key']}", fit)
+    folder = workspace.once(f"segmenter-{unit.payload['training_key']}", fit)
     return folder / str(json.loads((folder / _TRAINED).read_text())["checkpoint"])
 
 

@@ -592,6 +592,38 @@ def test_footer_prints_every_value_where_results_disagree(tmp_path: Path, new_ru
     assert "COCO AP by pycocotools (visible); VOC AP by pycocotools (ddfm)" in footer
 
 
+def test_footer_names_everybody_who_had_a_part_in_a_result(tmp_path: Path, new_run: Any) -> None:
+    builder = new_run(tmp_path)
+    path = builder.detection("ddfm", {"Car": 0.5})
+    beside = path.with_suffix(".json")
+    stored = json.loads(beside.read_text())
+    trained = {
+        "versions": {**stored["versions"], "torch": "2.14.0", "torchvision": "0.29"},
+        "commit": "badcafe012345678",
+        "device": "NVIDIA H200 on elsewhere, x86_64, 16 cores",
+        "seconds": 60.0,
+        "finished": "2024-12-31T00:00:00Z",
+    }
+    # The process that only scored had no detector loaded.
+    last = {name: stored["versions"][name] for name in ("python", "ivif-bench", "torch")}
+    beside.write_text(json.dumps(stored | {"versions": last, "earlier": [trained]}))
+    footer = _tables(builder.write())["detection-m3fd"].footer
+    assert footer[-2] == (
+        "Commit badcafe/c0ffee0; ivif-bench 0.1.0, python 3.11.9, torch 2.14.0/2.15.0, "
+        "ultralytics 8.4.190, pycocotools 2.0.11."
+    )
+    assert footer[-1] == "Computed on NVIDIA H200/cpu."
+
+
+def test_a_broken_list_of_makers_is_refused(tmp_path: Path, new_run: Any) -> None:
+    builder = new_run(tmp_path)
+    beside = builder.detection("ddfm", {"Car": 0.5}).with_suffix(".json")
+    for earlier in ([{"commit": "x"}], None, 5):
+        beside.write_text(json.dumps(json.loads(beside.read_text()) | {"earlier": earlier}))
+        with pytest.raises(UserError, match="not the provenance of a unit"):
+            load_run(builder.write())
+
+
 def test_an_unknown_table_gets_a_suggestion(tmp_path: Path, new_run: Any) -> None:
     builder = new_run(tmp_path)
     builder.detection("visible", {"Car": 0.5})

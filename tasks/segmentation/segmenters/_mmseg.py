@@ -14,6 +14,7 @@ import numpy as np
 
 from bench.data.images import write_bytes
 from bench.errors import UserError, first_few
+from bench.origins import sign
 from bench.store import write_json
 from bench.tensors import read_tensors
 from tasks.segmentation.initial import initial_weights
@@ -60,6 +61,7 @@ class MmsegSegmenter(Segmenter):
                 "images": len(train),
             },
         )
+        sign(folder)
         write_weights(model.state_dict(), checkpoint)
         _mmseg_train.remove_restart(folder)
         return checkpoint

@@ -33,6 +33,7 @@ from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
 from bench.data.images import write_bytes
+from bench.origins import sign
 from tasks.segmentation.protocol import SegmentationProtocol
 from tasks.segmentation.registry import Progress, Sample
 from tasks.segmentation.segmenters._mmseg_data import TrainingData
@@ -212,6 +213,7 @@ class _Restartable(Hook):  # type: ignore[misc]
             },
             buffer,
         )
+        sign(self.path.parent)
         write_bytes(self.path, buffer.getvalue())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import time
 from pathlib import Path
@@ -84,6 +85,13 @@ def test_killed_while_scoring_the_same_command_gives_the_same_bytes(uninterrupte
     assert done.returncode == 0, done.stderr
     assert "0 images fused" in done.stderr
     assert _bytes(folder / "scoring" / "small") == expected
+    stored = [
+        json.loads(path.read_text())
+        for path in (folder / "scoring" / "small" / "results").rglob("*.json")
+    ]
+    begun_before = [result for result in stored if result["earlier"]]
+    assert len(begun_before) == 1
+    assert "numba" in begun_before[0]["earlier"][0]["versions"]
 
 
 def test_a_finished_run_is_recognised(uninterrupted):

@@ -44,6 +44,22 @@ def test_what_is_damaged_is_made_again_and_nothing_else(small):
     assert _run(config).report == ()
 
 
+def test_tables_are_written_again_when_a_result_changes_under_its_name(small):
+    config = write_config(small, methods=["average"])
+    _run(config)
+    root = small / "runs" / "small"
+    tables = root / "report" / "tables.md"
+    (beside,) = root.glob("results/**/*.json")
+    said = json.loads(beside.read_text())
+    # The same result, made again elsewhere: same file names, same size of the records.
+    beside.write_text(json.dumps(said | {"commit": "badcafe012345678"}))
+    assert "badcafe" not in tables.read_text()
+    again = _run(config)
+    assert (again.fused, again.computed, again.reused) == (0, 0, 1)
+    assert "Commit badcafe;" in tables.read_text()
+    assert _run(config).report == ()
+
+
 def test_a_changed_source_image_redoes_its_own_results_only(small):
     config = write_config(small, methods=["average", "max"])
     _run(config)

@@ -4,7 +4,7 @@ import json
 import math
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 import yaml
+from other_process import become
 from pydantic import ValidationError
 
 from bench.data.base import open_dataset
@@ -127,13 +128,20 @@ class Bench:
         DetectionTask().check(DetectionSection(dataset="data", **section), self.dataset, self.ref)
 
     def execute(self, unit: Unit) -> list[Record]:
+        restored = Unit(**json.loads(json.dumps({k: getattr(unit, k) for k in unit.__slots__})))
+        return DetectionTask().execute(restored, self.workspace(unit))
+
+    def makers(self, unit: Unit) -> list[Mapping[str, str]]:
+        """Execute, and return the versions of all other processes that had a part in it."""
+        workspace = self.workspace(unit)
+        DetectionTask().execute(unit, workspace)
+        return [origin.versions for origin in workspace.origins.earlier]
+
+    def workspace(self, unit: Unit) -> Workspace:
         run = self.folder / "run"
         scratch = run / "work" / unit.key
         scratch.mkdir(parents=True, exist_ok=True)
-        restored = Unit(**json.loads(json.dumps({k: getattr(unit, k) for k in unit.__slots__})))
-        return DetectionTask().execute(
-            restored, Workspace(scratch, run, run / "log", lambda *_: None)
-        )
+        return Workspace(scratch, run, run / "log", lambda *_: None)
 
 
 @pytest.fixture
@@ -223,6 +231,18 @@ def test_a_frozen_detector_is_trained_once_for_all_methods(bench: Bench) -> None
     assert len(units) == 2
     assert len(fits) == 1
     assert fits[0]["levels"] == [53, 53, 54]  # the visible images of the dataset
+
+
+def test_the_process_that_trained_the_detector_is_named_in_results_of_others(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = bench.plan(protocol=bench.protocol(mode="frozen", train_on="visible"))
+    become(monkeypatch, "trainer", ultralytics="8.4.1")
+    assert bench.makers(first) == []
+    become(monkeypatch, "judge", pycocotools="2.0.11")
+    assert bench.makers(second) == [{"ultralytics": "8.4.1"}]
+    become(monkeypatch, "resumed", pycocotools="2.0.11")
+    assert bench.makers(first) == [{"ultralytics": "8.4.1"}]
 
 
 def test_a_finished_training_survives_a_crash_after_it(

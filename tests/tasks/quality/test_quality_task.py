@@ -9,6 +9,7 @@ import pickle
 import cv2
 import numpy as np
 import pytest
+from other_process import become
 from pydantic import ValidationError
 
 from bench.data.base import Dataset
@@ -266,6 +267,37 @@ def test_killed_and_restarted_it_gives_the_same_bytes(root, tmp_path, monkeypatc
         for store, records in zip(stores, (whole, resumed), strict=True)
     ]
     assert written[0] == written[1]
+
+
+def test_whoever_measured_images_before_an_interruption_is_named_in_the_result(
+    root, tmp_path, monkeypatch
+):
+    (unit,) = plan(root)
+
+    def attempt(name, dies_after=COUNT + 1, **versions):
+        become(monkeypatch, name, **versions)
+
+        def progress(done, total, stem):
+            if done >= dies_after:
+                raise KeyboardInterrupt
+
+        workspace = Workspace(tmp_path, tmp_path / "shared", tmp_path / "log", progress)
+        try:
+            QualityTask().execute(unit, workspace)
+        except KeyboardInterrupt:
+            return None
+        return [origin.versions for origin in workspace.origins.earlier]
+
+    attempt("first", dies_after=2, numba="0.60")
+    attempt("second", dies_after=COUNT, numba="0.61", torch="2.14")
+    # All images are there: nothing that made them is loaded any more.
+    assert attempt("third") == [
+        {"numba": "0.60"},
+        {"numba": "0.61", "torch": "2.14"},
+    ]
+    (tmp_path / "images.jsonl").write_text("")  # nothing of theirs is left
+    assert attempt("fourth") == []
+    assert attempt("fifth", numba="0.62") == [{}]
 
 
 def test_an_image_of_another_size_is_refused_by_stem(root, tmp_path):

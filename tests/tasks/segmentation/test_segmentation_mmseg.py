@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -112,6 +113,8 @@ def test_a_killed_training_goes_on_to_the_same_weights(tmp_path, trained):
     with pytest.raises(KeyboardInterrupt):
         fit(tmp_path, progress=kill_after_three, restart_seconds=0)
     assert (tmp_path / "restart.pt").is_file()
+    (signature,) = json.loads((tmp_path / "origins.json").read_text()).values()
+    assert "onedl-mmengine" in signature["versions"]  # whoever goes on names who made the point
     checkpoint = fit(tmp_path, progress=lambda done, *_: steps.append(done))
     assert steps == [1, 2, 3, 4, 5, 6]
     assert sha256(checkpoint) == sha256(trained)

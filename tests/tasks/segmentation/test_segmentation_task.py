@@ -15,6 +15,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 import yaml
+from other_process import become
 
 from bench.data.base import open_dataset
 from bench.data.images import encode_png, read_labels, write_bytes
@@ -140,6 +141,14 @@ class World:
             self.root / "scratch", self.root / "shared", self.root / "log", lambda *_: None
         )
 
+    def makers(self, unit):
+        """Execute, and return the names of all other processes that had a part in it."""
+        workspace = self.workspace()
+        TASKS.load("segmentation")().execute(unit, workspace)
+        return sorted(
+            origin.commit.removeprefix("commit of ") for origin in workspace.origins.earlier
+        )
+
     def run(self, unit):
         return TASKS.load("segmentation")().execute(unit, self.workspace())
 
@@ -232,6 +241,18 @@ def test_absent_classes_are_named_with_their_reason_and_counted_out_of_the_mean(
     assert value(records, "n_classes_mIoU9") == 3
     assert value(records, "n_classes_mIoU8") == 2
     assert all(row.reason == "" for row in records if not math.isnan(row.value))
+
+
+def test_whoever_trained_or_predicted_is_named_in_results_that_others_count(world, monkeypatch):
+    frozen = world.section({"mode": "frozen", "train_on": "visible"})
+    first, second = world.plan(frozen)
+    become(monkeypatch, "trainer")
+    assert world.makers(first) == []
+    become(monkeypatch, "predictor")
+    assert world.makers(second) == ["trainer"]
+    become(monkeypatch, "counter")  # killed after the predictions and called again
+    assert world.makers(second) == ["predictor", "trainer"]
+    assert world.makers(first) == ["trainer"]
 
 
 def test_retrain_trains_each_method_on_its_own_images_once(world):
