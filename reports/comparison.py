@@ -60,19 +60,24 @@ class Comparison:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Warnings of the results; one that only some methods carry names them."""
+        """Warnings of the results as sentences; one that only some methods carry names them."""
         carriers: dict[str, list[str]] = {}
         for unit, result in self.results.items():
             for text in result.about.get("warnings") or ():
-                carriers.setdefault(str(text), []).append(unit.method)
+                carriers.setdefault(str(text).rstrip(" ."), []).append(unit.method)
         asked = {unit.method for unit in self.results}
         return tuple(
-            text if set(who) == asked else f"{text} [{', '.join(self._titles(who))}]"
+            sentence(text if set(who) == asked else f"{text} [{', '.join(self._titles(who))}]")
             for text, who in carriers.items()
         )
 
     def _titles(self, names: Sequence[str]) -> list[str]:
         return [title for name, title in self.methods.items() if name in set(names)]
+
+
+def sentence(text: str) -> str:
+    """A text with a capital and a stop, so that it does not run into its neighbours."""
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '!', '?')) else '.'}"
 
 
 def comparisons(run: RunResults) -> tuple[Comparison, ...]:

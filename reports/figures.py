@@ -12,7 +12,7 @@ import numpy as np
 
 from bench.data.images import read_rgb
 from bench.errors import UserError
-from reports.table import Column, Table
+from reports.table import Column, Table, differs
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -111,8 +111,7 @@ def dots(table: Table, column: Column) -> bytes:
 def main_column(table: Table) -> Column | None:
     """The headline of a table: its first mean over classes, if its methods can be compared by it."""
     for at, column in enumerate(table.columns):
-        compared = any(row.cells[at].mark for row in table.rows)
-        if column.key.startswith(("mAP", "mIoU")) and "[" not in column.key and compared:
+        if column.key.startswith(("mAP", "mIoU")) and "[" not in column.key and differs(table, at):
             return column
     return None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -135,37 +135,55 @@ def printed(value: float, column: Column) -> str:
     return text.lstrip("-") if float(text) == 0 else text
 
 
-def with_marks(rows: Sequence[Row], columns: Sequence[Column]) -> tuple[Row, ...]:
+def with_marks(
+    rows: Sequence[Row], columns: Sequence[Column], unranked: Collection[str] = ()
+) -> tuple[Row, ...]:
     """Mark best and second-best of every column.
 
     All rows take part that their builder ranks. Where a source image can lose, as in detection,
     it is ranked too: a fusion that does not beat its sources must not be printed in bold. Ranks
-    come from unrounded values; cells that print the same number get the same mark. A column with
-    fewer than two different numbers to compare gets none.
+    come from unrounded values; cells that print the same number get the same mark.
+
+    A mark must tell cells apart. A column that holds one number has none, and a second-best that
+    more than half of the compared cells would share is not marked: where one of six methods has a
+    number and five have 0.0, the five are not second-best.
+
+    Args:
+        unranked: keys of columns that stand on too little to rank; see ``bench.ranking``.
     """
     marks: list[list[Mark]] = [[""] * len(columns) for _ in rows]
     for at, column in enumerate(columns):
-        ranked = [
-            (value if column.direction == "down" else -value, printed(value, column), index)
-            for index, row in enumerate(rows)
-            if row.ranked
-            and row.cells[at].comparable
-            and (value := row.cells[at].estimate.value) is not None
-        ]
-        if len(ranked) < 2:
+        ranked = _ranked(rows, at, column)
+        texts = [text for _, text, _ in sorted(ranked)]
+        places = list(dict.fromkeys(texts))
+        if len(places) < 2 or column.key in unranked:
             continue
-        places = list(dict.fromkeys(text for _, text, _ in sorted(ranked)))
-        if len(places) < 2:
-            continue  # all print the same number: nobody is best
+        crowded = 2 * texts.count(places[1]) > len(texts)
         for _, text, index in ranked:
             if text == places[0]:
                 marks[index][at] = "best"
-            elif text == places[1]:
+            elif text == places[1] and not crowded:
                 marks[index][at] = "second"
     return tuple(
         replace(row, cells=tuple(replace(c, mark=m) for c, m in zip(row.cells, line, strict=True)))
         for row, line in zip(rows, marks, strict=True)
     )
+
+
+def differs(table: Table, at: int) -> bool:
+    """Whether a column holds different numbers that may be compared."""
+    return len({text for _, text, _ in _ranked(table.rows, at, table.columns[at])}) > 1
+
+
+def _ranked(rows: Sequence[Row], at: int, column: Column) -> list[tuple[float, str, int]]:
+    """Comparable cells of a column: value (less is better), printed number, row."""
+    return [
+        (value if column.direction == "down" else -value, printed(value, column), index)
+        for index, row in enumerate(rows)
+        if row.ranked
+        and row.cells[at].comparable
+        and (value := row.cells[at].estimate.value) is not None
+    ]
 
 
 def _letter(index: int) -> str:

@@ -8,12 +8,13 @@ a second table shows its numbers for what they are.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bench.errors import first_few
+from bench.ranking import FEWEST, too_few_columns, too_few_images
 from reports.footer import footer
 from reports.statistics import Estimate, over_seeds
 from reports.table import MISSING, Cell, Column, Notes, Row, Table, cell, missing_cell, with_marks
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 Scores = Mapping[tuple[str, str], tuple[float, str]]
 _NONE = "has none of the images"
-_BEST = "Best value bold, second best underlined; the source images take part."
+_BEST = " Best value bold, second best underlined; the source images take part."
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,9 @@ class Layout:
         measure: what the numbers are, for the caption.
         columns: keys are ``metric`` or ``metric:class``.
         lines: footer lines beside the number of images.
+        counts: what columns stand on: column key to the key of a count of the records, such as
+            ``n_boxes:Car``. With fewer than ``bench.ranking.FEWEST``, a column is not ranked.
+        counted: what these counts count.
     """
 
     name: str
@@ -44,6 +48,8 @@ class Layout:
     measure: str
     columns: tuple[Column, ...]
     lines: tuple[str, ...] = ()
+    counts: Mapping[str, str] = field(default_factory=dict)
+    counted: str = "images"
 
 
 def percent(key: str, title: str) -> Column:
@@ -103,19 +109,45 @@ def tables(comparison: Comparison, layout: Layout) -> list[Table]:
             cells = _cells(comparison.of(name), layout.columns, notes)
         rows.append(Row(name, title, cells))
     rows = _same_classes(rows, comparison, layout.columns, notes)
+    few = too_few_images(usual[0]) if usual else ""
+    shown = [name for name in judged if judged[name] == usual]
+    stand_on = {
+        column.title: count
+        for column in layout.columns
+        if (count := _count(comparison, shown, layout.counts.get(column.key, ""))) is not None
+    }
+    unranked = {
+        column.key
+        for column in layout.columns
+        if few or stand_on.get(column.title, FEWEST) < FEWEST
+    }
+    best = _BEST if len(unranked) < len(layout.columns) else ""
+    few = few or too_few_columns(stand_on, layout.counted)
     main = Table(
         name=layout.name,
         title=layout.what,
-        caption=f"{layout.what}: {layout.measure}. {_BEST}",
+        caption=f"{layout.what}: {layout.measure}.{best}",
         columns=layout.columns,
-        rows=with_marks(rows, layout.columns),
+        rows=with_marks(rows, layout.columns, unranked),
         notes=notes.all(),
         footer=footer(comparison, [line, *layout.lines]),
-        warnings=comparison.warnings,
+        warnings=(*comparison.warnings, *filter(None, [few])),
     )
     if not apart:
         return [main]
     return [main, _own_images(comparison, layout, apart, judged)]
+
+
+def _count(comparison: Comparison, methods: Sequence[str], key: str) -> int | None:
+    """The least that a column stands on among some methods; None if no record says."""
+    metric, _, class_name = key.partition(":")
+    found = [
+        int(item[0])
+        for name in methods
+        for result in comparison.of(name)
+        if (item := _scores(result).get((metric, class_name)))
+    ]
+    return min(found, default=None)
 
 
 def _own_images(

@@ -29,7 +29,10 @@ _NOT_REQUIRED = {
 
 
 def build(comparison: Comparison) -> list[Table]:
-    """Classes in the dataset's order, as in the papers' M3FD table; percent, one decimal."""
+    """Classes in the dataset's order, as in the papers' M3FD table; percent, one decimal.
+
+    A class is ranked if it has enough boxes, the means if all classes together have.
+    """
     classes = comparison.about("classes", ())
     found = metrics_of(comparison)
     columns = tuple(percent(f"AP50:{name}", str(name)) for name in classes) + tuple(
@@ -40,5 +43,6 @@ def build(comparison: Comparison) -> list[Table]:
         text.format(number(comparison, key)) for key, text in _NOT_REQUIRED.items() if key in found
     ]
     lines = (f"Not required: {'; '.join(flagged)}.",) if flagged else ()
+    boxes = {column.key: f"n_boxes:{column.key.partition(':')[2]}" for column in columns}
     what = f"Detection on {comparison.dataset_title}"
-    return tables(comparison, Layout(comparison.name, what, measure, columns, lines))
+    return tables(comparison, Layout(comparison.name, what, measure, columns, lines, boxes, "boxes"))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench.errors import UserError, first_few
+from bench.ranking import FEWEST, too_few_columns, too_few_images
 from reports.footer import footer
 from reports.frame import Subject, UnitResult
 from reports.statistics import Estimate, over_images, over_seeds
@@ -53,7 +54,8 @@ def build(comparison: Comparison) -> list[Table]:
     that lacks one has no numbers. A value that is undefined (NaN) is no hole: it is left out of
     its own mean only; the cell says so in a footnote and is compared only with cells that leave
     out the same. Source images are shown but not ranked: MI, VIF and the like measure agreement
-    with the sources, and a source agrees perfectly with itself.
+    with the sources, and a source agrees perfectly with itself. Fewer than ``bench.ranking.FEWEST``
+    images, in the table or in a column, are not ranked at all, and the caption says so.
     """
     columns = columns_of(comparison)
     images = _images(comparison, [column.key for column in columns])
@@ -184,18 +186,24 @@ def _table(
             note = notes.letter(_left_out_text(estimate, len(stems))) if left_out else ""
             cells.append(cell(estimate, column, note, comparable=left_out == fewest))
         rows.append(Row(method, method_title, tuple(cells), method not in comparison.sources))
-    marks = "Best value bold, second best underlined"
+    counts = {
+        column.key: max((mine[at][0].n for mine in ranked), default=0)
+        for at, column in enumerate(columns)
+    }
+    few = too_few_images(len(stems)) if ranked else ""
+    few_columns = too_few_columns({key: n for key, n in counts.items() if n}, "images")
+    marks = ". Best value bold, second best underlined"
     if comparison.sources:
         marks += "; the source images, which agree perfectly with themselves, are not ranked"
     return Table(
         name=name,
         title=title,
-        caption=f"{over}. {marks}.",
+        caption=f"{over}{'' if few else marks}.",
         columns=columns,
-        rows=with_marks(rows, columns),
+        rows=with_marks(rows, columns, {key for key, n in counts.items() if n < FEWEST}),
         notes=notes.all(),
         footer=footer(comparison, lines, trained=False),
-        warnings=comparison.warnings,
+        warnings=(*comparison.warnings, *filter(None, [few or few_columns])),
     )
 
 

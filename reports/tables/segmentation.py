@@ -48,10 +48,9 @@ def build(comparison: Comparison) -> list[Table]:
         tags = dict.fromkeys(column.key.partition("[")[2].rstrip("]") for column in parts)
         counts = ", ".join(f"{tag} n = {number(comparison, f'n_images[{tag}]')}" for tag in tags)
         measure = f"mean IoU per condition ({counts}), in percent"
-        made += tables(
-            comparison,
-            Layout(f"{comparison.name}-conditions", f"{what} by condition", measure, parts),
-        )
+        images = {column.key: f"n_images[{column.key.partition('[')[2]}" for column in parts}
+        name = f"{comparison.name}-conditions"
+        made += tables(comparison, Layout(name, f"{what} by condition", measure, parts, images))
     return made
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bench.errors import first_few
+from bench.ranking import FEWEST, too_few_columns, too_few_images
 from tasks.quality.engine import Value
 from tasks.quality.registry import Direction, Mode
 from tasks.quality.shared import REASONS
@@ -171,7 +172,8 @@ class Scores:
     def to_markdown(self) -> str:
         """A table of means, a line per method, and below it whatever the means leave out.
 
-        The best mean of a column is bold, unless the column's means stand on different images.
+        The best mean of a column is bold, unless all are equal, the means stand on different
+        images, or on fewer than ``bench.ranking.FEWEST``.
         """
         arrows = {"up": "↑", "down": "↓"}
         heads = [f"{name} {arrows[direction]}" for name, direction in self.metrics.items()]
@@ -197,16 +199,32 @@ class Scores:
             lines.append(
                 f"No best is marked where means stand on different images: {', '.join(uneven)}."
             )
+        lines += self._too_few()
         for name, scores in self.methods.items():
             lines += [f"{name}: {remark}." for remark in scores.remarks(self.metrics)]
         return lines
+
+    def _too_few(self) -> list[str]:
+        """Why nothing or not every metric is ranked; a single method is never."""
+        if len(self.methods) < 2:
+            return []
+        images = max(len(scores.images) for scores in self.methods.values())
+        counts = {metric: self._stands_on(metric) for metric in self.metrics}
+        defined = {metric: count for metric, count in counts.items() if count}
+        return list(filter(None, [too_few_images(images) or too_few_columns(defined, "images")]))
+
+    def _stands_on(self, metric: str) -> int:
+        """Images that the means of a metric stand on, at least."""
+        return min(len(scores.averaged(metric)) for scores in self.methods.values())
 
     def _comparable(self, metric: str) -> bool:
         return len({scores.averaged(metric) for scores in self.methods.values()}) == 1
 
     def _best(self, metric: str) -> float | None:
         means = [mean for one in self.methods.values() if (mean := one.mean(metric)) is not None]
-        if len(self.methods) < 2 or not means or not self._comparable(metric):
+        if len({f"{mean:.4f}" for mean in means}) < 2 or not self._comparable(metric):
+            return None
+        if self._stands_on(metric) < FEWEST:
             return None
         return max(means) if self.metrics[metric] == "up" else min(means)
 

@@ -64,7 +64,8 @@ def test_every_value_is_written_and_whatever_has_no_partner_is_listed(root):
 
 
 def test_several_methods_are_one_table(root):
-    write_pairs(root / "other", 3, (176, 208), seed=2)
+    for seed, name in enumerate(("pairs", "fused", "other")):  # ten images can be ranked
+        write_pairs(root / name, 10, (176, 208), seed=seed)
     folders = [f"{name}={root / name / 'vi'}" for name in ("fused", "other")]
     out = root / "scores.json"
     options = ["--fused", folders[0], "--fused", folders[1], "--metrics", "EN, MSE", "--json", out]

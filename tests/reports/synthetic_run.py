@@ -130,7 +130,7 @@ class RunBuilder:
         means: Mapping[str, float] | None = None,
         **more: Any,
     ) -> Path:
-        """A detection unit from class to AP50, NaN for no truth."""
+        """A detection unit from class to AP50, NaN for no truth; ``boxes`` from class to number."""
         about = {
             "split": "m3fd-v1",
             "split_sha256": SPLIT_HASH,
@@ -146,6 +146,7 @@ class RunBuilder:
             "judges": ["ultralytics", "pycocotools", "not-installed"],
             **more.pop("about", {}),
         }
+        boxes: Mapping[str, int] = more.pop("boxes", {})
         rows: list[Row] | None = None
         if ap is not None:
             defined = [value for value in ap.values() if not math.isnan(value)]
@@ -155,6 +156,9 @@ class RunBuilder:
                 ("", name, "AP50", value, "no_truth" if math.isnan(value) else "")
                 for name, value in ap.items()
             ] + [("", "", name, value, "") for name, value in means.items()]
+            if boxes:
+                counts = {**boxes, "": sum(boxes.values())}
+                rows += [("", name, "n_boxes", float(n), "") for name, n in counts.items()]
         return self.unit("detection", method, rows, about, dataset="m3fd", **more)
 
     def segmentation(

@@ -18,7 +18,7 @@ from reports.frame import load_run
 from reports.table import MISSING, UNDEFINED, Table
 from reports.write import build_report, select
 
-STEMS = [f"s{i}" for i in range(6)]
+STEMS = [f"s{i}" for i in range(12)]  # with fewer than ten, nothing is ranked
 METHODS = ("visible", "infrared", "ddfm")
 
 
@@ -28,7 +28,10 @@ def _tables(run: Path) -> dict[str, Table]:
 
 def _values(seed: int) -> dict[str, dict[str, float]]:
     random = np.random.default_rng(seed)
-    return {m: dict(zip(STEMS, random.normal(5, 1, 6).tolist(), strict=True)) for m in ("EN", "SF")}
+    return {
+        m: dict(zip(STEMS, random.normal(5, 1, len(STEMS)).tolist(), strict=True))
+        for m in ("EN", "SF")
+    }
 
 
 def _texts(table: Table, method: str) -> list[str]:
@@ -89,12 +92,12 @@ def test_a_method_that_lacks_images_shrinks_nobody_and_is_compared_on_common_ima
     hole = next(row.cells[0] for row in main.rows if row.name == victim)
     assert hole.text == MISSING
     note = next(n.text for n in main.notes if n.letter == hole.note)
-    assert note == f"lacks {len(gone)} of 6 images; see table quality-msrs-common"
-    assert "mean over 6 images" in main.caption
+    assert note == f"lacks {len(gone)} of 12 images; see table quality-msrs-common"
+    assert "mean over 12 images" in main.caption
     assert f"{victim} lacks {len(gone)}" in _images_line(main)
     assert common.title == "Fusion quality on MSRS on the images that all methods have"
-    assert f"n = {len(kept)} of 6 images" in common.caption
-    assert f"{len(kept)} of 6" in _images_line(common)
+    assert f"n = {len(kept)} of 12 images" in common.caption
+    assert f"{len(kept)} of 12" in _images_line(common)
     assert not any(cell.text == MISSING for row in common.rows for cell in row.cells)
 
 
@@ -104,7 +107,7 @@ def test_complete_methods_share_one_table(tmp_path: Path, new_run: Any) -> None:
         builder.quality(method, _values(i))
     tables = _tables(builder.write())
     assert list(tables) == ["quality-msrs"]
-    assert _images_line(tables["quality-msrs"]) == "Images: 6."
+    assert _images_line(tables["quality-msrs"]) == "Images: 12."
 
 
 def test_a_stem_that_the_task_reports_missing_counts_though_nobody_has_it(
@@ -115,7 +118,7 @@ def test_a_stem_that_the_task_reports_missing_counts_though_nobody_has_it(
     builder.quality("b", _values(1), missing=["lost"])
     main, common = _tables(builder.write()).values()
     assert {c.text for row in main.rows for c in row.cells} == {MISSING}
-    assert "n = 6 of 7" in common.caption
+    assert "n = 12 of 13" in common.caption
     assert _value(common, "b", "SF") == pytest.approx(np.mean(list(_values(1)["SF"].values())))
 
 
@@ -314,12 +317,12 @@ def test_a_method_without_any_image_has_a_row_of_holes_and_spoils_no_table(
     assert _texts(main, "folder") == [MISSING, MISSING]
     assert [note.text for note in main.notes] == ["has none of the images"]
     assert _value(main, "ddfm", "EN") == pytest.approx(np.mean(list(_values(1)["EN"].values())))
-    assert _images_line(main) == "Images: 6; folder has none of the images."
+    assert _images_line(main) == "Images: 12; folder has none of the images."
     builder.quality("holes", _without(_values(2), ["s0"]))
     main, common = _tables(builder.write()).values()
     assert _texts(common, "folder") == [MISSING, MISSING]
     assert MISSING not in _texts(common, "holes")
-    assert "n = 5 of 6" in common.caption
+    assert "n = 11 of 12" in common.caption
 
 
 def test_alone_a_method_without_any_image_still_has_its_row(tmp_path: Path, new_run: Any) -> None:
@@ -353,10 +356,10 @@ def test_undefined_values_are_left_out_with_their_count_and_not_ranked(
         builder.quality(method, values)
     table = _tables(builder.write())["quality-msrs"]
     odd = table.rows[2].cells[0]
-    assert odd.estimate.n == 5
+    assert odd.estimate.n == 11
     assert odd.mark == ""
     note = next(n.text for n in table.notes if n.letter == odd.note)
-    assert "n = 5 of 6" in note
+    assert "n = 11 of 12" in note
     assert "constant_fused: 1" in note
     assert table.rows[2].cells[1].note == ""
     assert {row.cells[0].mark for row in table.rows[:2]} == {"best", "second"}
@@ -558,13 +561,93 @@ def test_two_results_for_one_question_are_refused(tmp_path: Path, new_run: Any) 
         _tables(builder.write())
 
 
-def test_a_warning_of_some_methods_names_them(tmp_path: Path, new_run: Any) -> None:
+def test_a_warning_of_some_methods_names_them_and_every_warning_ends_in_a_stop(
+    tmp_path: Path, new_run: Any
+) -> None:
     builder = new_run(tmp_path)
-    builder.detection("visible", {"Car": 0.5}, warnings=["PSEUDO LABELS"])
-    builder.detection("ddfm", {"Car": 0.5}, warnings=["PSEUDO LABELS", "trained on less"])
+    builder.detection("visible", {"Car": 0.5}, warnings=["PSEUDO LABELS", "Is it odd?"])
+    warnings = ["PSEUDO LABELS.", "trained on less", "Is it odd?"]
+    builder.detection("ddfm", {"Car": 0.5}, warnings=warnings)
     table = _tables(builder.write())["detection-m3fd"]
-    assert table.warnings == ("PSEUDO LABELS", "trained on less [ddfm]")
-    assert table.full_caption.endswith("PSEUDO LABELS trained on less [ddfm]")
+    assert table.warnings == ("PSEUDO LABELS.", "Is it odd?", "Trained on less [ddfm].")
+    assert table.full_caption.endswith("PSEUDO LABELS. Is it odd? Trained on less [ddfm].")
+
+
+def _marks(table: Table) -> dict[str, set[str]]:
+    return {
+        column.key: {row.cells[at].mark for row in table.rows} - {""}
+        for at, column in enumerate(table.columns)
+    }
+
+
+@pytest.mark.parametrize(("count", "ranked"), [(1, False), (9, False), (10, True)])
+def test_fewer_than_ten_images_are_too_few_to_rank(
+    tmp_path: Path, new_run: Any, count: int, ranked: bool
+) -> None:
+    builder = new_run(tmp_path)
+    for i, method in enumerate(METHODS):
+        builder.quality(method, _without(_values(i), STEMS[count:]))
+        builder.detection(method, {"Car": i / 4}, images=count)
+        builder.segmentation(method, {"car": i / 4}, {"mIoU9": i / 4}, images=count)
+    tables = _tables(builder.write())
+    words = "1 image is" if count == 1 else f"{count} images are"
+    sentence = f"{words} too few to rank (fewer than 10): nothing is marked."
+    assert list(tables) == ["quality-msrs", "detection-m3fd", "segmentation-msrs"]
+    for table in tables.values():
+        assert any(_marks(table).values()) == ranked
+        assert ("Best value bold" in table.caption) == ranked
+        assert (sentence in table.warnings) != ranked
+        assert (sentence in table.full_caption) != ranked
+
+
+def test_a_class_with_fewer_than_ten_boxes_and_a_mean_over_so_few_are_not_ranked(
+    tmp_path: Path, new_run: Any
+) -> None:
+    def tables(folder: str, boxes: dict[str, int]) -> Table:
+        builder = new_run(tmp_path / folder)
+        for i, method in enumerate(METHODS):
+            builder.detection(method, {"People": i / 4, "Car": i / 4}, boxes=boxes)
+        return _tables(builder.write())["detection-m3fd"]
+
+    some = tables("some", {"People": 9, "Car": 10})
+    assert _marks(some)["AP50:Car"] == _marks(some)["mAP50"] == {"best", "second"}
+    assert _marks(some)["AP50:People"] == set()
+    assert some.warnings == (
+        "Too few boxes to rank (fewer than 10), so not marked: People (n = 9).",
+    )
+    assert "Best value bold" in some.caption
+    all_few = tables("few", {"People": 3, "Car": 4})
+    assert not any(_marks(all_few).values())
+    assert "mAP@0.5 (n = 7)" in all_few.full_caption
+    enough = tables("enough", {"People": 10, "Car": 10})
+    assert enough.warnings == ()
+
+
+def test_a_condition_with_fewer_than_ten_images_is_not_ranked(tmp_path: Path, new_run: Any) -> None:
+    builder = new_run(tmp_path)
+    for i, method in enumerate(METHODS):
+        means = {"mIoU9": i / 4, "mIoU9[day]": i / 4, "mIoU9[night]": i / 4}
+        counts = {"n_images[day]": 12.0, "n_images[night]": 3.0}
+        builder.segmentation(method, {"car": i / 4}, means | counts, images=15)
+    table = _tables(builder.write())["segmentation-msrs-conditions"]
+    assert _marks(table) == {"mIoU9[day]": {"best", "second"}, "mIoU9[night]": set()}
+    assert table.warnings == (
+        "Too few images to rank (fewer than 10), so not marked: mIoU (9) night (n = 3).",
+    )
+
+
+def test_a_metric_that_is_undefined_on_most_images_is_not_ranked(
+    tmp_path: Path, new_run: Any
+) -> None:
+    builder = new_run(tmp_path)
+    for i, method in enumerate(METHODS):
+        values = _values(i)
+        values["EN"] |= dict.fromkeys(STEMS[:3], math.nan)
+        values["CC"] = dict.fromkeys(STEMS, math.nan)
+        builder.quality(method, values)
+    table = _tables(builder.write())["quality-msrs"]
+    assert _marks(table) == {"EN": set(), "SF": {"best", "second"}, "CC": set()}
+    assert table.warnings == ("Too few images to rank (fewer than 10), so not marked: EN (n = 9).",)
 
 
 def test_results_of_a_task_without_builder_are_remarked(tmp_path: Path, new_run: Any) -> None:

@@ -13,7 +13,9 @@ from reports.table import (
     Column,
     Notes,
     Row,
+    Table,
     cell,
+    differs,
     missing_cell,
     printed,
     with_marks,
@@ -61,7 +63,13 @@ def test_cells_on_other_images_are_shown_but_not_ranked() -> None:
     assert [row.cells[0].mark for row in with_marks(rows, [UP])] == ["", "best", "second"]
 
 
-@given(st.lists(st.integers(-50, 50).map(float), min_size=2, max_size=12))
+def test_a_second_best_that_most_share_is_not_marked() -> None:
+    assert _marks([0.0, 5.0, 0.0, 0.0, 0.0, 0.0], UP) == ["", "best", "", "", "", ""]
+    assert _marks([3.0, 2.0, 2.0, 2.0, 1.0], UP) == ["best", "", "", "", ""]
+    assert _marks([3.0, 2.0, 2.0, 1.0], UP) == ["best", "second", "second", ""]
+
+
+@given(st.lists(st.integers(-5, 5).map(float), min_size=2, max_size=12))
 def test_marked_values_beat_all_unmarked_ones(values: list[float]) -> None:
     marks = _marks([*values], UP)
     best = {v for v, m in zip(values, marks, strict=True) if m == "best"}
@@ -70,7 +78,22 @@ def test_marked_values_beat_all_unmarked_ones(values: list[float]) -> None:
         assert best == second == set()
         return
     assert best == {max(values)}
-    assert second == {max(set(values) - best)}
+    behind = max(set(values) - best)
+    crowded = values.count(behind) > len(values) / 2
+    assert second == (set() if crowded else {behind})
+
+
+def test_a_column_on_too_little_gets_no_mark_though_its_numbers_differ() -> None:
+    few = Column("few", "few", "up", decimals=2)
+    rows = [
+        Row(str(i), str(i), tuple(cell(Estimate(float(i)), column) for column in (UP, few)))
+        for i in range(3)
+    ]
+    marked = with_marks(rows, [UP, few], unranked={"few"})
+    assert [[c.mark for c in row.cells] for row in marked] == [
+        ["", ""], ["second", ""], ["best", ""]
+    ]  # fmt: skip
+    assert differs(Table("t", "t", "", (UP, few), marked), 1)
 
 
 def test_percent_and_spread_are_scaled_and_rounded() -> None:

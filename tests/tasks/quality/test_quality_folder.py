@@ -33,8 +33,12 @@ def save(path, image):
 
 @pytest.fixture
 def folders(tmp_path):
+    return fill(tmp_path, 5)
+
+
+def fill(tmp_path, count):
     generator = np.random.default_rng(0)
-    for index in range(5):
+    for index in range(count):
         smooth = [
             cv2.resize(generator.integers(0, 256, (20, 20, 3)).astype(np.uint8), SIZE[::-1])
             for _ in range(2)
@@ -346,7 +350,8 @@ def test_the_cores_are_those_this_process_may_use():
     assert 1 <= available_cores() <= (os.cpu_count() or 1)
 
 
-def test_the_best_mean_is_bold_in_its_direction(folders):
+def test_the_best_mean_is_bold_in_its_direction(tmp_path):
+    folders = fill(tmp_path, 10)
     rows = table(score(folders, "one", "two", metrics=["EN", "MSE"]))
     means = {name: [float(cell.strip("*")) for cell in cells[1:]] for name, cells in rows.items()}
     for column, best in ((0, max), (1, min)):
@@ -355,7 +360,31 @@ def test_the_best_mean_is_bold_in_its_direction(folders):
             assert cells[1 + column].startswith("**") == (name == winner)
 
 
-def test_no_best_is_marked_among_means_over_different_images(folders):
+def test_fewer_than_ten_images_are_too_few_to_rank(tmp_path):
+    folders = fill(tmp_path, 9)
+    printed = score(folders, "one", "two", metrics=["EN", "MSE"]).to_markdown()
+    assert "**" not in printed
+    assert "9 images are too few to rank (fewer than 10): nothing is marked." in printed
+    assert "too few" not in score(folders, "one", metrics=["EN"]).to_markdown()  # nothing to rank
+
+
+def test_a_metric_undefined_on_most_images_and_equal_means_have_no_best(tmp_path):
+    folders = fill(tmp_path, 12)
+    for name in ("one", "two"):
+        for path in sorted((folders / name).iterdir())[:3]:
+            save(path, np.full(SIZE, 9, np.uint8))  # CC of a constant image is undefined
+    printed = score(folders, "one", "two", metrics=["EN", "CC"]).to_markdown()
+    few = "Too few images to rank (fewer than 10), so not marked: CC (n = 9)."
+    assert few in printed
+    assert printed.count("**") == 2
+    alike = score_folder(
+        folders / "ir", folders / "vi", {"a": folders / "one", "b": folders / "one"}, ["EN"]
+    )
+    assert "**" not in alike.to_markdown()
+
+
+def test_no_best_is_marked_among_means_over_different_images(tmp_path):
+    folders = fill(tmp_path, 12)
     save(folders / "two" / "2.png", np.full(SIZE, 9, np.uint8))
     result = score(folders, "one", "two", metrics=["EN", "CC"])
     rows = table(result)

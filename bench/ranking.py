@@ -1,0 +1,29 @@
+"""On how many images or boxes a number must stand before tables rank it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+# Below, one image or one object moves a mean by more than methods usually differ.
+FEWEST = 10
+
+
+def too_few_images(count: int) -> str:
+    """The sentence of a table over fewer than ``FEWEST`` images; empty for others."""
+    if count >= FEWEST:
+        return ""
+    images = "1 image is" if count == 1 else f"{count} images are"
+    return f"{images} too few to rank (fewer than {FEWEST}): nothing is marked."
+
+
+def too_few_columns(counts: Mapping[str, int], what: str) -> str:
+    """The sentence of a table with columns over fewer than ``FEWEST``; empty if there is none.
+
+    Args:
+        counts: column title to what its numbers stand on.
+        what: what is counted, such as ``boxes``.
+    """
+    few = [f"{title} (n = {count})" for title, count in counts.items() if count < FEWEST]
+    if not few:
+        return ""
+    return f"Too few {what} to rank (fewer than {FEWEST}), so not marked: {', '.join(few)}."
