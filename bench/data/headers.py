@@ -10,6 +10,8 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+# Markers of frame headers: C0..CF without the tables DHT (C4) and DAC (CC), and without JPG (C8).
+JPEG_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _TIFF_NUMBERS = {1: "B", 3: "H", 4: "I"}  # BYTE, SHORT, LONG
 _TIFF_BITS, _TIFF_COMPRESSION, _TIFF_COLOURS, _TIFF_EXTRA = 258, 259, 262, 338
 _TIFF_LOSSLESS = (1, 2, 3, 4, 5, 8, 32773, 32946)  # none, CCITT, LZW, Deflate, PackBits
@@ -29,6 +31,7 @@ class Header:
         foreign: what the pixels mean, if neither gray (0 is black) nor RGB.
         pages: the file holds further images.
         lossless: the format keeps every value that was written.
+        compression: as numbered by TIFF; 1 is none.
     """
 
     bits: int = 8
@@ -38,6 +41,7 @@ class Header:
     foreign: str = ""
     pages: bool = False
     lossless: bool = False
+    compression: int = 1
 
 
 def read_header(data: bytes) -> Header:
@@ -48,7 +52,7 @@ def read_header(data: bytes) -> Header:
                 bits=data[24], palette=data[25] == 3, alpha=data[25] in (4, 6), lossless=True
             )
         if data.startswith(b"\xff\xd8"):
-            return Header(foreign="CMYK" if _jpeg_components(data) == 4 else "")
+            return Header(foreign="CMYK" if jpeg_components(data) == 4 else "")
         if data[:4] in (b"II*\0", b"MM\0*"):
             return _tiff(data)
         if data.startswith(b"BM"):
@@ -59,16 +63,15 @@ def read_header(data: bytes) -> Header:
     return Header()
 
 
-def _jpeg_components(data: bytes) -> int:
-    """Number of colour components, from the frame header."""
+def jpeg_components(data: bytes) -> int:
+    """Number of colour components of a JPEG, from its frame header; 0 if it has none."""
     at = 2
-    while data[at] == 0xFF:
+    while at + 9 < len(data) and data[at] == 0xFF:
         marker = data[at + 1]
         if marker == 0xFF:  # fill byte
             at += 1
             continue
-        # Frame headers are C0..CF without the tables DHT (C4), JPG (C8) and DAC (CC).
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+        if marker in JPEG_FRAMES:
             return data[at + 9]
         (length,) = struct.unpack_from(">H", data, at + 2)
         at += 2 + length
@@ -93,6 +96,7 @@ def _tiff(data: bytes) -> Header:
         foreign=foreign,
         pages=following != 0,
         lossless=tags.get(_TIFF_COMPRESSION, 1) in _TIFF_LOSSLESS,
+        compression=tags.get(_TIFF_COMPRESSION, 1),
     )
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from bench.data.damage import check
 from bench.data.headers import Header, read_header
 from bench.data.label_files import demand_lossless, stored_ids
 from bench.errors import UserError
@@ -34,7 +35,7 @@ def read_rgb(path: Path) -> np.ndarray:
     """Read any 8-bit image as RGB, uint8 [H, W, 3].
 
     Raises:
-        UserError: missing, unreadable, truncated or not 8-bit.
+        UserError: missing, unreadable, damaged or not 8-bit.
     """
     image = decode(path)
     if image.ndim == 2:
@@ -208,10 +209,9 @@ def decode_any(path: Path, data: bytes) -> tuple[np.ndarray, Header]:
         data: content of the file.
 
     Raises:
-        UserError: truncated, unreadable, several pages, or pixels that are neither gray nor RGB.
+        UserError: damaged, unreadable, several pages, or pixels that are neither gray nor RGB.
     """
-    if not _complete(data):
-        raise UserError(f"{path}: the image is truncated; download or write it again")
+    check(path, data)
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
     if image is None:
         raise UserError(f"{path}: not a readable image (empty, truncated or an unknown format)")
@@ -232,12 +232,3 @@ def is_opaque(image: np.ndarray) -> bool:
     if image.ndim == 2 or image.shape[2] < 4:
         return True
     return bool((image[:, :, 3] == np.iinfo(image.dtype).max).all())
-
-
-def _complete(data: bytes) -> bool:
-    """Whether a PNG or JPEG has its end; OpenCV fills what is missing with gray and says nothing."""
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return b"IEND" in data[-64:]
-    if data.startswith(b"\xff\xd8"):
-        return b"\xff\xd9" in data[-4096:]
-    return True

@@ -45,4 +45,5 @@ def build(comparison: Comparison) -> list[Table]:
     lines = (f"Not required: {'; '.join(flagged)}.",) if flagged else ()
     boxes = {column.key: f"n_boxes:{column.key.partition(':')[2]}" for column in columns}
     what = f"Detection on {comparison.dataset_title}"
-    return tables(comparison, Layout(comparison.name, what, measure, columns, lines, boxes, "boxes"))
+    layout = Layout(comparison.name, what, measure, columns, lines, boxes, "boxes")
+    return tables(comparison, layout)
