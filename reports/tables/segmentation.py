@@ -50,7 +50,9 @@ def build(comparison: Comparison) -> list[Table]:
         measure = f"mean IoU per condition ({counts}), in percent"
         images = {column.key: f"n_images[{column.key.partition('[')[2]}" for column in parts}
         name = f"{comparison.name}-conditions"
-        made += tables(comparison, Layout(name, f"{what} by condition", measure, parts, counts=images))
+        made += tables(
+            comparison, Layout(name, f"{what} by condition", measure, parts, counts=images)
+        )
     return made
 
 
