@@ -43,18 +43,19 @@ def test_captions_that_rest_on_pseudo_labels_say_so_in_every_format(finished):
 
 @pytest.mark.slow
 @pytest.mark.golden
-def test_zero_shot_on_msrs_equals_the_recorded_ap_and_fusion_is_ahead(finished):
+def test_zero_shot_on_msrs_gives_the_ap_of_the_checkpoint_and_fusion_is_ahead(finished):
     frame = load_run(finished).frame
     mine = frame[(frame["dataset"] == "msrs-detection") & (frame["class_name"] == "")]
     value = mine.set_index(["method", "metric"])["value"].to_dict()
     fused = "SeAFusion"
+    # As in tests/tasks/detection/test_yolov5_original.py, which says why they are exact.
     for method, ap, ap50 in (
-        ("visible", 0.4204, 0.7399),
-        ("infrared", 0.4401, 0.6587),
-        (fused, 0.5007, 0.7442),
+        ("visible", 0.418552, 0.739860),
+        ("infrared", 0.441941, 0.661601),
+        (fused, 0.503611, 0.744220),
     ):
-        assert value[method, "mAP50_95"] == pytest.approx(ap, abs=0.005)
-        assert value[method, "mAP50"] == pytest.approx(ap50, abs=0.005)
+        assert value[method, "mAP50_95"] == pytest.approx(ap, abs=1e-4)
+        assert value[method, "mAP50"] == pytest.approx(ap50, abs=1e-4)
     assert value[fused, "mAP50_95"] > max(
         value["visible", "mAP50_95"], value["infrared", "mAP50_95"]
     )

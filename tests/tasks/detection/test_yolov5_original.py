@@ -1,6 +1,10 @@
-"""Original YOLOv5 checkpoints: opened without running them, refused by name, right in numbers."""
+"""Original YOLOv5 checkpoints: opened without running them, refused by name, right in numbers.
 
-import csv
+The network is judged against another program's layers with the same weights, and its AP against
+values of this checkpoint. ``test_yolov5_onnx.py`` says why the recorded AP of the ONNX export of the
+same network is another.
+"""
+
 import os
 import pickle
 from pathlib import Path
@@ -10,6 +14,7 @@ import pytest
 
 from bench.data.images import read_rgb
 from bench.errors import UserError
+from tasks.detection.geometry import letterbox, to_tensor
 from tasks.detection.protocol import load_protocol
 from tasks.detection.registry import DETECTORS
 
@@ -94,25 +99,56 @@ def test_a_checkpoint_of_another_size_is_refused(shared: Path) -> None:
         _detector("yolov5x-original").load(shared / "data/weights/yolov5n.pt")
 
 
-@pytest.mark.golden
-def test_boxes_equal_those_recorded_from_the_onnx_export(shared: Path) -> None:
-    import json
+def _decoded(level: np.ndarray, anchors: list[int], stride: int) -> tuple[np.ndarray, np.ndarray]:
+    """Boxes and scores of one level from the formulas of the facts sheet, part 5, in float64."""
+    raw = level.reshape(3, 85, *level.shape[1:])
+    out = 1 / (1 + np.exp(-raw))
+    rows, columns = np.mgrid[: raw.shape[2], : raw.shape[3]]
+    cell, anchor = np.stack([columns, rows]), np.array(anchors).reshape(3, 2, 1, 1)
+    xy = (2 * out[:, 0:2] - 0.5 + cell) * stride
+    wh = (2 * out[:, 2:4]) ** 2 * anchor
+    boxes = np.concatenate([xy, wh], axis=1).transpose(0, 2, 3, 1)
+    scores = (out[:, 4:5] * out[:, 5:]).transpose(0, 2, 3, 1)
+    return boxes.reshape(-1, 4), scores.reshape(-1, 80)
 
-    data = shared / "data"
-    stored = json.loads((data / "detections/msrs_dev15_yolov5n_vi.json").read_text())
-    expected = [each for each in stored if each["image_id"] == 345 and each["score"] > 0.05]
+
+@pytest.mark.golden
+@pytest.mark.ultralytics
+@pytest.mark.parametrize("path", ["MSRS/detection/vi/345.png", "M3FD_Detection/Ir/00000.png"])
+def test_outputs_are_those_of_another_programs_layers_with_the_same_weights(
+    shared: Path, path: str
+) -> None:
+    """Layers 0 to 23 are ultralytics', in float64; head and anchors are written out here.
+
+    Float32 differs from it by its rounding alone: 1.4e-4 pixels and 1e-6 in scores as measured, of
+    which the tolerances are ten times. A wrong layer differs by pixels.
+    """
+    tasks = pytest.importorskip("ultralytics.nn.tasks")
+    weights = shared / "data/weights"
+    plain = torch.load(weights / "yolov5n_state_dict.pt", weights_only=True)
+    state = {key: value.double() for key, value in plain["state_dict"].items()}
+    other = tasks.DetectionModel("yolov5n.yaml", nc=80, verbose=False).eval().double()
+    body = {key: value for key, value in state.items() if not key.startswith("model.24.")}
+    missing, unexpected = other.load_state_dict(body, strict=False)
+    assert unexpected == []
+    assert all(key.startswith("model.24.") for key in missing)
+    levels: list = []
+    other.model[-1].forward = lambda given: levels.extend(given)
     detector = _detector()
-    detector.load(data / "weights/yolov5n.pt")
-    (found,) = detector.predict([read_rgb(data / "MSRS/detection/vi/345.png")])
-    names = {1: "person", 3: "car"}
-    assert len(expected) > 3
-    for each in expected:
-        x, y, width, height = each["bbox"]
-        distance = np.abs(found.xyxy - np.array([x, y, x + width, y + height])).max(axis=1)
-        distance[[name != names[each["category_id"]] for name in found.classes]] = np.inf
-        nearest = int(distance.argmin())
-        assert distance[nearest] < 0.5
-        assert found.scores[nearest] == pytest.approx(each["score"], abs=0.005)
+    detector.load(weights / "yolov5n.pt")
+    square = to_tensor(letterbox(read_rgb(shared / "data" / path), 640)[0])
+    with torch.inference_mode():
+        other.predict(square.double())
+        boxes, scores = (out[0].numpy() for out in detector._network(square))
+    expected = []
+    for index, (level, stride) in enumerate(zip(levels, plain["stride"], strict=True)):
+        convolution = [state[f"model.24.m.{index}.{part}"] for part in ("weight", "bias")]
+        raw = torch.nn.functional.conv2d(level, *convolution)[0].numpy()
+        expected.append(_decoded(raw, plain["yaml"]["anchors"][index], stride))
+    own_boxes, own_scores = (np.concatenate(parts) for parts in zip(*expected, strict=True))
+    assert scores.shape == own_scores.shape == (25200, 80)
+    assert np.abs(scores - own_scores).max() < 1e-5
+    assert np.abs(boxes - own_boxes)[own_scores.max(axis=1) > 0.001].max() < 2e-3
 
 
 @pytest.mark.ultralytics
@@ -130,9 +166,19 @@ def test_parameter_counts_of_all_sizes_follow_from_body_and_anchor_head() -> Non
         assert DETECTORS.get(f"yolov5{size}").parameters == whole
 
 
+# AP50 and AP50_95 of person, of car, and the two means of yolov5's AP, of yolov5n.pt (v6.1) on 15 MSRS
+# images, measured in float64. Boxes jittered by ten times the rounding of float32 (1.4e-3 pixels,
+# 1e-5 of a score) move none of them by more than 2e-6, so no rank and no IoU threshold is near.
+CHECKPOINT_AP = {
+    "vi": (0.608433, 0.307348, 0.871287, 0.529756, 0.744752, 0.420343),
+    "ir": (0.974307, 0.690434, 0.348896, 0.193449, 0.658275, 0.441295),
+    "seafusion": (0.965101, 0.604868, 0.523338, 0.402354, 0.743469, 0.501390),
+}
+
+
 @pytest.mark.golden
 @pytest.mark.slow
-def test_zero_shot_on_msrs_reproduces_the_oracle_and_fusion_beats_both_sources(
+def test_zero_shot_on_msrs_gives_the_ap_of_this_checkpoint_and_fusion_beats_both_sources(
     shared: Path, tmp_path: Path
 ) -> None:
     from bench.data.base import open_dataset
@@ -175,19 +221,18 @@ def test_zero_shot_on_msrs_reproduces_the_oracle_and_fusion_beats_both_sources(
         }
         for unit in task.plan(section, planning)
     }
-    with (data / "detections/oracle.csv").open() as file:
-        oracle = [row for row in csv.DictReader(file) if row["set"] == "msrs_dev15"]
-    for row in oracle:
-        whole = row["category"] == "all"
-        class_name = "" if whole else row["category"]
-        prefix = "m" if whole else ""
-        # The oracle's boxes come from an ONNX export that rounded the weights to half precision
-        # after fusing batch norm; one class of 34 objects moves by up to 0.008, the means do not.
-        allowed = 0.005 if whole else 0.01
-        ours = found[row["input"]]
-        where = (row["input"], row["category"])
-        ap, ap50 = ours[f"{prefix}AP50_95", class_name], ours[f"{prefix}AP50", class_name]
-        assert ap == pytest.approx(float(row["AP"]), abs=allowed), where
-        assert ap50 == pytest.approx(float(row["AP50"]), abs=allowed), where
+    for name, (person50, person, car50, car, yolov5, yolov5_mean) in CHECKPOINT_AP.items():
+        expected = {
+            ("AP50", "person"): person50,
+            ("AP50_95", "person"): person,
+            ("AP50", "car"): car50,
+            ("AP50_95", "car"): car,
+            ("mAP50", ""): (person50 + car50) / 2,
+            ("mAP50_95", ""): (person + car) / 2,
+            ("mAP50[yolov5]", ""): yolov5,
+            ("mAP50_95[yolov5]", ""): yolov5_mean,
+        }
+        ours = {key: found[name][key] for key in expected}
+        assert ours == pytest.approx(expected, abs=1e-4), name
     best = {name: values["mAP50_95", ""] for name, values in found.items()}
     assert best["seafusion"] > max(best["vi"], best["ir"])
