@@ -311,6 +311,16 @@ def test_another_version_of_a_detector_trains_and_judges_again(
     assert other.payload["training_key"] != first.payload["training_key"]
 
 
+def test_another_version_of_the_scoring_judges_again_but_trains_nothing(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = bench.plan(protocol=bench.protocol())[0]
+    monkeypatch.setattr("tasks.detection.plan.VERSION", 1)
+    other = bench.plan(protocol=bench.protocol())[0]
+    assert other.key != first.key
+    assert other.payload["training_key"] == first.payload["training_key"]
+
+
 def test_seeds_added_later_reuse_results_and_all_units_say_the_same(bench: Bench) -> None:
     protocol = bench.protocol()
     first = bench.plan(protocol=protocol, seeds=(0,))[0]
