@@ -6,6 +6,7 @@ Import it through ``_hermetic.engine()``: some switches must be set before ultra
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import os
 from collections.abc import Iterator, Mapping
@@ -113,6 +114,19 @@ class _Trainer(DetectionTrainer):  # type: ignore[misc]
                 lambda trainer: progress(trainer.epoch + 1, trainer.epochs, "training"),
             )
 
+    def get_dataset(self) -> dict[str, Any]:
+        """What our own data file says, which needs no finding, no download and no repair.
+
+        ultralytics' way of reading it also wants the font of plots that are never drawn: it lists
+        the machine's fonts into matplotlib's cache in the home folder and, where Arial is not
+        among them, looks up a host at every training, whatever ``YOLO_OFFLINE`` says.
+        """
+        data: dict[str, Any] = json.loads(Path(self.args.data).read_text(encoding="utf-8"))
+        root = Path(data["path"])
+        names = {int(number): str(name) for number, name in data["names"].items()}
+        parts = {part: str(root / data[part]) for part in ("train", "val")}
+        return {**data, **parts, "path": root, "names": names, "nc": len(names), "channels": 3}
+
     def get_model(self, cfg: Any = None, weights: Any = None, verbose: bool = True) -> nn.Module:
         network: nn.Module = super().get_model(cfg=cfg, weights=None, verbose=False)
         if self._weights is not None:
@@ -164,7 +178,7 @@ def train(
 
     Args:
         architecture: YAML of ultralytics, such as ``yolov5n.yaml``.
-        layout: data file in ultralytics' form.
+        layout: data file in ultralytics' form, as ``write_yolo_layout`` makes it.
         weights: to start from, with their class names; None for random ones.
         folder: takes what ultralytics writes.
         log: takes what it says.

@@ -1,0 +1,68 @@
+"""Trainings of seconds and one prediction each, for a process of their own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from bench.data.images import encode_png, write_bytes
+from bench.types import Boxes
+
+
+def detector(folder: Path) -> int:
+    """Train the smallest detector on four images; returns the number of images judged."""
+    from tasks.detection.protocol import load_protocol
+    from tasks.detection.registry import DETECTORS
+
+    shipped = load_protocol("demo-det.v1")
+    assert shipped.training is not None
+    recipe = shipped.training.model_copy(update={"epochs": 2, "batch": 4})
+    protocol = shipped.model_copy(
+        update={"image_size": 64, "initial": "scratch", "training": recipe}
+    )
+    random = np.random.default_rng(0)
+    train = []
+    for index in range(4):
+        image = random.integers(0, 80, (48, 64, 3), dtype=np.uint8)
+        image[10:40, 12:44] = (220, 60, 40)
+        path = folder / "images" / f"{index}.png"
+        write_bytes(path, encode_png(image))
+        train.append((path, Boxes(np.array([[12, 10, 44, 40.0]]), ("Car",))))
+    network = DETECTORS.load(protocol.detector)(protocol.detector, protocol)
+    checkpoint = network.fit(train, 0, folder, folder / "log.txt")
+    network.load(checkpoint)
+    return len(network.predict([np.zeros((48, 64, 3), np.uint8)]))
+
+
+def original_yolov5(weights: Path) -> int:
+    """Load an original checkpoint and judge one image; returns the number of images judged."""
+    from tasks.detection.protocol import load_protocol
+    from tasks.detection.registry import DETECTORS
+
+    protocol = load_protocol("msrs-det-zeroshot.v1")
+    network = DETECTORS.load(protocol.detector)(protocol.detector, protocol)
+    network.load(weights)
+    return len(network.predict([np.zeros((48, 64, 3), np.uint8)]))
+
+
+def segmenter(folder: Path) -> int:
+    """Train the smallest segmenter on four images; returns the number of labels of one image."""
+    from tasks.segmentation.protocol import load_protocol
+    from tasks.segmentation.registry import SEGMENTERS
+
+    protocol = load_protocol("demo-seg.v1").override(
+        initial="scratch",
+        image_size=(64, 96),
+        crop_size=(64, 64),
+        iterations=2,
+        warmup=1,
+        batch=2,
+    )
+    random = np.random.default_rng(0)
+    masks = random.integers(0, 9, (4, 8, 12)).repeat(8, 1).repeat(8, 2).astype(np.uint8)
+    train = [(np.repeat(25 * mask[:, :, None], 3, 2), mask) for mask in masks]
+    network = SEGMENTERS.load(protocol.segmenter)(protocol)
+    checkpoint = network.fit(train, 0, folder, folder / "log.txt", lambda *_: None)
+    network.load(checkpoint)
+    return network.predict(train[0][0]).size
