@@ -6,6 +6,7 @@ takes luma from the decoder and differs by up to 19 levels.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import struct
@@ -107,19 +108,19 @@ def encode_png(image: np.ndarray, provenance: Mapping[str, object] | None = None
     return data[:_PNG_HEADER_END] + chunk + data[_PNG_HEADER_END:]
 
 
-def png_provenance(path: Path) -> dict[str, object] | None:
-    """The provenance that ``encode_png`` put into a file, or None; reads its head and its end.
+def pixel_hash(image: np.ndarray) -> str:
+    """sha256 over the shape and the pixels of an image, uint8 [H, W] or RGB [H, W, 3]."""
+    return hashlib.sha256(f"{image.shape}".encode() + image.tobytes()).hexdigest()
 
-    A file that was cut off has none, so it is made again.
-    """
+
+def png_provenance(path: Path) -> dict[str, object] | None:
+    """The provenance that ``encode_png`` put into a file, or None; reads its head, not its pixels."""
     try:
         with path.open("rb") as file:
             head = file.read(_PNG_HEADER_END + 4096)
-            file.seek(max(0, path.stat().st_size - 12))
-            end = file.read()
     except OSError:
         return None
-    if len(head) < _PNG_HEADER_END + 12 or end[4:8] != b"IEND":
+    if len(head) < _PNG_HEADER_END + 12:
         return None
     (length,) = struct.unpack(">I", head[_PNG_HEADER_END : _PNG_HEADER_END + 4])
     body = head[_PNG_HEADER_END + 4 : _PNG_HEADER_END + 8 + length]

@@ -1,8 +1,4 @@
-"""Fusing: what is missing, and one image at a time into place.
-
-Every PNG carries in a text chunk the key of its method and the hashes of its sources, so a file
-says by itself whether it is what the run needs.
-"""
+"""Fusing: what is missing, and one image at a time into place."""
 
 from __future__ import annotations
 
@@ -14,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.config import MethodConfig
-from bench.data.images import encode_png, png_provenance, read_gray, read_rgb, write_bytes
+from bench.data.images import read_gray, read_rgb, write_bytes
 from bench.data.sides import refuse_equal_pixels
 from bench.errors import UserError
 from bench.fusion import METHODS, FinishedImages, FusionMethod, WeightsSpec
+from bench.pipeline.marks import Checked, checked_as, image_mark, marked_png, misfit, to_make
 from bench.store import Fingerprints, Store, key_of
 from bench.types import Pair
 from bench.weights import locate
@@ -84,44 +81,39 @@ def image_seed(run_seed: int, stem: str) -> int:
     return int.from_bytes(digest[:8], "big") >> 1
 
 
-def image_mark(key: str, pair: Pair, fingerprint: Fingerprints) -> dict[str, str]:
-    """What a fused PNG says of its origin."""
-    return {
-        "method": key,
-        "infrared": fingerprint(pair.infrared),
-        "visible": fingerprint(pair.visible),
-    }
-
-
 def plan_fusing(
-    method: MethodConfig, seed: int, pairs: Mapping[str, Sequence[Pair]], store: Store
+    method: MethodConfig,
+    seed: int,
+    pairs: Mapping[str, Sequence[Pair]],
+    store: Store,
+    note: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Any] | None:
     """Describe the fusing a method still needs, or None if every image is there.
 
     Args:
         pairs: dataset name to the pairs that must be fused.
+        note: told of images that are there but do not fit their mark.
 
     Returns:
         A job of plain JSON values for ``fuse_job``.
     """
     key = method_key(method, seed, store.fingerprint)
-    images = []
+    images: list[Mapping[str, Any]] = []
     for dataset, wanted in pairs.items():
         folder = store.fused_folder(dataset, method.name, key)
-        for pair in wanted:
-            target = folder / f"{pair.stem}.png"
-            mark = image_mark(key, pair, store.fingerprint)
-            if png_provenance(target) != mark:
-                images.append(
-                    {
-                        "stem": pair.stem,
-                        "dataset": dataset,
-                        "infrared": str(pair.infrared),
-                        "visible": str(pair.visible),
-                        "target": str(target),
-                        "mark": mark,
-                    }
-                )
+        about = f"method {method.name!r}, dataset {dataset!r}"
+        described = [
+            {
+                "stem": pair.stem,
+                "dataset": dataset,
+                "infrared": str(pair.infrared),
+                "visible": str(pair.visible),
+                "target": str(folder / f"{pair.stem}.png"),
+                "mark": image_mark(key, pair, store.fingerprint),
+            }
+            for pair in wanted
+        ]
+        images += to_make(described, folder, store.fingerprint, note, about)
     if not images:
         return None
     return {
@@ -140,14 +132,19 @@ def fuse_job(job: Mapping[str, Any], progress: Progress) -> None:
     if not isinstance(method, FusionMethod):
         raise TypeError(f"{type(method).__name__} has nothing to fuse")
     images = job["images"]
+    checked: dict[Path, Checked] = {}
     with torch.inference_mode():
         for index, image in enumerate(images):
-            mark = image["mark"]
+            target, mark = Path(image["target"]), image["mark"]
             # Another process on the same run directory may have been faster.
-            if png_provenance(Path(image["target"])) != mark:
-                fused = fuse_one(method, image, job["seed"])
-                write_bytes(Path(image["target"]), encode_png(fused, mark))
+            if misfit(target, mark):
+                data = marked_png(fuse_one(method, image, job["seed"]), mark)
+                write_bytes(target, data)
+                folder = checked.setdefault(target.parent, Checked(target.parent))
+                folder.add(image["stem"], checked_as(hashlib.sha256(data).hexdigest(), mark))
             progress(index + 1, len(images), image["stem"])
+    for folder in checked.values():
+        folder.save()
 
 
 def fuse_one(method: FusionMethod, image: Mapping[str, Any], run_seed: int) -> np.ndarray:

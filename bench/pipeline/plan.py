@@ -81,14 +81,14 @@ class Plan:
             if method.datasets is None or name in method.datasets
         }
 
-    def fuse_jobs(self) -> list[tuple[MethodConfig, dict[str, Any]]]:
-        """Fusing that is still to be done, one job per method."""
+    def fuse_jobs(self, note: Callable[[str], None]) -> list[tuple[MethodConfig, dict[str, Any]]]:
+        """Fusing that is still to be done, one job per method; ``note`` is told what is done again."""
         jobs = []
         for method in self.config.methods:
             if METHODS.get(method.kind).finished:
                 continue
             pairs = self._datasets_of(method)
-            job = plan_fusing(method, self.config.seed, pairs, self.store)
+            job = plan_fusing(method, self.config.seed, pairs, self.store, note)
             if job is not None:
                 jobs.append((method, job))
         return jobs

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -10,8 +9,12 @@ from bench.config import MethodConfig
 from bench.data.images import images_in, size_of
 from bench.errors import UserError, first_few
 from bench.fusion import FinishedImages
-from bench.store import Store, write_json
+from bench.pipeline.marks import Checked
+from bench.store import Store
 from bench.types import FusedSet, Pair
+
+# Raised when more files are refused than before, so that all are checked again.
+_RULES = "2"
 
 
 def check_finished(
@@ -70,18 +73,14 @@ def _check_sizes(
     key: str,
 ) -> None:
     """Decode what was not decoded before; what was found good is remembered by content."""
-    memory = store.fused_folder(dataset, method, key) / "checked.json"
-    try:
-        good: dict[str, list[str]] = json.loads(memory.read_text())
-    except (OSError, ValueError):
-        good = {}
+    checked = Checked(store.fused_folder(dataset, method, key))
     problems = []
     for pair in pairs:
         if pair.stem not in present:
             continue
         path = present[pair.stem]
-        mark = [store.fingerprint(path), store.fingerprint(pair.infrared)]
-        if good.get(pair.stem) == mark:
+        hashes = [store.fingerprint(path), store.fingerprint(pair.infrared), _RULES]
+        if checked.knows(pair.stem, hashes):
             continue
         try:
             fused_size, source_size = size_of(path), size_of(pair.infrared)
@@ -89,7 +88,7 @@ def _check_sizes(
             problems.append(str(problem))
             continue
         if fused_size == source_size:
-            good[pair.stem] = mark
+            checked.add(pair.stem, hashes)
         else:
             problems.append(
                 f"{pair.stem} is {fused_size[1]}x{fused_size[0]}, its sources are "
@@ -100,4 +99,4 @@ def _check_sizes(
             f"method {method!r}, dataset {dataset!r}: {len(problems)} unusable images: "
             f"{first_few(problems, 4)}; fused images must have the size of their sources"
         )
-    write_json(memory, good)
+    checked.save()

@@ -135,7 +135,7 @@ def write_demo_data(config: RunConfig, listener: Listener) -> None:
 
 def _fuse(plan: Plan, workers: int, listener: Listener) -> int:
     jobs = []
-    for method, description in plan.fuse_jobs():
+    for method, description in plan.fuse_jobs(listener.note):
         name = safe_name(method.name)
         gpus = int(METHODS.get(method.kind).parameters > 0)
         log = plan.store.root / "logs" / "fuse" / f"{name}.log"
