@@ -28,7 +28,7 @@ ABOUT_KEYS = {
     "network": "what judged, with its parameters and initial weights",
     "mode": "retrain, frozen, zeroshot-coco, ...",
     "scorer": "who computed AP or IoU, and how",
-    "chroma": "how colour was made for gray results",
+    "chroma": "in which colour images were judged, in words",
     "protocol_sha256": "hash of the resolved protocol",
     "warnings": "list of sentences a caption must carry, such as PSEUDO LABELS",
     "missing": "stems that the method lacks",

@@ -8,31 +8,43 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from bench.data.images import read_gray, read_rgb
+from bench.data.images import luma, read_gray, read_rgb
 from bench.errors import UserError
 from bench.types import Pair
 
 Chroma = Literal["visible", "none"]
 
+# What a table's footer says of each.
+DESCRIBED: dict[Chroma, str] = {
+    "visible": (
+        "visible (gray results get the visible image's Cb and Cr, results with colour keep theirs, "
+        "the infrared source stays gray)"
+    ),
+    "none": (
+        "none (every row is judged in gray, the visible source and results with colour too: their "
+        "luma, repeated three times)"
+    ),
+}
+
 
 def to_rgb(fused: np.ndarray, visible: np.ndarray, chroma: Chroma) -> np.ndarray:
     """Make the RGB image that a detector or segmenter sees.
 
-    A fused image that already has colour is used as it is. For a gray one, ``visible`` puts the
-    visible image's Cb and Cr (full-range BT.601, as in JPEG) behind the fused luma; ``none``
-    repeats gray.
+    ``none`` judges all in gray: gray is repeated three times, and so is the luma of an image with
+    colour. With ``visible`` a gray image gets the visible image's Cb and Cr (full-range BT.601, as
+    in JPEG) behind its gray as luma; one that has colour is used as it is.
 
     Args:
-        fused: uint8 [H, W] or [H, W, 3].
+        fused: uint8 [H, W] or RGB [H, W, 3].
         visible: uint8 RGB [H, W, 3].
 
     Returns:
         uint8 RGB [H, W, 3].
     """
+    if chroma == "none":
+        return _gray(fused if fused.ndim == 2 else luma(fused))
     if fused.ndim == 3:
         return fused
-    if chroma == "none":
-        return np.repeat(fused[:, :, None], 3, axis=2)
     ycrcb = cv2.cvtColor(np.ascontiguousarray(visible), cv2.COLOR_RGB2YCrCb)
     ycrcb[:, :, 0] = fused
     return cv2.cvtColor(ycrcb, cv2.COLOR_YCrCb2RGB)
@@ -55,15 +67,20 @@ def fused_rgb(fused: Path, pair: Pair, chroma: Chroma) -> np.ndarray:
             f"{pair.dataset!r} is {visible.shape[1]}x{visible.shape[0]}"
         )
     gray = np.ascontiguousarray(rgb[:, :, 0])
-    if chroma == "none" or (rgb != gray[:, :, None]).any():
-        return rgb
+    if (rgb != gray[:, :, None]).any():
+        return to_rgb(rgb, visible, chroma)
     if np.array_equal(gray, read_gray(pair.infrared)):
         return rgb
     return to_rgb(gray, visible, chroma)
 
 
-def source_rgb(pair: Pair, source: str) -> np.ndarray:
-    """One source of a pair, ``visible`` or ``infrared``, as uint8 RGB [H, W, 3]."""
-    if source == "visible":
-        return read_rgb(pair.visible)
-    return np.repeat(read_gray(pair.infrared)[:, :, None], 3, axis=2)
+def source_rgb(pair: Pair, source: str, chroma: Chroma) -> np.ndarray:
+    """One source of a pair, ``visible`` or ``infrared``, as tasks see it: uint8 RGB [H, W, 3]."""
+    if source == "infrared":
+        return _gray(read_gray(pair.infrared))
+    visible = read_rgb(pair.visible)
+    return to_rgb(visible, visible, chroma)
+
+
+def _gray(image: np.ndarray) -> np.ndarray:
+    return np.repeat(image[:, :, None], 3, axis=2)

@@ -20,7 +20,7 @@ def image_of(pair: Pair, fused: Path | None, train_on: str | None, chroma: Chrom
     if fused is not None:
         return fused_rgb(fused, pair, chroma)
     assert train_on is not None
-    return source_rgb(pair, train_on)
+    return source_rgb(pair, train_on, chroma)
 
 
 def truth_of(dataset: Dataset, pair: Pair, classes: Sequence[str]) -> Boxes:

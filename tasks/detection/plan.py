@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.data.base import Dataset
+from bench.data.chroma import DESCRIBED
 from bench.data.splits import Split
 from bench.errors import UserError
 from bench.store import key_of
@@ -136,6 +137,8 @@ class Planner:
         Equal for all methods of a frozen protocol, so that its detector is trained once.
         """
         recipe = self.protocol.training_values if self.trained else self.protocol.detector
+        # Detectors that were trained when `none` still left colour files in colour are others.
+        gray = ["all in gray"] if self.trained and self.protocol.chroma == "none" else []
         return key_of(
             "detector",
             TRAINING_VERSION,
@@ -147,6 +150,7 @@ class Planner:
             self.protocol.train_on if teacher is None else None,
             self._marks(train, teacher),
             self.threads,
+            *gray,
         )
 
     def _marks(self, stems: Sequence[str], fused: FusedSet | None) -> list[list[str]]:
@@ -188,7 +192,7 @@ class Planner:
             "network": self._network(),
             "mode": protocol.mode,
             "scorer": f"{SCORER.format(_FORMS[protocol.scorer])}; boxes: {self._boxes()}",
-            "chroma": protocol.chroma,
+            "chroma": DESCRIBED[protocol.chroma],
             "protocol_sha256": protocol.sha256,
             "warnings": warnings,
             "missing": sorted({*lost_train, *lost_test}),

@@ -93,7 +93,7 @@ class DetectionProtocol(NetworkProtocol):
         scorer: ``coco+yolov5``: pycocotools for every number, and the AP of yolov5 since v6.2
             beside it; ``coco+yolov5-before-v6.2``: with the AP of earlier versions, which pair
             objects and detections once, at IoU 0.5, for all thresholds.
-        chroma: how gray results get colour, see ``bench.data.chroma``.
+        chroma: in which colour all images are judged, see ``bench.data.chroma``.
         checkpoint: ``last`` epoch; nothing is ever selected on test images.
         class_map: names of the detector to names of the dataset; others are dropped.
     """

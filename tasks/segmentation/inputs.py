@@ -36,7 +36,9 @@ class Samples(Sequence[Sample]):
         pair = self.pairs[index]
         mask = self.dataset.mask(pair)
         file = self.fused[index] if self.fused else None
-        rgb = fused_rgb(file, pair, self.chroma) if file else source_rgb(pair, self.side)
+        rgb = (
+            fused_rgb(file, pair, self.chroma) if file else source_rgb(pair, self.side, self.chroma)
+        )
         if rgb.shape[:2] != mask.shape:
             raise UserError(
                 f"dataset {pair.dataset!r}, stem {pair.stem!r}: the image is "

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.data.base import Dataset
+from bench.data.chroma import DESCRIBED
 from bench.data.splits import Split
 from bench.store import key_of
 from bench.task import Planning
@@ -164,7 +165,7 @@ class Planner:
             "network": self._network(),
             "mode": protocol.mode,
             "scorer": f"{_SCORER}; {_VOID[protocol.void]}",
-            "chroma": protocol.chroma,
+            "chroma": DESCRIBED[protocol.chroma],
             "protocol_sha256": protocol.sha256,
             "warnings": warnings,
             "missing": sorted({*lost_train, *lost_test}),

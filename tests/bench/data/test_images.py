@@ -246,11 +246,14 @@ def test_folders_list_images_by_stem_and_skip_the_rest(tmp_path: Path) -> None:
         images.images_in(tmp_path / "absent")
 
 
-def test_chroma_none_repeats_gray_and_colour_is_left_alone() -> None:
+def test_chroma_none_makes_everything_gray_and_visible_leaves_colour_alone() -> None:
     gray = PICTURE[:, :, 0]
     assert np.array_equal(to_rgb(gray, PICTURE, "none"), np.repeat(gray[:, :, None], 3, axis=2))
     fused = PICTURE[::-1].copy()
     assert np.array_equal(to_rgb(fused, PICTURE, "visible"), fused)
+    without = to_rgb(fused, PICTURE, "none")
+    expected = fused.astype(float) @ (0.299, 0.587, 0.114)
+    assert np.abs(without - expected[:, :, None]).max() <= 0.5 + 1e-9  # rounded luma, three times
 
 
 def test_chroma_visible_keeps_the_visible_chroma_behind_the_fused_luma() -> None:

@@ -30,6 +30,7 @@ TRAIN, TEST = ("00000", "00001", "00002"), ("00003", "00004")
 CLASSES = ("People", "Car", "Bus", "Motorcycle", "Lamp", "Truck")
 # Every object is this one box; the fake detector finds it where the image is bright enough.
 BOX = (10, 12, 30, 40)
+NOTHING = Boxes(np.zeros((0, 4)), (), np.zeros(0))
 fits: list[dict[str, object]] = []
 SPEC = DetectorSpec(
     name="fake",
@@ -562,6 +563,78 @@ def test_gray_results_get_visible_colour_but_the_infrared_source_does_not(
     infrared = fused_rgb(pair.infrared, pair, "visible")
     assert (infrared == 20).all()
     assert (fused_rgb(fused, pair, "none") == 200).all()
+
+
+def _seen(bench: Bench, chroma: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, bool]:
+    """By row: whether the detector was shown colour."""
+    found: dict[str, bool] = {}
+    for unit in bench.plan(protocol=bench.protocol(chroma=chroma)):
+        shown: list[np.ndarray] = []
+        predict = FakeDetector.predict
+        monkeypatch.setattr(
+            FakeDetector, "predict", lambda self, images, s=shown: s.extend(images) or [NOTHING]
+        )
+        bench.execute(unit)
+        monkeypatch.setattr(FakeDetector, "predict", predict)
+        assert len(shown) == len(TEST)
+        colour = {bool((image != image[:, :, :1]).any()) for image in shown}
+        assert len(colour) == 1
+        found[unit.method] = colour.pop()
+    return found
+
+
+def test_chroma_none_judges_every_row_in_gray(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Gray results, three equal channels, results with colour, and the visible source alike."""
+    stems = (*TRAIN, *TEST)
+    drawn = {
+        "three": np.full((48, 64, 3), 120, np.uint8),
+        "colour": np.full((48, 64, 3), (200, 90, 40), np.uint8),
+    }
+    for name, image in drawn.items():
+        files = {stem: bench.folder / name / f"{stem}.png" for stem in stems}
+        for path in files.values():
+            write_bytes(path, encode_png(image))
+        bench.fused["data", name] = FusedSet("data", name, "key", files)
+    pairs = {stem: bench.dataset.by_stem[stem] for stem in stems}
+    for source in ("visible", "infrared"):
+        files = {stem: getattr(pair, source) for stem, pair in pairs.items()}
+        bench.fused["data", source] = FusedSet("data", source, "key", files)
+    rows = ("good", "bad", "three", "colour", "visible", "infrared")
+    assert _seen(bench, "none", monkeypatch) == dict.fromkeys(rows, False)
+    assert _seen(bench, "visible", monkeypatch) == dict.fromkeys(rows, True) | {"infrared": False}
+    colour = bench.fused["data", "colour"].images[TEST[0]]
+    expected = round(0.299 * 200 + 0.587 * 90 + 0.114 * 40)
+    assert (fused_rgb(colour, pairs[TEST[0]], "none") == expected).all()
+
+
+def test_a_frozen_detector_is_trained_in_the_colour_that_it_judges_in(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[str, bool] = {}
+
+    def noting(self, train, seed, folder, log, initial=None, progress=None):
+        images = [read_rgb(path) for path, _ in train]
+        seen[self.protocol.chroma] = any((image != image[:, :, :1]).any() for image in images)
+        path = folder / "fake.safetensors"
+        path.write_text("trained")
+        return path
+
+    monkeypatch.setattr(FakeDetector, "fit", noting)
+    for chroma in ("none", "visible"):
+        protocol = bench.protocol(chroma=chroma, mode="frozen", train_on="visible")
+        bench.execute(bench.plan(protocol=protocol)[0])
+    assert seen == {"none": False, "visible": True}
+
+
+def test_the_footer_says_in_words_in_which_colour_rows_were_judged(bench: Bench) -> None:
+    said = {
+        chroma: bench.plan(protocol=bench.protocol(chroma=chroma))[0].about["chroma"]
+        for chroma in ("none", "visible")
+    }
+    assert said["none"].startswith("none (every row is judged in gray, the visible source")
+    assert said["visible"].startswith("visible (gray results get the visible image's Cb and Cr")
 
 
 def test_an_image_of_another_size_is_refused_with_its_stem(bench: Bench, tmp_path: Path) -> None:

@@ -197,7 +197,7 @@ def test_zero_shot_on_msrs_gives_the_ap_of_this_checkpoint_and_fusion_beats_both
     task = DetectionTask()
     section = DetectionSection(
         dataset="msrs",
-        protocol="msrs-det-zeroshot.v1",
+        protocol="msrs-det-zeroshot.v3",
         weights=str(data / "weights/yolov5n.pt"),
     )
     stems = task.stems(section, dataset)

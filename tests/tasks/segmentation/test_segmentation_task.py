@@ -22,6 +22,7 @@ from bench.data.images import encode_png, read_labels, write_bytes
 from bench.errors import UserError
 from bench.task import ABOUT_KEYS, TASKS, Planning, Workspace
 from bench.types import DatasetRef, FusedSet
+from tasks.segmentation.inputs import Samples
 from tasks.segmentation.protocol import load_protocol
 from tasks.segmentation.registry import SEGMENTERS, Segmenter, SegmenterSpec
 from tasks.segmentation.scoring import confusion, score
@@ -158,6 +159,28 @@ def value(records, metric, class_name=""):
         row.value for row in records if (row.metric, row.class_name) == (metric, class_name)
     ]
     return found
+
+
+@pytest.mark.parametrize("chroma", ["none", "visible"])
+def test_the_protocol_decides_for_all_rows_alike_whether_they_are_seen_in_colour(world, chroma):
+    pairs = world.dataset.select(TEST)
+    colour = np.full((*SIZE, 3), (200, 90, 40), np.uint8)
+    for pair in pairs:
+        world.write(pair.visible, colour)
+    files = tuple(world.root / "coloured" / f"{stem}.png" for stem in TEST)
+    for path in files:
+        world.write(path, colour[::-1])
+    gray = tuple(world.sets["noisy"][stem] for stem in TEST)
+    visible = tuple(pair.visible for pair in pairs)
+    rows = [Samples(world.dataset, pairs, chroma, fused) for fused in (files, gray, visible)] + [
+        Samples(world.dataset, pairs, chroma, side="visible")
+    ]
+    for samples in rows:
+        for rgb, _ in samples:
+            assert bool((rgb != rgb[:, :, :1]).any()) == (chroma == "visible")
+    about = world.plan(world.section({"chroma": chroma}))[0].about["chroma"]
+    assert about.startswith(f"{chroma} (")
+    assert len(about) > 60
 
 
 def test_one_unit_per_method_and_seed_and_none_for_methods_without_images(world):
