@@ -13,7 +13,6 @@ from pydantic import BaseModel, ConfigDict
 from bench.data.base import Dataset
 from bench.origins import Origins
 from bench.registry import Registry
-from bench.store import once
 from bench.types import DatasetRef, FusedSet, Record, Unit
 
 # What a unit's ``about`` may hold. Reports read nothing else of a task, so a table's footer,
@@ -106,6 +105,8 @@ class Workspace:
 
     def once(self, name: str, make: Callable[[Path], None]) -> Path:
         """Make a folder in ``shared`` unless it is there, as ``bench.store.once`` does."""
+        from bench.store import once  # loads pyarrow, which listing tasks and metrics does not need
+
         return once(self.shared / name, make, self.origins)
 
 
