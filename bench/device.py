@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import UserError
@@ -49,14 +50,38 @@ def device_of(name: str, where: str) -> torch.device:
     return device
 
 
-def strict_float32() -> AbstractContextManager[Any]:
-    """While it lasts, cuDNN's float32 convolutions are float32 and repeatable.
+@contextmanager
+def strict_float32() -> Iterator[None]:
+    """While it lasts, float32 is float32: no library shortens factors, and cuDNN repeats itself.
 
-    By default cuDNN rounds their factors to TF32, 10 bits, which no table would say.
+    By default cuDNN rounds the factors of float32 convolutions to TF32, 10 bits, which no table
+    would say; matrix products are rounded where somebody asked torch for it
+    (``torch.set_float32_matmul_precision``, ``TORCH_ALLOW_TF32_CUBLAS_OVERRIDE``). Computations
+    under ``torch.autocast`` keep its types. Settings of before come back at the end.
     """
     import torch
 
-    flags: AbstractContextManager[Any] = torch.backends.cudnn.flags(
-        enabled=True, benchmark=False, deterministic=True, allow_tf32=False
-    )
-    return flags
+    backends: Any = torch.backends  # its stubs lack mkldnn's settings
+    operations = (backends.cuda.matmul, backends.mkldnn.matmul, backends.mkldnn.conv)
+    before = [operation.fp32_precision for operation in operations]
+    try:
+        together = torch.get_float32_matmul_precision()
+    except RuntimeError:  # set for each library, which this call refuses to sum up in a word
+        together = ""
+    torch.set_float32_matmul_precision("highest")
+    for operation in operations:
+        operation.fp32_precision = "ieee"
+    try:
+        with backends.cudnn.flags(
+            enabled=True,
+            benchmark=False,
+            deterministic=True,
+            allow_tf32=False,
+            fp32_precision="ieee",
+        ):
+            yield
+    finally:
+        if together:
+            torch.set_float32_matmul_precision(together)
+        for operation, precision in zip(operations, before, strict=True):
+            operation.fp32_precision = precision

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from bench.device import strict_float32
 from bench.errors import UserError
 from bench.training import Progress
 from fusion_models.training.checkpoint import NAME, State, read_checkpoint, write_checkpoint
@@ -119,7 +120,8 @@ def run_loop(
         UserError: ``out`` holds a training and ``resume`` is off, or it is another training's;
             or the loss is not finite.
     """
-    return _Run(recipe, settings, out, progress, join(recipe.device)).go(resume)
+    with strict_float32():  # with bf16, what is left outside of autocast
+        return _Run(recipe, settings, out, progress, join(recipe.device)).go(resume)
 
 
 @dataclass

@@ -74,7 +74,7 @@ def test_training_a_segmenter_and_judging_reaches_no_network_and_no_home(tmp_pat
     pytest.importorskip("mmseg")
     seen = _call("segmenter", tmp_path, repository)
     assert seen.done.returncode == 0, seen.done.stderr
-    assert seen.done.stdout == f"{64 * 96}\n"
+    assert seen.done.stdout == f"{48 * 64}\n"
     assert seen.network == ()
     assert seen.home == ()
 

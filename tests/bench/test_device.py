@@ -32,8 +32,76 @@ def test_each_process_of_a_launcher_has_its_own_gpu(monkeypatch):
         device_of("cuda", "x")
 
 
-def test_strict_float32_switches_tf32_off_and_back():
-    before = torch.backends.cudnn.allow_tf32
+def _precisions():
+    """Everything that decides how float32 is computed, as torch reads it for each operation."""
+    backends = torch.backends
+    return {
+        "convolutions": backends.cudnn.conv.fp32_precision,
+        "recurrent": backends.cudnn.rnn.fp32_precision,
+        "products": backends.cuda.matmul.fp32_precision,
+        "CPU products": backends.mkldnn.matmul.fp32_precision,
+        "CPU convolutions": backends.mkldnn.conv.fp32_precision,
+        "deterministic": backends.cudnn.deterministic,
+        "benchmark": backends.cudnn.benchmark,
+    }
+
+
+def _nothing():
+    pass
+
+
+def _all_products():
+    torch.set_float32_matmul_precision("medium")
+
+
+def _products_by_the_new_setting():
+    torch.backends.cuda.matmul.fp32_precision = "tf32"
+
+
+def _products_by_the_old_setting():
+    torch.backends.cuda.matmul.allow_tf32 = True
+
+
+def _everything():
+    torch.backends.fp32_precision = "tf32"
+
+
+@pytest.fixture
+def _default_precision():
+    yield
+    torch.backends.fp32_precision = "none"
+    torch.backends.cudnn.fp32_precision = "none"
+    torch.set_float32_matmul_precision("highest")
+    for operation in (torch.backends.cuda.matmul, torch.backends.mkldnn.matmul):
+        operation.fp32_precision = "none"
+    torch.backends.mkldnn.conv.fp32_precision = "none"
+
+
+@pytest.mark.usefixtures("_default_precision")
+@pytest.mark.parametrize(
+    "shorten",
+    [
+        _nothing,
+        _all_products,
+        _products_by_the_new_setting,
+        _products_by_the_old_setting,
+        _everything,
+    ],
+)
+def test_strict_float32_shortens_nothing_whatever_was_set_and_puts_it_back(shorten):
+    shorten()
+    before = _precisions()
+    assert before["convolutions"] == "tf32"  # torch's default
     with strict_float32():
+        assert _precisions() == dict.fromkeys(before, "ieee") | {
+            "deterministic": True,
+            "benchmark": False,
+        }
+        # The older settings can be read as well, by libraries that know no others.
         assert not torch.backends.cudnn.allow_tf32
-    assert torch.backends.cudnn.allow_tf32 == before
+        assert not torch.backends.cuda.matmul.allow_tf32
+        assert torch.get_float32_matmul_precision() == "highest"
+    assert _precisions() == before
+    with pytest.raises(KeyboardInterrupt), strict_float32():
+        raise KeyboardInterrupt
+    assert _precisions() == before

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from precisions import STRICT, recorded_precisions
 from safetensors.torch import load_file
 from small_runs import write_pairs
 from torch import nn
@@ -82,6 +83,12 @@ def test_interrupted_and_resumed_equals_uninterrupted(tmp_path, stop):
     rows = [Log(tmp_path / kind).rows() for kind in ("whole", "broken")]
     kept = [[{k: v for k, v in row.items() if k != "seconds"} for row in part] for part in rows]
     assert kept[0] == kept[1]
+
+
+def test_float32_is_not_shortened_in_training_and_in_validation(tmp_path):
+    with recorded_precisions(nn.Linear) as seen:
+        _run(tmp_path)
+    assert seen == STRICT
 
 
 def test_a_finished_training_returns_its_weights_at_once(tmp_path):

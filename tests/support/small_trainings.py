@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bench.data.images import encode_png, write_bytes
 from bench.types import Boxes
 
+if TYPE_CHECKING:
+    from tasks.detection.registry import Detector
+    from tasks.segmentation.registry import Segmenter
 
-def detector(folder: Path) -> int:
-    """Train the smallest detector on four images; returns the number of images judged."""
+
+RGB = np.zeros((48, 64, 3), np.uint8)
+
+
+def train_detector(folder: Path) -> tuple[Detector, Path]:
+    """Train the smallest detector on four images; returns it and its checkpoint."""
     from tasks.detection.protocol import load_protocol
     from tasks.detection.registry import DETECTORS
 
@@ -30,9 +38,14 @@ def detector(folder: Path) -> int:
         write_bytes(path, encode_png(image))
         train.append((path, Boxes(np.array([[12, 10, 44, 40.0]]), ("Car",))))
     network = DETECTORS.load(protocol.detector)(protocol.detector, protocol)
-    checkpoint = network.fit(train, 0, folder, folder / "log.txt")
+    return network, network.fit(train, 0, folder, folder / "log.txt")
+
+
+def detector(folder: Path) -> int:
+    """Train and judge one image; returns the number of images judged."""
+    network, checkpoint = train_detector(folder)
     network.load(checkpoint)
-    return len(network.predict([np.zeros((48, 64, 3), np.uint8)]))
+    return len(network.predict([RGB]))
 
 
 def original_yolov5(weights: Path) -> int:
@@ -43,11 +56,11 @@ def original_yolov5(weights: Path) -> int:
     protocol = load_protocol("msrs-det-zeroshot.v1")
     network = DETECTORS.load(protocol.detector)(protocol.detector, protocol)
     network.load(weights)
-    return len(network.predict([np.zeros((48, 64, 3), np.uint8)]))
+    return len(network.predict([RGB]))
 
 
-def segmenter(folder: Path) -> int:
-    """Train the smallest segmenter on four images; returns the number of labels of one image."""
+def train_segmenter(folder: Path) -> tuple[Segmenter, Path]:
+    """Train the smallest segmenter on four images; returns it and its checkpoint."""
     from tasks.segmentation.protocol import load_protocol
     from tasks.segmentation.registry import SEGMENTERS
 
@@ -63,6 +76,11 @@ def segmenter(folder: Path) -> int:
     masks = random.integers(0, 9, (4, 8, 12)).repeat(8, 1).repeat(8, 2).astype(np.uint8)
     train = [(np.repeat(25 * mask[:, :, None], 3, 2), mask) for mask in masks]
     network = SEGMENTERS.load(protocol.segmenter)(protocol)
-    checkpoint = network.fit(train, 0, folder, folder / "log.txt", lambda *_: None)
+    return network, network.fit(train, 0, folder, folder / "log.txt", lambda *_: None)
+
+
+def segmenter(folder: Path) -> int:
+    """Train and judge one image; returns the number of its labels."""
+    network, checkpoint = train_segmenter(folder)
     network.load(checkpoint)
-    return network.predict(train[0][0]).size
+    return network.predict(RGB).size

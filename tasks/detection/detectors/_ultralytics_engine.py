@@ -21,6 +21,7 @@ from ultralytics.nn.modules.block import DFL
 from ultralytics.nn.tasks import DetectionModel
 from ultralytics.utils import LOGGER, SETTINGS
 
+from bench.device import strict_float32
 from bench.errors import UserError
 from tasks.detection.detectors._safe_pickle import class_names, load_pickled_network, network_of
 from tasks.detection.protocol import DetectionProtocol
@@ -187,7 +188,7 @@ def train(
     if protocol.training.precision == "bf16" and device == "cpu":
         raise UserError(f"protocol {protocol.name}: precision bf16 needs a GPU; none is in use")
     folder.mkdir(parents=True, exist_ok=True)
-    with _silence(log):
+    with _silence(log), strict_float32():  # with bf16, what is left outside of autocast
         trainer = _Trainer(
             _arguments(architecture, layout, protocol, seed, folder, device),
             protocol,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.data.images import encode_png, read_rgb, size_of, write_bytes
+from bench.device import strict_float32
 from bench.errors import UserError, first_few
 from bench.types import Boxes
 from tasks.detection.detectors._hermetic import engine
@@ -46,6 +47,7 @@ SPECS = tuple(
         parameters=count,
         licence="AGPL-3.0 (the ultralytics package and its weights)",
         modes=("retrain", "frozen", "zeroshot-coco", "released"),
+        version=2,
         packages=("ultralytics", "torchvision"),
     )
     for size, (count, papers) in _PARAMETERS.items()
@@ -101,7 +103,7 @@ class UltralyticsYolo(Detector):
         found = []
         for image in images:
             square, place = letterbox(image, self.protocol.image_size)
-            with torch.inference_mode():
+            with torch.inference_mode(), strict_float32():
                 # [1, 4 + classes, N]: decoded boxes in square pixels, then class scores
                 out: Tensor = self._network(to_tensor(square).to(self.device))[0][0]
             found.append(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
+from bench.device import strict_float32
 from bench.errors import UserError
 from bench.types import Boxes
 from tasks.detection.geometry import letterbox, select_boxes, to_tensor
@@ -38,6 +39,7 @@ SPECS = tuple(
         parameters=count,
         licence=_LICENCE,
         modes=("zeroshot-coco", "released"),
+        version=2,
         packages=("torchvision",),
     )
     for size, count in _PARAMETERS.items()
@@ -94,7 +96,7 @@ class OriginalYolov5(Detector):
         found = []
         for image in images:
             square, place = letterbox(image, self.protocol.image_size)
-            with torch.inference_mode():
+            with torch.inference_mode(), strict_float32():
                 boxes, scores = self._network(to_tensor(square).to(self.device))
             found.append(
                 select_boxes(

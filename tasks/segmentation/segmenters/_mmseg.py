@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from bench.data.images import write_bytes
+from bench.device import strict_float32
 from bench.errors import UserError, first_few
 from bench.origins import sign
 from bench.store import write_json
@@ -86,7 +87,7 @@ class MmsegSegmenter(Segmenter):
         mean, deviation = np.array(IMAGENET_MEAN, np.float32), np.array(IMAGENET_STD, np.float32)
         normal = (image.astype(np.float32) - mean) / deviation
         batch = torch.from_numpy(normal.transpose(2, 0, 1)[None]).to(self._device)
-        with torch.inference_mode():
+        with torch.inference_mode(), strict_float32():
             logits = self._model.encode_decode(batch, [{"img_shape": (height, width)}])
             if logits.shape[2:] != rgb.shape[:2]:
                 logits = interpolate(

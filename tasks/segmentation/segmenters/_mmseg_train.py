@@ -35,6 +35,7 @@ from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
 from bench.data.images import write_bytes
+from bench.device import strict_float32
 from bench.origins import sign
 from tasks.segmentation.protocol import SegmentationProtocol
 from tasks.segmentation.registry import Progress, Sample
@@ -64,7 +65,7 @@ def train(
     )
     work = folder / "work"
     _import_yapf()
-    with _silent(log), _deterministic():
+    with _silent(log), _deterministic(), strict_float32():
         runner = _Runner(
             model=model,
             work_dir=str(work),

@@ -39,6 +39,7 @@ SPECS = tuple(
         title=title,
         parameters=count,
         licence="Apache-2.0 (mmsegmentation)",
+        version=2,
         packages=("onedl-mmsegmentation", "onedl-mmengine", "onedl-mmcv"),
     )
     for (name, title), count in _COUNTS.items()
