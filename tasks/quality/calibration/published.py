@@ -29,8 +29,7 @@ class Sheet:
         columns: its columns, each with the name of the metric.
         folders: of infrared and visible images.
         fused: where a fused image is, with ``{image}`` and ``{method}``; without extension.
-        tolerance: largest absolute difference; None: half a unit of the fifth significant digit, as
-            MATLAB prints five and drops zeros at the end (6.7 stands for 6.7000).
+        tolerance: largest absolute difference; None: half a unit of the last printed digit.
         apart: methods whose stored images do not give the printed values in any metric.
         residual: columns that are reproduced only nearly, with the reason.
     """
@@ -202,8 +201,9 @@ def columns_of(entries: Iterable[Entry]) -> list[Column]:
 
 
 def _half_a_digit(printed: str) -> float:
-    leading = Decimal(printed).adjusted()
-    return 0.5 * 10.0 ** (leading - 4)
+    exponent = Decimal(printed).as_tuple().exponent
+    assert isinstance(exponent, int)
+    return 0.5 * 10.0**exponent
 
 
 def _read(path: Path) -> dict[str, dict[str, dict[str, str]]]:

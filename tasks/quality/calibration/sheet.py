@@ -205,7 +205,7 @@ def sheet_text(sheet: Sheet, entries: Sequence[Entry]) -> str:
     methods = sorted({entry.method for entry in kept})
     images = sorted({entry.image for entry in entries})
     rule = (
-        "half a unit of the fifth significant digit"
+        "half a unit of the last printed digit"
         if sheet.tolerance is None
         else f"{sheet.tolerance:.0e}"
     )

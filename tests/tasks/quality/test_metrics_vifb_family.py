@@ -45,13 +45,11 @@ def vifb(shared):
 
 
 def half_a_unit(printed):
-    """Of the fifth significant digit: the sheet drops zeros at the end (6.7 stands for 6.7000)."""
-    leading = math.floor(math.log10(abs(float(printed))))
-    return 0.5 * 10.0 ** (leading - 4) * (1 + 1e-9)
+    return 0.5 * 10.0 ** -len(printed.partition(".")[2]) * (1 + 1e-9)
 
 
 def differing(root, scene, method, published):
-    """The metrics that are off by more than half a unit of the fifth digit."""
+    """The metrics that are off by more than half a unit of the last printed digit."""
     files = root / "IR" / scene, root / "VI" / scene, root / "fused" / f"{scene}_{method}"
     colour = [read_rgb(path.with_name(f"{path.name}.jpg")) for path in files]
     channels = [Shared(*(np.ascontiguousarray(x[:, :, c]) for x in colour)) for c in range(3)]
