@@ -31,6 +31,11 @@ def mef_structural_similarity(shared: Shared) -> float:
     p = min(tan(πR/2), 10): the wanted structure r = Σ e_k^p d_k/e_k, scaled to the norm max e_k.
     q_s is the mean of (2σ_rf+C)/(σ_r²+σ_f²+C), C = (0.03·255)², with Gaussian weights, σ 1.5.
 
+    Ill-conditioned where the sources cancel out, Σd_k = 0, as a checkerboard of 0 and 255 and its
+    negative do: r has no direction there, and one pixel that differs by one level gives it one. Sums
+    are exact, so that such windows are found; they want no structure, r = 0. Programs that round
+    scale what is left of the rounding to the norm max e_k instead.
+
     Agrees with the public MATLAB code (in Linfeng-Tang/Evaluation-for-Image-Fusion, where it is
     called MS_SSIM) to 1e-13. Undefined where the mean q_s of a scale is negative: its power is a
     complex number, of which MATLAB prints the real part.
