@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tasks.quality.batched import FormSpec
@@ -24,8 +25,8 @@ def information(batch: Batch) -> list[tuple[tuple[float, float], tuple[float, fl
     import torch
 
     from tasks.quality.batched._batch import planes
-    from tasks.quality.batched._filters import window_mean
-    from tasks.quality.kernels.information import SIDES
+    from tasks.quality.batched._filters import window_mean, window_moments
+    from tasks.quality.kernels.information import EXCESS, SIDES
     from tasks.quality.kernels.windows import gaussian_taps
 
     a, b, f = batch.part(planes)
@@ -35,13 +36,36 @@ def information(batch: Batch) -> list[tuple[tuple[float, float], tuple[float, fl
         if scale > 0:
             a, b, f = (window_mean(plane, taps)[:, ::2, ::2] for plane in (a, b, f))
         mean_f = window_mean(f, taps)
-        variance_f = window_mean(f * f, taps) - mean_f * mean_f
         for at, source in enumerate((a, b)):
             mean = window_mean(source, taps)
-            variance = window_mean(source * source, taps) - mean * mean
-            covariance = window_mean(source * f, taps) - mean * mean_f
-            total[2 * at : 2 * at + 2] += information_sums(variance, variance_f, covariance)
+            if scale > 0:
+                moments = window_moments(source, f, taps[:0:-1] + taps)
+            else:
+                moments = _moments_of_levels(source, f, mean, mean_f, taps)
+            products = mean * mean, mean_f * mean_f, mean * mean_f
+            for moment, product in zip(moments, products, strict=True):
+                moment.sub_(product, alpha=EXCESS[side])
+            total[2 * at : 2 * at + 2] += information_sums(*moments)
     return [((na, da), (nb, db)) for na, da, nb, db in total.T.tolist()]
+
+
+def _moments_of_levels(
+    x: Tensor, y: Tensor, mean_x: Tensor, mean_y: Tensor, taps: Sequence[float]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Variances and covariance from means of products, in half the time of ``window_moments``.
+
+    No variance of whole numbers is between 0 and 5e-5, so that less 128 none is lost in rounding.
+    """
+    from tasks.quality.batched._filters import window_mean
+
+    x, y, mean_x, mean_y = (plane - 128.0 for plane in (x, y, mean_x, mean_y))
+    vx, vy, c = (
+        window_mean(one * other, taps) - mean_one * mean_other
+        for one, other, mean_one, mean_other in (
+            (x, x, mean_x, mean_x), (y, y, mean_y, mean_y), (x, y, mean_x, mean_y)
+        )
+    )  # fmt: skip
+    return vx, vy, c
 
 
 def information_sums(vx: Tensor, vy: Tensor, c: Tensor) -> Tensor:

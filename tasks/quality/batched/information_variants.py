@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Literal
 
 from tasks.quality.batched import FormSpec
@@ -37,6 +38,7 @@ def _pair(x: Tensor, y: Tensor, saturate: bool, window: str) -> Tensor:
     """Numerators and denominators over all scales: [N, H, W] each -> [2, N]."""
     import torch
 
+    from tasks.quality.batched._filters import window_moments
     from tasks.quality.batched.information import information_sums
     from tasks.quality.kernels.information import SIDES
 
@@ -45,11 +47,9 @@ def _pair(x: Tensor, y: Tensor, saturate: bool, window: str) -> Tensor:
         if scale > 0:
             x, y = (_filtered(plane, side, window)[:, ::2, ::2] for plane in (x, y))
         limit = 255.0 if saturate and scale == 0 else torch.inf
-        mean_x, mean_y = _filtered(x, side, window), _filtered(y, side, window)
-        xx, yy, xy = (
-            _filtered(product.clamp(max=limit), side, window) for product in (x * x, y * y, x * y)
-        )
-        total += information_sums(xx - mean_x * mean_x, yy - mean_y * mean_y, xy - mean_x * mean_y)
+        r = side // 2 if window == "zoo" else 0
+        px, py = (torch.nn.functional.pad(plane, (r, r, r, r)) for plane in (x, y))
+        total += information_sums(*window_moments(px, py, _taps(side, window), limit))
     return total
 
 
@@ -62,8 +62,19 @@ def _filtered(planes: Tensor, side: int, window: str) -> Tensor:
 
     if window == "gaussian":
         return window_mean(planes, gaussian_taps(side, side / 5).tolist())
-    at = torch.linspace(-(side + 1) / 2, (side - 1) / 2, side, dtype=torch.float64)
-    taps = torch.exp(-(at**2) / (2 * (side / 5) ** 2))
     r = side // 2
     padded = torch.nn.functional.pad(planes, (r, r, r, r))
-    return window_sum(padded, (taps / taps.sum()).tolist())
+    return window_sum(padded, _taps(side, window))
+
+
+def _taps(side: int, window: str) -> list[float]:
+    """All of a window's."""
+    from tasks.quality.kernels.windows import gaussian_taps
+
+    if window == "gaussian":
+        half: list[float] = gaussian_taps(side, side / 5).tolist()
+        return half[:0:-1] + half
+    at = [k * side / (side - 1) - (side + 1) / 2 for k in range(side)]
+    taps = [math.exp(-(t * t) / (2 * (side / 5) ** 2)) for t in at]
+    total = math.fsum(taps)
+    return [tap / total for tap in taps]

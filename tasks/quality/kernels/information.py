@@ -8,9 +8,11 @@ import numpy as np
 
 from tasks.quality.kernels.jit import kernel
 from tasks.quality.kernels.windows import (
+    LINE,
     ROWS,
     WIDTH,
     cut,
+    flattest_level,
     gaussian_taps,
     mean_level,
     tile_width,
@@ -30,12 +32,15 @@ SIDES = (17, 9, 5, 3)
 _A, _B, _F, _AA, _BB, _FF, _AF, _BF = range(8)
 _PAIRS = np.array([[0, -1], [1, -1], [2, -1], [0, 0], [1, 1], [2, 2], [0, 2], [1, 2]])
 
-# Taken off all values: products of small numbers have small rounding errors.
-_MIDDLE = 128.0
-# By how much the taps of the published program, rounded to float64, sum to more than 1. It lowers
-# variances by this times the squared mean, which shows where white areas are almost flat (variance
-# near ε): up to 1.4e-10 of VIF.
-_EXCESS = {17: -(2.0**-52), 9: 2.0**-52, 5: 2.0**-52, 3: 0.0}
+# A window whose variance is less than this part of its squared mean (both less the level of the
+# tile) loses digits in "mean of squares less squared mean": it is summed anew around its own mean.
+_LOSS = 1e-6
+_ROUNDING = 24 * 2.0**-53  # of a squared mean: what rounding can make of a variance of 0
+# By how much the sums of the published program's windows, run in Octave, exceed 1 in effect. It takes
+# this times the product of the means off variances and covariances: 1.4e-11 in white areas, which
+# shows where they are almost flat (variance near ε). With it VIF of the recorded picture that has
+# such areas is 1.1e-11 from that program, without it 1.3e-10; others in float64 are 2.7e-10 from it.
+EXCESS = {17: -(2.0**-52), 9: 2.0**-52, 5: 2.0**-52, 3: 0.0}
 
 _FACTORS = 8  # whose product is below 2^104: each is below 2^13
 _MANTISSA = np.int64((1 << 52) - 1)
@@ -57,35 +62,43 @@ def information(shared: Shared) -> tuple[tuple[float, float], tuple[float, float
             window, framed = widened(taps, count, *images)
             images = [_reduce(image, window) for image in framed]
         window, framed = widened(taps, max(count, len(taps)), *images)
-        epsilon, excess = (_SINGLE_EPSILON, 0.0) if shared.fast else (EPSILON, _EXCESS[side])
-        numbers = typed((0.0, 1.0, epsilon, NOISE, 1 / NOISE, _MIDDLE, excess), dtype)
+        epsilon, excess = (_SINGLE_EPSILON, 0.0) if shared.fast else (EPSILON, EXCESS[side])
+        loss = 0.0 if shared.fast else _LOSS
+        numbers = typed((0.0, 1.0, epsilon, NOISE, 1 / NOISE, excess, loss, _ROUNDING), dtype)
         logs += _information(*framed, typed(window, dtype), numbers, shared.fast, *workspace(dtype))
     return (float(logs[0]), float(logs[1])), (float(logs[2]), float(logs[3]))
 
 
 @kernel
-def _information(a, b, f, taps, numbers, centred, tiles, short, sums):  # type: ignore[no-untyped-def]
+def _information(a, b, f, taps, numbers, single, tiles, short, sums):  # type: ignore[no-untyped-def]
     """Σ log(1 + g² v/(q+σ²)) and Σ log(1 + v/σ²) of A with F, then of B with F."""
-    halo = 2 * (len(taps) - 1)
-    rows, columns = a.shape[0] - halo, a.shape[1] - halo
+    reach = len(taps) - 1
+    rows, columns = a.shape[0] - 2 * reach, a.shape[1] - 2 * reach
     # Sums of logarithms are logarithms of products: per column, mantissa and exponent apart.
     product, exponent = np.ones(4 * WIDTH), np.zeros(4 * WIDTH, np.int64)
-    factors = np.empty(4 * WIDTH, sums.dtype)
+    factors, lossy = np.empty(4 * WIDTH, sums.dtype), np.empty(WIDTH, np.uint8)
+    levels = np.empty(3, sums.dtype)
     width = tile_width(columns)
     for left in range(0, columns, width):
         n = min(width, columns - left)
         for top in range(0, rows, ROWS):
             m = min(ROWS, rows - top)
-            for image, tile in ((a, tiles[0]), (b, tiles[1]), (f, tiles[2])):
-                level = _MIDDLE
-                if centred:
-                    level = mean_level(image, top, left, m + halo, n + halo)
-                cut(image, top, left, m + halo, n + halo, level, tile)
+            for image, tile, k in ((a, tiles[0], 0), (b, tiles[1], 1), (f, tiles[2], 2)):
+                if single:
+                    levels[k] = mean_level(image, top, left, m + 2 * reach, n + 2 * reach)
+                else:
+                    levels[k] = flattest_level(image, top + reach, left + reach, m, n)
+                cut(image, top, left, m + 2 * reach, n + 2 * reach, levels[k], tile)
             window_sums(tiles, _PAIRS, m, n, taps, short, sums)
             for first in range(0, m, _FACTORS):
-                for j in range(factors.size):
-                    factors[j] = 1
-                _multiply(sums, first, numbers, min(_FACTORS, m - first), n, factors)
+                block = min(_FACTORS, m - first)
+                _multiply(sums, first, levels, numbers, block, n, factors, lossy)
+                found = np.uint8(0)
+                for j in range(n):
+                    found |= lossy[j]
+                if found:
+                    _sum_anew(tiles, sums, first, levels, numbers, block, n, taps, lossy)
+                    _multiply(sums, first, levels, numbers, block, n, factors, lossy)
                 for j in range(factors.size):
                     product[j] *= factors[j]
             _normalise(product.view(np.int64), exponent)
@@ -97,26 +110,35 @@ def _information(a, b, f, taps, numbers, centred, tiles, short, sums):  # type: 
 
 
 @kernel
-def _multiply(sums, first, numbers, rows, columns, factors):  # type: ignore[no-untyped-def]
-    """Multiply by 1 + g² v_x/(q+σ²) and 1 + v_x/σ² of some rows.
+def _multiply(sums, first, levels, numbers, rows, columns, factors, lossy):  # type: ignore[no-untyped-def]
+    """Products over some rows of 1 + g² v_x/(q+σ²) and 1 + v_x/σ², and which columns lost digits.
 
     The first is 1 + over / under, both multiplied by (v_x + ε)²; both sources share a division.
-    The sums are of values less 128, while the excess acts on products of the means themselves.
+    The sums are of values less ``levels``, while the excess acts on products of the means themselves.
     """
-    zero, one, epsilon, noise, per_noise, middle, excess = numbers
+    zero, one, epsilon, noise, per_noise, excess, loss, rounding = numbers
     at = first * WIDTH
     mean_a, mean_b, mean_f = sums[_A][at:], sums[_B][at:], sums[_F][at:]
     aa, bb, ff = sums[_AA][at:], sums[_BB][at:], sums[_FF][at:]
     af, bf = sums[_AF][at:], sums[_BF][at:]
+    level_a, level_b, level_f = levels
+    for j in range(factors.size):
+        factors[j] = 1
+    for j in range(columns):
+        lossy[j] = 0
     for i in range(rows):
         for j in range(columns):
             k = i * WIDTH + j
             ma, mb, mf = mean_a[k], mean_b[k], mean_f[k]
-            xa, xb, xf = ma + middle, mb + middle, mf + middle
+            va, vb, vf = aa[k] - ma * ma, bb[k] - mb * mb, ff[k] - mf * mf
+            lossy[j] |= (
+                _lossy(va, ma, epsilon, loss, rounding)
+                | _lossy(vb, mb, epsilon, loss, rounding)
+                | _lossy(vf, mf, epsilon, loss, rounding)
+            )
+            xa, xb, xf = ma + level_a, mb + level_b, mf + level_f
             lost = excess * xf
-            va = aa[k] - ma * ma - excess * xa * xa
-            vb = bb[k] - mb * mb - excess * xb * xb
-            vf = ff[k] - mf * mf - lost * xf
+            va, vb, vf = va - excess * xa * xa, vb - excess * xb * xb, vf - lost * xf
             ca = af[k] - ma * mf - lost * xa
             cb = bf[k] - mb * mf - lost * xb
             # The definition sets g and v_x to 0 where v_x < ε, g to 0 where v_y < ε or c < 0, and
@@ -132,6 +154,54 @@ def _multiply(sums, first, numbers, rows, columns, factors):  # type: ignore[no-
             factors[j + WIDTH] *= one + va * per_noise
             factors[j + 2 * WIDTH] *= one + cb * cb * vb * (under_a * inverse)
             factors[j + 3 * WIDTH] *= one + vb * per_noise
+
+
+@kernel
+def _lossy(variance, mean, epsilon, loss, rounding):  # type: ignore[no-untyped-def]
+    """Whether a variance lacks digits. One that is below ε whatever its rounding needs none."""
+    return (variance < loss * mean * mean) & (variance + rounding * mean * mean >= epsilon)
+
+
+@kernel
+def _sum_anew(tiles, sums, first, levels, numbers, rows, columns, taps, lossy):  # type: ignore[no-untyped-def]
+    """Sums around their own means of windows that lost digits, in place of those in ``sums``.
+
+    Their means become 0; the products are such that ``_multiply`` finds the excess of the true ones.
+    """
+    zero, _, epsilon, _, _, excess, loss, rounding = numbers
+    reach = len(taps) - 1
+    level_a, level_b, level_f = levels
+    for j in range(columns):
+        if not lossy[j]:
+            continue
+        for i in range(first, first + rows):
+            at = i * WIDTH + j
+            ma, mb, mf = sums[_A][at], sums[_B][at], sums[_F][at]
+            if not (
+                _lossy(sums[_AA][at] - ma * ma, ma, epsilon, loss, rounding)
+                | _lossy(sums[_BB][at] - mb * mb, mb, epsilon, loss, rounding)
+                | _lossy(sums[_FF][at] - mf * mf, mf, epsilon, loss, rounding)
+            ):
+                continue
+            aa, bb, ff, af, bf = zero, zero, zero, zero, zero
+            for y in range(-reach, reach + 1):
+                start = (i + reach + y) * LINE + j + reach
+                for x in range(-reach, reach + 1):
+                    weight = taps[abs(y)] * taps[abs(x)]
+                    a, b = tiles[0][start + x] - ma, tiles[1][start + x] - mb
+                    f = tiles[2][start + x] - mf
+                    aa += weight * (a * a)
+                    bb += weight * (b * b)
+                    ff += weight * (f * f)
+                    af += weight * (a * f)
+                    bf += weight * (b * f)
+            xa, xb, xf = ma + level_a, mb + level_b, mf + level_f
+            sums[_A][at], sums[_B][at], sums[_F][at] = zero, zero, zero
+            sums[_AA][at] = aa - excess * (xa * xa - level_a * level_a)
+            sums[_BB][at] = bb - excess * (xb * xb - level_b * level_b)
+            sums[_FF][at] = ff - excess * (xf * xf - level_f * level_f)
+            sums[_AF][at] = af - excess * (xa * xf - level_a * level_f)
+            sums[_BF][at] = bf - excess * (xb * xf - level_b * level_f)
 
 
 @kernel

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import numpy as np
 from scipy.ndimage import correlate1d
 
 from tasks.quality.kernels.information import EPSILON, NOISE, SIDES
+from tasks.quality.kernels.window_moments import window_moments
 from tasks.quality.shared import Shared, planes
 
 Window = Literal["gaussian", "zoo"]
@@ -27,17 +29,17 @@ def information_variant(
     return _pair(a, f, saturate, window), _pair(b, f, saturate, window)
 
 
-def _pair(x: np.ndarray, y: np.ndarray, saturate: bool, window: Window) -> tuple[float, float]:
+def _pair(x: np.ndarray, y: np.ndarray, saturate: bool, shape: Window) -> tuple[float, float]:
     numerator = denominator = 0.0
     for scale, side in enumerate(SIDES):
         if scale > 0:
-            x, y = (_filtered(plane, side, window)[::2, ::2] for plane in (x, y))
-        limit = 255.0 if saturate and scale == 0 else np.inf
-        mx, my = _filtered(x, side, window), _filtered(y, side, window)
-        xx, yy, xy = (
-            _filtered(np.minimum(product, limit), side, window) for product in (x * x, y * y, x * y)
+            x, y = (filtered(plane, side, shape)[::2, ::2] for plane in (x, y))
+        limit = 255.0 if saturate and scale == 0 else math.inf
+        r = side // 2 if shape == "zoo" else 0
+        moments = window_moments(
+            *(np.pad(plane, r) for plane in (x, y)), window(side, shape), limit
         )
-        found, present = _logs(xx - mx * mx, yy - my * my, xy - mx * my)
+        found, present = _logs(*moments)
         numerator += found
         denominator += present
     return numerator, denominator
@@ -57,14 +59,19 @@ def _logs(vx: np.ndarray, vy: np.ndarray, c: np.ndarray) -> tuple[float, float]:
     return float(np.log1p(g * g * vx / (q + NOISE)).sum()), float(np.log1p(vx / NOISE).sum())
 
 
-def _filtered(plane: np.ndarray, side: int, window: Window) -> np.ndarray:
-    at: np.ndarray = np.arange(side) - side // 2.0
-    if window == "zoo":
-        at = np.linspace(-(side + 1) / 2, (side - 1) / 2, side)
-    taps = np.exp(-(at**2) / (2 * (side / 5) ** 2))
-    taps /= taps.sum()
-    filtered: np.ndarray = plane
+def filtered(plane: np.ndarray, side: int, shape: Window = "gaussian") -> np.ndarray:
+    """Window means: [H, W] -> [H − side + 1, W − side + 1], or [H, W] for ``zoo``."""
+    means: np.ndarray = plane
     for axis in (0, 1):
-        filtered = correlate1d(filtered, taps, axis=axis, mode="constant")
-    r = 0 if window == "zoo" else side // 2
-    return filtered[r : plane.shape[0] - r, r : plane.shape[1] - r]
+        means = correlate1d(means, window(side, shape), axis=axis, mode="constant")
+    r = 0 if shape == "zoo" else side // 2
+    return means[r : plane.shape[0] - r, r : plane.shape[1] - r]
+
+
+def window(side: int, shape: Window = "gaussian") -> np.ndarray:
+    """All taps of VIF's window of a side, float64 [side]; their sum is 1."""
+    at: np.ndarray = np.arange(side) - side // 2.0
+    if shape == "zoo":
+        at = np.linspace(-(side + 1) / 2, (side - 1) / 2, side)
+    taps: np.ndarray = np.exp(-(at**2) / (2 * (side / 5) ** 2))
+    return taps / math.fsum(taps)

@@ -36,7 +36,7 @@ def visual_information(shared: Shared) -> dict[int, tuple[float, float]]:
         if scale == _UNUSED:
             continue
         sums = np.zeros(2)
-        for products in product_bands(images, side):
+        for products in product_bands(images, side, levelled=True):
             sums += _information(*(filter_inside(product, taps) for product in products[:-1]))
         windows = (images[0].shape[0] - side + 1) * (images[0].shape[1] - side + 1)
         kept, present = sums / math.log(10.0) + _SMALL * windows

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from tasks.quality.kernels.jit import kernel
+from tasks.quality.kernels.windows import flattest_level
 from tasks.quality.shared import Shared
 
 Triple = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -33,16 +34,22 @@ def row_bands(rows: int) -> Iterator[slice]:
         yield slice(start, min(start + _ROWS, rows))
 
 
-def product_bands(images: Triple, side: int) -> Iterator[tuple[np.ndarray, ...]]:
+def product_bands(
+    images: Triple, side: int, levelled: bool = False
+) -> Iterator[tuple[np.ndarray, ...]]:
     """A, B, F, AA, BB, FF, AF, BF and AB in bands of rows, float64.
 
     Neighbouring bands overlap by side − 1 rows, so that windows inside bands are those of the image.
+
+    Args:
+        levelled: of images less the level of each band's flattest parts. Variances are the same,
+            and lose fewer digits there.
     """
     for band in row_bands(images[0].shape[0] - side + 1):
-        a, b, f = (
-            image[band.start : band.stop + side - 1].astype(np.float64, copy=False)
-            for image in images
-        )
+        rows = [image[band.start : band.stop + side - 1] for image in images]
+        a, b, f = (plane.astype(np.float64, copy=False) for plane in rows)
+        if levelled:
+            a, b, f = (plane - flattest_level(plane, 0, 0, *plane.shape) for plane in (a, b, f))
         yield a, b, f, a * a, b * b, f * f, a * f, b * f, a * b
 
 

@@ -17,6 +17,7 @@ SPECS = (
         range=(0.0, math.inf),
         unit="",
         reference="Sheikh and Bovik, Image information and visual quality, IEEE TIP 2006 (pixel domain)",
+        version=2,
     ),
 )
 
@@ -34,6 +35,10 @@ def visual_information_fidelity(
     Per scale with Gaussian windows of 17, 9, 5, 3 pixels (σ = side/5): g = cov/(v_x+1e-10),
     q = v_y − g·cov, vif = Σ log(1 + g² v_x/(q+2)) / Σ log(1 + v_x/2) over all scales.
     2 for F = A = B; a fused image of higher contrast may exceed 1 per source.
+
+    Variances are exact to at least nine digits at any level. As in the published MATLAB program, run
+    in Octave, the taps of the windows sum to 1 + e, e = −2⁻⁵², 2⁻⁵², 2⁻⁵², 0, so that each variance
+    and covariance is e times the product of the means less; ``saturate`` and ``zoo`` have e = 0.
 
     Args:
         flat_source: vif of a constant source, which is 0/0; NaN leaves the metric undefined.

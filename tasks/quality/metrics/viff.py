@@ -17,6 +17,7 @@ SPECS = (
         unit="",
         reference="Han, Cai, Cao and Xu, A new image fusion performance metric based on visual "
         "information fidelity, Information Fusion 2013",
+        version=2,
     ),
 )
 
