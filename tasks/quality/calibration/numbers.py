@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 
 FLOOR = 1e-12  # differences below it are rounding and belong to the machine
 
@@ -39,3 +40,11 @@ def changes(low: float, high: float) -> str:
     else:
         texts = [f"×{ratio:.3g}" for ratio in (low, high)]
     return " .. ".join(dict.fromkeys(texts)).replace("-", "−")
+
+
+def half_a_unit(printed: str, digits: int) -> float:
+    """Half a unit of the last significant digit, also where zeros at the end are not printed.
+
+    ``1.52`` with five digits stands for 1.5200: 0.00005.
+    """
+    return 0.5 * 10.0 ** (Decimal(printed).adjusted() - digits + 1)

@@ -6,7 +6,6 @@ import csv
 import statistics
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +13,26 @@ import numpy as np
 from bench.data.images import find_image
 from bench.data.pictures import read_picture
 from bench.errors import UserError
+from tasks.quality.calibration import rounding
+from tasks.quality.calibration.numbers import half_a_unit
 from tasks.quality.engine import resolve
+from tasks.quality.shared import Shared
 
 FILE = "metrics_matlab.csv"
+_SUMS = 1e-12  # what is left of rounding where it decides nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Rounding:
+    """What the rounding of a sheet's own program can do to a column.
+
+    Attributes:
+        why: in words.
+        limits: lowest and highest value that it can give for a triple of images.
+    """
+
+    why: str
+    limits: Callable[[Shared], tuple[float, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +45,10 @@ class Sheet:
         columns: its columns, each with the name of the metric.
         folders: of infrared and visible images.
         fused: where a fused image is, with ``{image}`` and ``{method}``; without extension.
-        tolerance: largest absolute difference; None: half a unit of the last printed digit.
+        tolerance: largest absolute difference; None: half a unit of the last digit.
+        digits: significant digits of its values, of which trailing zeros are not printed.
         apart: methods whose stored images do not give the printed values in any metric.
-        residual: columns that are reproduced only nearly, with the reason.
+        rounding: columns in which rounding decides, in ``tolerance``'s place.
     """
 
     name: str
@@ -40,8 +57,9 @@ class Sheet:
     folders: tuple[str, str]
     fused: str
     tolerance: float | None
+    digits: int = 17
     apart: Mapping[str, str] = field(default_factory=dict)
-    residual: Mapping[str, str] = field(default_factory=dict)
+    rounding: Mapping[str, Rounding] = field(default_factory=dict)
 
 
 _NOT_THOSE = "the stored images are probably not the measured ones"
@@ -57,8 +75,15 @@ SHEETS = (
         folders=("ir", "vi"),
         fused="fused/{method}/{image}",
         tolerance=1e-9,
-        residual={
-            "Qabf": "most likely computed on [0, 1], where rounding decides its tests for equality"
+        rounding={
+            "VIF": Rounding(
+                "variances of bright and almost flat windows are rounding beside ε = 1e-10",
+                rounding.vif_saturated,
+            ),
+            "Qabf": Rounding(
+                "most likely computed on [0, 1], where rounding decides its tests for equality",
+                rounding.qabf,
+            ),
         },
     ),
     Sheet(
@@ -82,6 +107,7 @@ SHEETS = (
         folders=("IR", "VI"),
         fused="fused/{image}_{method}",
         tolerance=None,
+        digits=5,
         apart={"SwinFusion": _NOT_THOSE, "YDTR": _NOT_THOSE},
     ),
 )
@@ -159,28 +185,21 @@ def measure_sheet(
             fused = find_image(where.parent, where.name)
             if fused is None:  # a sheet has values of methods whose images nobody published
                 continue
-            values = evaluator.measure(infrared, visible, read_picture(fused).pixels)
-            entries += [
-                Entry(
-                    image, method, column, row[column], values[metric].value,
-                    _half_a_digit(row[column]) if sheet.tolerance is None else sheet.tolerance,
-                )
-                for column, metric in sheet.columns.items()
-            ]  # fmt: skip
+            pixels = infrared, visible, read_picture(fused).pixels
+            values = evaluator.measure(*pixels)
+            shared = Shared(*evaluator.read(*pixels)[0])
+            for column, metric in sheet.columns.items():
+                ours = values[metric].value
+                allowed = _allowed(sheet, column, row[column], ours, shared)
+                entries.append(Entry(image, method, column, row[column], ours, allowed))
         if progress:
             progress(done, len(chosen), image)
     return entries
 
 
 def unexplained(sheet: Sheet, entries: Iterable[Entry]) -> list[Entry]:
-    """Values that differ by more than is allowed and that the sheet's notes do not account for."""
-    return [
-        entry
-        for entry in entries
-        if not entry.agrees
-        and entry.method not in sheet.apart
-        and entry.column not in sheet.residual
-    ]
+    """Values that differ by more than is allowed, but for the methods that are reported apart."""
+    return [entry for entry in entries if not entry.agrees and entry.method not in sheet.apart]
 
 
 def columns_of(entries: Iterable[Entry]) -> list[Column]:
@@ -200,10 +219,14 @@ def columns_of(entries: Iterable[Entry]) -> list[Column]:
     ]
 
 
-def _half_a_digit(printed: str) -> float:
-    exponent = Decimal(printed).as_tuple().exponent
-    assert isinstance(exponent, int)
-    return 0.5 * 10.0**exponent
+def _allowed(sheet: Sheet, column: str, printed: str, ours: float, shared: Shared) -> float:
+    """Largest difference between a printed value and ours that counts as agreement."""
+    if sheet.tolerance is None:
+        return half_a_unit(printed, sheet.digits)
+    if column not in sheet.rounding:
+        return sheet.tolerance
+    low, high = sheet.rounding[column].limits(shared)
+    return _SUMS + (high - ours if float(printed) > ours else ours - low)
 
 
 def _read(path: Path) -> dict[str, dict[str, dict[str, str]]]:

@@ -205,14 +205,16 @@ def sheet_text(sheet: Sheet, entries: Sequence[Entry]) -> str:
     methods = sorted({entry.method for entry in kept})
     images = sorted({entry.image for entry in entries})
     rule = (
-        "half a unit of the last printed digit"
+        f"half a unit of the last of {sheet.digits} significant digits"
         if sheet.tolerance is None
         else f"{sheet.tolerance:.0e}"
     )
+    if sheet.rounding:
+        rule += f"; in {' and '.join(sheet.rounding)} what rounding can do, found for each image"
     lines = [
         f"Under `{sheet.convention}`: {len(images)} pairs, {len(methods)} methods "
         f"({', '.join(methods)}). Allowed: {rule}.",
-        _columns(sheet, columns_of(kept), sheet.residual),
+        _columns(sheet, columns_of(kept), {name: one.why for name, one in sheet.rounding.items()}),
     ]
     for method, why in sheet.apart.items():
         found = [entry for entry in entries if entry.method == method]
@@ -221,7 +223,7 @@ def sheet_text(sheet: Sheet, entries: Sequence[Entry]) -> str:
     return "\n\n".join(lines)
 
 
-def _columns(sheet: Sheet, columns: Iterable[Column], residual: Mapping[str, str]) -> str:
+def _columns(sheet: Sheet, columns: Iterable[Column], notes: Mapping[str, str]) -> str:
     rows = (
         [
             column.column,
@@ -229,7 +231,7 @@ def _columns(sheet: Sheet, columns: Iterable[Column], residual: Mapping[str, str
             f"{column.agreeing} of {column.values}",
             about(column.largest) if column.largest > 1e-9 else at_most(column.largest),
             about(column.median) if column.median > 1e-9 else at_most(column.median),
-            residual.get(column.column, ""),
+            notes.get(column.column, ""),
         ]
         for column in columns
     )

@@ -28,7 +28,8 @@ def perceived_contrast_quality(shared: Shared) -> float:
     Far inside a black area both means are rounding errors: c is 0 there, and equal contrasts of 0
     are kept, where published programs print what the errors give.
 
-    VIFB's published values agree to their last printed digit. Undefined where an image is constant.
+    VIFB's published values agree to half a unit of their fifth digit. Undefined where an image is
+    constant.
     """
     from tasks.quality.kernels.perception import contrast_kept
 

@@ -28,7 +28,8 @@ def perceived_difference(shared: Shared) -> float:
     with zeros outside the image. D_X = mean square of X−F after the filter
     2.6 (0.0192 + 0.144 r) exp(−(0.144 r)^1.1), r the frequency, N/8 at Nyquist for N pixels.
 
-    VIFB's published values agree to their last printed digit. Undefined where an image is constant.
+    VIFB's published values agree to half a unit of their fifth digit. Undefined where an image is
+    constant.
     """
     from tasks.quality.kernels.perception import weighted_differences
 

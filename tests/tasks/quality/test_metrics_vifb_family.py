@@ -45,11 +45,12 @@ def vifb(shared):
 
 
 def half_a_unit(printed):
-    return 0.5 * 10.0 ** -len(printed.partition(".")[2]) * (1 + 1e-9)
+    """Of the fifth significant digit: the sheet drops zeros at the end, 1.52 stands for 1.5200."""
+    return 0.5 * 10.0 ** (math.floor(math.log10(float(printed))) - 4) * (1 + 1e-9)
 
 
 def differing(root, scene, method, published):
-    """The metrics that are off by more than half a unit of the last printed digit."""
+    """The metrics that are off by more than half a unit of the fifth digit."""
     files = root / "IR" / scene, root / "VI" / scene, root / "fused" / f"{scene}_{method}"
     colour = [read_rgb(path.with_name(f"{path.name}.jpg")) for path in files]
     channels = [Shared(*(np.ascontiguousarray(x[:, :, c]) for x in colour)) for c in range(3)]
@@ -62,7 +63,7 @@ def differing(root, scene, method, published):
 
 
 @pytest.mark.golden
-def test_published_values_are_reproduced_to_the_last_digit_on_one_method_per_scene(vifb):
+def test_published_values_are_reproduced_to_the_fifth_digit_on_one_method_per_scene(vifb):
     root, rows = vifb
     scenes = sorted({scene for scene, _ in rows})
     methods = sorted({method for _, method in rows} - set(APART))
@@ -79,6 +80,13 @@ def test_published_values_of_all_scenes_and_23_methods_are_reproduced(vifb):
     wrong = {key: differing(root, *key, published) for key, published in rows.items()}
     assert len(wrong) == 11 * 25
     assert {method for (_, method), names in wrong.items() if names} == set(APART)
+
+
+@pytest.mark.parametrize(
+    ("printed", "allowed"), [("19.123", 5e-4), ("5.5", 5e-5), ("61", 5e-4), ("0.0499", 5e-7)]
+)
+def test_zeros_that_are_not_printed_give_no_slack(printed, allowed):
+    assert half_a_unit(printed) == pytest.approx(allowed)
 
 
 @pytest.fixture(scope="module")
