@@ -61,7 +61,7 @@ def strict_float32() -> Iterator[None]:
     """
     import torch
 
-    backends: Any = torch.backends  # its stubs lack mkldnn's settings
+    backends: Any = torch.backends  # some of its parts are made at run time
     operations = (backends.cuda.matmul, backends.mkldnn.matmul, backends.mkldnn.conv)
     before = [operation.fp32_precision for operation in operations]
     try:

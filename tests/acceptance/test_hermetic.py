@@ -68,7 +68,6 @@ def test_judging_with_an_original_checkpoint_reaches_no_network_and_no_home(
     assert seen.home == ()
 
 
-@pytest.mark.slow
 @pytest.mark.mmseg
 def test_training_a_segmenter_and_judging_reaches_no_network_and_no_home(tmp_path, repository):
     pytest.importorskip("mmseg")

@@ -27,7 +27,6 @@ def test_an_original_checkpoint_judges_in_float32(shared):
     assert judging == STRICT
 
 
-@pytest.mark.slow
 @pytest.mark.mmseg
 def test_a_segmenter_trains_and_judges_in_float32(tmp_path):
     pytest.importorskip("mmseg")
