@@ -23,17 +23,25 @@ def structure(
     batch: Batch, taps: tuple[float, ...], scale: int, c1: float, c2: float, unbias: float
 ) -> list[Structure]:
     """SSIM means at a scale; arguments as those of the part."""
+    import torch
+
     from tasks.quality.batched._filters import window_mean
     from tasks.quality.kernels.structure import Structure
+    from tasks.quality.kernels.windows import sums_to_one
 
-    a, b, f = batch.part(pyramid, scale)
-    mean_f = window_mean(f, taps)
-    variance_f = window_mean(f * f, taps) - mean_f * mean_f
+    images = batch.part(pyramid, scale)
+    levels = [image.mean(dim=(1, 2), keepdim=True).round() for image in images]
+    if not sums_to_one(taps):
+        levels = [torch.zeros_like(level) for level in levels]
+    # Without their levels images have small numbers, which lose few digits.
+    a, b, f = (image - level for image, level in zip(images, levels, strict=True))
+    flat_f = window_mean(f, taps)
+    mean_f, variance_f = flat_f + levels[2], window_mean(f * f, taps) - flat_f * flat_f
     contrasts, wholes = [], []
-    for source in (a, b):
-        mean = window_mean(source, taps)
-        variance = window_mean(source * source, taps) - mean * mean
-        covariance = window_mean(source * f, taps) - mean * mean_f
+    for source, level in ((a, levels[0]), (b, levels[1])):
+        flat = window_mean(source, taps)
+        mean, variance = flat + level, window_mean(source * source, taps) - flat * flat
+        covariance = window_mean(source * f, taps) - flat * flat_f
         contrast = (2 * unbias * covariance + c2) / (unbias * (variance + variance_f) + c2)
         light = (2 * mean * mean_f + c1) / (mean * mean + mean_f * mean_f + c1)
         contrasts.append(contrast.mean(dim=(1, 2)).tolist())

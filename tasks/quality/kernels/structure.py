@@ -12,7 +12,9 @@ from tasks.quality.kernels.windows import (
     ROWS,
     WIDTH,
     cut,
+    flattest_level,
     mean_level,
+    sums_to_one,
     tile_width,
     typed,
     widened,
@@ -59,7 +61,9 @@ def structure(
     dtype = np.float32 if shared.fast else np.float64
     window, images = widened(taps, _TAPS, a, b, f)
     numbers = typed((c1, c2, unbias, 1.0, 2.0), dtype)
-    sums = _structure(*images, typed(window, dtype), numbers, shared.fast, *workspace(dtype))
+    sums = _structure(
+        *images, typed(window, dtype), numbers, shared.fast, sums_to_one(taps), *workspace(dtype)
+    )
     means = sums / (rows * columns)
     return Structure((float(means[0]), float(means[2])), (float(means[1]), float(means[3])))
 
@@ -77,9 +81,10 @@ def pyramid(shared: Shared, scale: int) -> tuple[np.ndarray, np.ndarray, np.ndar
 
 
 @kernel
-def _structure(a, b, f, taps, numbers, centred, tiles, short, sums):  # type: ignore[no-untyped-def]
+def _structure(a, b, f, taps, numbers, single, levelled, tiles, short, sums):  # type: ignore[no-untyped-def]
     """Sums of contrast and of SSIM of A with F, then of B with F."""
-    halo = 2 * (len(taps) - 1)
+    reach = len(taps) - 1
+    halo = 2 * reach
     rows, columns = a.shape[0] - halo, a.shape[1] - halo
     totals = np.zeros(4 * WIDTH)  # per column, so that loops over columns vectorise
     added = np.empty(4 * WIDTH, sums.dtype)
@@ -89,10 +94,14 @@ def _structure(a, b, f, taps, numbers, centred, tiles, short, sums):  # type: ig
         for top in range(0, rows, ROWS):
             m = min(ROWS, rows - top)
             level_a = level_b = level_f = 0.0
-            if centred:
+            if single:
                 level_a = mean_level(a, top, left, m + halo, n + halo)
                 level_b = mean_level(b, top, left, m + halo, n + halo)
                 level_f = mean_level(f, top, left, m + halo, n + halo)
+            elif levelled:  # small numbers lose few digits, which show beside small constants
+                level_a = flattest_level(a, top + reach, left + reach, m, n)
+                level_b = flattest_level(b, top + reach, left + reach, m, n)
+                level_f = flattest_level(f, top + reach, left + reach, m, n)
             cut(a, top, left, m + halo, n + halo, level_a, tiles[0])
             cut(b, top, left, m + halo, n + halo, level_b, tiles[1])
             cut(f, top, left, m + halo, n + halo, level_f, tiles[2])

@@ -52,6 +52,15 @@ def similarity_taps(window: Literal["gaussian", "float32", "uniform"]) -> tuple[
     return _FLOAT32_TAPS if window == "float32" else tuple(gaussian_taps(11, 1.5).tolist())
 
 
+def sums_to_one(taps: tuple[float, ...]) -> bool:
+    """Whether window sums are means, so that variances are the same whatever level is taken off.
+
+    Args:
+        taps: right half of a window, centre first.
+    """
+    return abs(taps[0] + 2 * math.fsum(taps[1:]) - 1.0) < 1e-12
+
+
 class Workspace(NamedTuple):
     """Planes of one tile, flat.
 
@@ -154,7 +163,9 @@ def flattest_level(image, top, left, rows, columns):  # type: ignore[no-untyped-
             weights[j] += weight
             weighted[j] += weight * x
     total = weights.sum()
-    return np.rint(np.float64(weighted.sum() / total)) if total > 0 else 0.0
+    if total > 0:
+        return np.rint(np.float64(weighted.sum() / total))
+    return np.rint(np.float64(image[top, left]))
 
 
 @kernel

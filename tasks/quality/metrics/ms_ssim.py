@@ -18,6 +18,7 @@ SPECS = (
         range=(0.0, 2.0),
         unit="",
         reference="Wang et al., Multiscale structural similarity for image quality assessment, Asilomar 2003",
+        version=2,
     ),
 )
 

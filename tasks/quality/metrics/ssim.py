@@ -17,6 +17,7 @@ SPECS = (
         unit="",
         reference="Wang et al., Image quality assessment: from error visibility to structural "
         "similarity, IEEE TIP 2004",
+        version=2,
     ),
 )
 

@@ -11,7 +11,9 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 import tasks.quality.kernels as kernels
+from tasks.quality.batched._evaluator import BatchedEvaluator
 from tasks.quality.engine import resolve
+from tasks.quality.jobs import Loaded
 from tasks.quality.kernels import jit
 from tasks.quality.registry import TEN
 
@@ -57,6 +59,20 @@ def test_flat_areas_carry_no_rounding_noise(level: int, mode: str) -> None:
     allowed = 1e-8 if mode == "exact" else 5e-6
     assert found["VIF"].value == pytest.approx(2.0, abs=allowed)
     assert found["SSIM"].value == pytest.approx(2.0, abs=allowed)
+
+
+@pytest.mark.parametrize("shape", [(7, 7), (50, 44), (31, 300)])
+@pytest.mark.parametrize("level", [3, 187, 247, 255])
+def test_ssim_with_small_constants_has_no_rounding_noise(
+    level: int, shape: tuple[int, int]
+) -> None:
+    """CDDFuse's C2 is 0.0036, beside which what rounding leaves of a variance of 0 must not show."""
+    flat = np.full(shape, level, np.uint8)
+    evaluator = resolve(("SSIM",), "cddfuse")
+    assert evaluator.measure(flat, flat, flat)["SSIM"].value == pytest.approx(2.0, abs=1e-13)
+    batched = BatchedEvaluator(evaluator, "cpu")
+    [(values, _)] = batched.measure([Loaded(flat, flat, flat, (), {})])
+    assert values["SSIM"].value == pytest.approx(2.0, abs=1e-13)
 
 
 def test_threads_give_the_values_of_one_thread() -> None:
