@@ -22,6 +22,11 @@ from tasks.quality.registry import CONVENTIONS, METRICS, MetricSpec
 
 _ARROWS = {"up": "↑", "down": "↓"}
 
+# Room for errors of the fast mode on other processors. One that rounds a product before it is added
+# has 13 times the error in VIF, whose variances are differences of single-precision sums; in the
+# others 1.4 times.
+_ROOM, _ROOM_OF = 4.0, {"VIF": 20.0}
+
 
 def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     """A Markdown table."""
@@ -84,7 +89,11 @@ def fast_block(golden: Golden) -> str:
     """Largest error of the fast mode, by metric; those without any are named below the table."""
     errors = fast_errors(golden)
     exact = [metric for metric, error in errors.items() if error == 0 or math.isnan(error)]
-    rows = ([metric, at_most(error)] for metric, error in errors.items() if metric not in exact)
+    rows = (
+        [metric, at_most(_ROOM_OF.get(metric, _ROOM) * error)]
+        for metric, error in errors.items()
+        if metric not in exact
+    )
     return (
         table(["metric", "largest difference, at most"], rows)
         + f"\n\nThe same in both modes: {', '.join(exact)}."
