@@ -23,11 +23,11 @@ READY = $(VENV)/.ready$(if $(TORCH_BACKEND),-$(TORCH_BACKEND))
 IVIF = $(BIN)/ivif-bench
 
 .PHONY: setup bench-all bench-fusion bench-detection bench-segmentation tables test test-all lint \
-        bench-speed lock clean
+        bench-speed lock links clean
 
 setup: $(READY)
 
-$(READY): requirements.lock pyproject.toml
+$(READY): requirements.lock pyproject.toml setup.py
 	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
 	  || { echo "ivif-bench needs Python 3.11 to 3.13; run make PYTHON=/path/to/python3.12"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -59,7 +59,13 @@ test: $(READY)
 test-all: $(READY)
 	$(ON_PROCESSOR) $(BIN)/python -m pytest -n 2 --dist loadscope
 
-lint: $(READY)
+# mypy and editors do not follow the import hook of an editable install; they follow these links.
+links:
+	rm -rf .links
+	mkdir -p .links/ivif_bench
+	ln -s $(CURDIR)/bench/* $(CURDIR)/fusion_models $(CURDIR)/tasks $(CURDIR)/reports .links/ivif_bench/
+
+lint: $(READY) links
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -73,5 +79,5 @@ lock: $(READY)
 	  --upgrade --no-header --no-annotate --no-emit-index-url -o requirements.lock
 
 clean:
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .links build *.egg-info .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

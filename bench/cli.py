@@ -1,4 +1,4 @@
-"""The command ``ivif-bench``: thin; each group of commands is a file in ``bench.commands``."""
+"""The command ``ivif-bench``: thin; each group of commands is a file in ``ivif_bench.commands``."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import sys
 
 import typer
 
-from bench.commands import calibrating, data, inspecting, running, scoring, training, weights
-from bench.errors import UserError
+from ivif_bench.commands import calibrating, data, inspecting, running, scoring, training, weights
+from ivif_bench.errors import UserError
 
 app = typer.Typer(
     no_args_is_help=True,

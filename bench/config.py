@@ -15,13 +15,13 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from bench.data.base import LAYOUTS
-from bench.errors import UserError
-from bench.fusion import METHODS
-from bench.naming import safe_name
-from bench.registry import load_entry, suggest
-from bench.task import TASKS, Section, task_names
-from bench.validation import checked
+from ivif_bench.data.base import LAYOUTS
+from ivif_bench.errors import UserError
+from ivif_bench.fusion import METHODS
+from ivif_bench.naming import safe_name
+from ivif_bench.registry import load_entry, suggest
+from ivif_bench.task import TASKS, Section, task_names
+from ivif_bench.validation import checked
 
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
@@ -97,7 +97,7 @@ class RunConfig(_Strict):
     def overridden(self, **values: Any) -> RunConfig:
         """The same run with other values in every task section that has such a key.
 
-        ``seeds`` are training seeds; ``split`` is what ``bench.data.splits.resolve_split`` takes.
+        ``seeds`` are training seeds; ``split`` is what ``ivif_bench.data.splits.resolve_split`` takes.
         """
         sections = {
             task: tuple(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from bench.errors import UserError
+from ivif_bench.errors import UserError
 
 if TYPE_CHECKING:
     import torch

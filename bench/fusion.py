@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from bench.registry import Registry
+from ivif_bench.registry import Registry
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -111,4 +111,6 @@ class FinishedImages(ABC):
         """Where the fused image of a pair should be; the file need not exist."""
 
 
-METHODS: Registry[MethodSpec] = Registry("fusion method", "fusion_models", "ivif_bench.methods")
+METHODS: Registry[MethodSpec] = Registry(
+    "fusion method", "ivif_bench.fusion_models", "ivif_bench.methods"
+)

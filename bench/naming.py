@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from bench.errors import UserError
+from ivif_bench.errors import UserError
 
 
 def safe_name(name: str) -> str:

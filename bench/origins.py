@@ -20,8 +20,8 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-from bench.data.images import write_bytes
-from bench.types import Origin
+from ivif_bench.data.images import write_bytes
+from ivif_bench.types import Origin
 
 FILE = "origins.json"
 UNKNOWN = Origin({}, "unknown", "unknown", 0.0, "unknown")

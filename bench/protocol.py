@@ -10,9 +10,9 @@ from typing import Any, Self, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict
 
-from bench.errors import UserError
-from bench.registry import suggest
-from bench.validation import checked
+from ivif_bench.errors import UserError
+from ivif_bench.registry import suggest
+from ivif_bench.validation import checked
 
 
 class Protocol(BaseModel):

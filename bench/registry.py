@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any, Generic, Protocol, TypeVar
 
-from bench.errors import UserError
+from ivif_bench.errors import UserError
 
 
 class Spec(Protocol):

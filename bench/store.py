@@ -25,11 +25,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock
 
-from bench.data.images import write_bytes
-from bench.errors import UserError
-from bench.naming import safe_name
-from bench.origins import Origins, signed, this_process
-from bench.types import Provenance, Record, Unit
+from ivif_bench.data.images import write_bytes
+from ivif_bench.errors import UserError
+from ivif_bench.naming import safe_name
+from ivif_bench.origins import Origins, signed, this_process
+from ivif_bench.types import Provenance, Record, Unit
 
 RECORD_SCHEMA = pa.schema(
     [
@@ -71,7 +71,7 @@ def once(folder: Path, make: Callable[[Path], None], origins: Origins | None = N
     """Make a folder exactly once, whoever asks, and return it.
 
     ``make`` fills a temporary sibling that survives a crash (so it may resume from what is
-    there, if it signs that with ``bench.origins.sign``); the finished folder appears by rename.
+    there, if it signs that with ``ivif_bench.origins.sign``); the finished folder appears by rename.
 
     Args:
         origins: learns who made the folder, so that a result built on it can name them.

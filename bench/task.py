@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-from bench.data.base import Dataset
-from bench.origins import Origins
-from bench.registry import Registry
-from bench.types import DatasetRef, FusedSet, Record, Unit
+from ivif_bench.data.base import Dataset
+from ivif_bench.origins import Origins
+from ivif_bench.registry import Registry
+from ivif_bench.types import DatasetRef, FusedSet, Record, Unit
 
 # What a unit's ``about`` may hold. Reports read nothing else of a task, so a table's footer,
 # its column order and its warnings all come from here.
@@ -104,8 +104,10 @@ class Workspace:
     origins: Origins = field(default_factory=Origins)
 
     def once(self, name: str, make: Callable[[Path], None]) -> Path:
-        """Make a folder in ``shared`` unless it is there, as ``bench.store.once`` does."""
-        from bench.store import once  # loads pyarrow, which listing tasks and metrics does not need
+        """Make a folder in ``shared`` unless it is there, as ``ivif_bench.store.once`` does."""
+        from ivif_bench.store import (
+            once,  # loads pyarrow, which listing tasks and metrics does not need
+        )
 
         return once(self.shared / name, make, self.origins)
 
@@ -135,7 +137,7 @@ class Task(ABC):
         """Do one unit of work; runs in a worker with nothing but the unit and its folders."""
 
 
-TASKS: Registry[TaskSpec] = Registry("task", "tasks", "ivif_bench.tasks")
+TASKS: Registry[TaskSpec] = Registry("task", "ivif_bench.tasks", "ivif_bench.tasks")
 
 
 def task_names() -> list[str]:

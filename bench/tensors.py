@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.errors import UserError
+from ivif_bench.errors import UserError
 
 if TYPE_CHECKING:
     from torch import Tensor

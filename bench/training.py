@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.errors import UserError
-from bench.registry import Registry, suggest
+from ivif_bench.errors import UserError
+from ivif_bench.registry import Registry, suggest
 
 Progress = Callable[[int, int, str], None]
 
@@ -61,7 +61,7 @@ class TrainingRequest:
 
 
 TRAININGS: Registry[TrainingSpec] = Registry(
-    "training", "fusion_models", "ivif_bench.methods", attribute="TRAININGS"
+    "training", "ivif_bench.fusion_models", "ivif_bench.methods", attribute="TRAININGS"
 )
 
 

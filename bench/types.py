@@ -140,7 +140,7 @@ class Unit:
         dataset, method, protocol, seed: what it is about, for people and file names.
         key: hash over everything that decides the result.
         payload: plain JSON values that the task needs to execute it.
-        about: plain JSON values for table footers and captions (see ``bench.task.ABOUT_KEYS``).
+        about: plain JSON values for table footers and captions (see ``ivif_bench.task.ABOUT_KEYS``).
         threads: thread count it computes with, fixed so that results do not depend on the machine.
         gpus: GPUs that it asks for.
     """

@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from bench.errors import UserError
-from bench.registry import suggest
+from ivif_bench.errors import UserError
+from ivif_bench.registry import suggest
 
 M = TypeVar("M", bound=BaseModel)
 

@@ -17,9 +17,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bench.errors import UserError
-from bench.fusion import MethodSpec, WeightsSpec
-from bench.registry import load_entry
+from ivif_bench.errors import UserError
+from ivif_bench.fusion import MethodSpec, WeightsSpec
+from ivif_bench.registry import load_entry
 
 Progress = Callable[[int, int, str], None]
 _BLOCK = 1 << 20

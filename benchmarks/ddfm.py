@@ -23,11 +23,11 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from bench.device import strict_float32
-from fusion_models.ddfm.em import EM, EMSettings
-from fusion_models.ddfm.prior import ADM, LITE, PriorShape, build, place
-from fusion_models.ddfm.sampler import sample
-from fusion_models.ddfm.schedule import respaced
+from ivif_bench.device import strict_float32
+from ivif_bench.fusion_models.ddfm.em import EM, EMSettings
+from ivif_bench.fusion_models.ddfm.prior import ADM, LITE, PriorShape, build, place
+from ivif_bench.fusion_models.ddfm.sampler import sample
+from ivif_bench.fusion_models.ddfm.schedule import respaced
 
 SIZES = ((480, 640), (768, 1024))
 STEPS = (25, 50, 100)

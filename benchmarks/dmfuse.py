@@ -68,7 +68,7 @@ def a_pair(size: tuple[int, int], repeat: int, device: str, threads: int) -> flo
     """Least seconds by the clock of the whole method on one pair, weights loaded before."""
     import torch
 
-    from fusion_models.dmfuse.method import DMFuseLite
+    from ivif_bench.fusion_models.dmfuse.method import DMFuseLite
 
     torch.set_num_threads(threads)
     method = DMFuseLite(device=device)
@@ -106,7 +106,7 @@ def measure(form: str, size: tuple[int, int], repeat: int, device: str) -> tuple
     """Least seconds of one call, and bytes at the peak."""
     import torch
 
-    from fusion_models.dmfuse import crisscross
+    from ivif_bench.fusion_models.dmfuse import crisscross
 
     if form != "chunked":
         crisscross.CPU_CACHE = 1 << 62

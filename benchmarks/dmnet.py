@@ -96,10 +96,10 @@ def fusing(
     """Seconds of one pair (clock, processor), bytes at the peak, difference from the whole image."""
     import torch
 
-    from fusion_models.dmnet.inference import fuse_image
-    from fusion_models.dmnet.method import DMNetLite
-    from fusion_models.dmnet.network import DMNet
-    from fusion_models.dmnet.strips import use_strips
+    from ivif_bench.fusion_models.dmnet.inference import fuse_image
+    from ivif_bench.fusion_models.dmnet.method import DMNetLite
+    from ivif_bench.fusion_models.dmnet.network import DMNet
+    from ivif_bench.fusion_models.dmnet.strips import use_strips
 
     torch.manual_seed(0)
     network = (DMNet().eval() if full else DMNetLite(device="cpu").network).to(device)
@@ -131,8 +131,8 @@ def training_step(crop: int, batch: int, device: str) -> Measured:
     """
     import torch
 
-    from fusion_models.dmnet.losses import LossWeights, fusion_loss
-    from fusion_models.dmnet.network import DMNet
+    from ivif_bench.fusion_models.dmnet.losses import LossWeights, fusion_loss
+    from ivif_bench.fusion_models.dmnet.network import DMNet
 
     torch.manual_seed(0)
     network = DMNet().train().to(device)
@@ -157,8 +157,8 @@ def _scene(height: int, width: int) -> tuple[Any, Any]:
     import numpy as np
     import torch
 
-    from bench.data.demo import render_scene
-    from fusion_models.baselines import luma
+    from ivif_bench.data.demo import render_scene
+    from ivif_bench.fusion_models.baselines import luma
 
     drawn = render_scene(7, (max(height, 192), max(width, 256)), "detection")
     infrared, visible = drawn.infrared[:height, :width], drawn.visible[:height, :width]

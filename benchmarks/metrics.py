@@ -19,8 +19,8 @@ import cv2
 import numpy as np
 from metrics_peers import PEERS, Peer
 
-from tasks.quality.engine import Evaluator, resolve
-from tasks.quality.registry import TEN
+from ivif_bench.tasks.quality.engine import Evaluator, resolve
+from ivif_bench.tasks.quality.registry import TEN
 
 SIZES = ((480, 640), (768, 1024))
 ELEVEN = (*TEN, "SSIM")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from bench.errors import UserError
-from bench.fusion import FinishedImages, MethodSpec
+from ivif_bench.errors import UserError
+from ivif_bench.fusion import FinishedImages, MethodSpec
 
 SPECS = (
     MethodSpec(
         name="precomputed",
-        entry="fusion_models.precomputed:Precomputed",
+        entry="ivif_bench.fusion_models.precomputed:Precomputed",
         title="Precomputed images",
         paper="the user's own",
         licence="the images keep their owner's terms",

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bench.errors import UserError
-from bench.naming import safe_name
-from bench.store import key_of
-from reports.frame import PlannedUnit, RunResults, UnitResult
+from ivif_bench.errors import UserError
+from ivif_bench.naming import safe_name
+from ivif_bench.reports.frame import PlannedUnit, RunResults, UnitResult
+from ivif_bench.store import key_of
 
 # Results that differ in one of these were asked different questions, whatever they are called.
 _IDENTITY = ("protocol_sha256", "split_sha256", "network", "mode", "convention", "classes")

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from bench.data.images import read_rgb
-from bench.errors import UserError
-from reports.table import Column, Table, differs
+from ivif_bench.data.images import read_rgb
+from ivif_bench.errors import UserError
+from ivif_bench.reports.table import Column, Table, differs
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bench.errors import first_few
-from bench.types import Origin
-from reports.comparison import Comparison
+from ivif_bench.errors import first_few
+from ivif_bench.reports.comparison import Comparison
+from ivif_bench.types import Origin
 
 _LINES = (
     ("convention", "Convention"),

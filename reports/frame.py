@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bench.errors import UserError, first_few
-from bench.store import RECORD_SCHEMA
-from bench.types import Origin, Provenance
+from ivif_bench.errors import UserError, first_few
+from ivif_bench.store import RECORD_SCHEMA
+from ivif_bench.types import Origin, Provenance
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,10 +70,10 @@ class UnitResult:
     """The finished result of one unit.
 
     Attributes:
-        records: as stored, with the columns of ``bench.store.RECORD_SCHEMA``.
+        records: as stored, with the columns of ``ivif_bench.store.RECORD_SCHEMA``.
         scores: the same, by what they are about, in stored order.
         provenance: the JSON beside them.
-        about: what the task tells tables (``bench.task.ABOUT_KEYS``).
+        about: what the task tells tables (``ivif_bench.task.ABOUT_KEYS``).
     """
 
     unit: PlannedUnit
@@ -129,7 +129,7 @@ def load_run(run: Path) -> RunResults:
     """Read what belongs to a run: the units of its ``plan.json`` and nothing else.
 
     Args:
-        run: the run directory, laid out as ``bench.store`` says.
+        run: the run directory, laid out as ``ivif_bench.store`` says.
 
     Raises:
         UserError: no plan, a broken plan, or a result file that is broken or about another unit.

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from reports.statistics import Estimate
+from ivif_bench.reports.statistics import Estimate
 
 Mark = Literal["", "best", "second"]
 Direction = Literal["up", "down"]
@@ -149,7 +149,7 @@ def with_marks(
     number and five have 0.0, the five are not second-best.
 
     Args:
-        unranked: keys of columns that stand on too little to rank; see ``bench.ranking``.
+        unranked: keys of columns that stand on too little to rank; see ``ivif_bench.ranking``.
     """
     marks: list[list[Mark]] = [[""] * len(columns) for _ in rows]
     for at, column in enumerate(columns):

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable
 from typing import IO, TYPE_CHECKING
 
-from reports.table import Cell, Column, Table
+from ivif_bench.reports.table import Cell, Column, Table
 
 if TYPE_CHECKING:
     from rich.console import Console

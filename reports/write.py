@@ -8,18 +8,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.data.images import write_bytes
-from bench.errors import UserError, first_few
-from bench.naming import safe_name
-from bench.registry import suggest
-from bench.store import write_json
-from reports.comparison import comparisons
-from reports.formats import FORMATS
-from reports.frame import RunResults, load_run
-from reports.tables import BUILDERS
+from ivif_bench.data.images import write_bytes
+from ivif_bench.errors import UserError, first_few
+from ivif_bench.naming import safe_name
+from ivif_bench.registry import suggest
+from ivif_bench.reports.comparison import comparisons
+from ivif_bench.reports.formats import FORMATS
+from ivif_bench.reports.frame import RunResults, load_run
+from ivif_bench.reports.tables import BUILDERS
+from ivif_bench.store import write_json
 
 if TYPE_CHECKING:
-    from reports.table import Table
+    from ivif_bench.reports.table import Table
 
 FORMATS_BY_DEFAULT = ("markdown", "latex", "csv")
 
@@ -98,7 +98,7 @@ def select(report: Report, name: str) -> Table:
 
 def _figures(results: RunResults, report: Report) -> dict[str, bytes]:
     """PNG files: qualitative panels if the plan names images, and the main number of tables."""
-    from reports import figures
+    from ivif_bench.reports import figures
 
     files: dict[str, bytes] = {}
     by_dataset: dict[str, list[Mapping[str, Any]]] = {}

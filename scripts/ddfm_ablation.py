@@ -18,14 +18,14 @@ from typing import Any
 
 import torch
 
-from bench.data.base import open_dataset
-from bench.data.images import encode_png, write_bytes
-from bench.errors import UserError
-from bench.fusion import METHODS
-from bench.pipeline.fuse import fuse_one
-from bench.types import Pair
-from fusion_models.ddfm.published import TABLE_2, TABLE_2_METRICS
-from tasks.quality.folder import score_folder
+from ivif_bench.data.base import open_dataset
+from ivif_bench.data.images import encode_png, write_bytes
+from ivif_bench.errors import UserError
+from ivif_bench.fusion import METHODS
+from ivif_bench.fusion_models.ddfm.published import TABLE_2, TABLE_2_METRICS
+from ivif_bench.pipeline.fuse import fuse_one
+from ivif_bench.tasks.quality.folder import score_folder
+from ivif_bench.types import Pair
 
 ROWS: dict[str, dict[str, Any]] = {
     "I": {"ablation": "no_ddpm"},

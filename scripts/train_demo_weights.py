@@ -19,12 +19,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from bench.data.base import Dataset, open_dataset
-from bench.data.chroma import to_rgb
-from bench.data.demo import write_detection, write_segmentation
-from bench.data.images import encode_png, read_gray, read_rgb, write_bytes
-from bench.fusion import METHODS
-from bench.types import Pair
+from ivif_bench.data.base import Dataset, open_dataset
+from ivif_bench.data.chroma import to_rgb
+from ivif_bench.data.demo import write_detection, write_segmentation
+from ivif_bench.data.images import encode_png, read_gray, read_rgb, write_bytes
+from ivif_bench.fusion import METHODS
+from ivif_bench.types import Pair
 
 SEED = 50  # seed of the scenes; demo runs use small seeds, tests up to 9
 SHOWN_AS = ("visible", "infrared", "average", "laplacian")
@@ -51,8 +51,8 @@ def training_pairs(dataset: Dataset) -> tuple[Pair, ...]:
 
 def train_detector(scenes: int, folder: Path) -> Path:
     """Train the demo detector; returns the checkpoint."""
-    from tasks.detection.protocol import load_protocol
-    from tasks.detection.registry import DETECTORS
+    from ivif_bench.tasks.detection.protocol import load_protocol
+    from ivif_bench.tasks.detection.registry import DETECTORS
 
     write_detection(folder / "scenes", train=scenes, test=1, seed=SEED)
     dataset = open_dataset("m3fd", folder / "scenes")
@@ -85,8 +85,8 @@ class ShownSamples(Sequence[tuple[np.ndarray, np.ndarray]]):
 
 def train_segmenter(scenes: int, folder: Path) -> Path:
     """Train the demo segmenter; returns the checkpoint."""
-    from tasks.segmentation.protocol import load_protocol
-    from tasks.segmentation.registry import SEGMENTERS
+    from ivif_bench.tasks.segmentation.protocol import load_protocol
+    from ivif_bench.tasks.segmentation.registry import SEGMENTERS
 
     write_segmentation(folder / "scenes", train=scenes, test=1, seed=SEED)
     dataset = open_dataset("msrs", folder / "scenes")

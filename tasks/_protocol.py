@@ -7,11 +7,11 @@ from typing import Annotated, Self
 
 from pydantic import Field, field_validator
 
-from bench.data.base import Dataset
-from bench.data.splits import Split, resolve_split, shipped_splits
-from bench.errors import UserError
-from bench.protocol import Protocol
-from bench.types import DatasetRef
+from ivif_bench.data.base import Dataset
+from ivif_bench.data.splits import Split, resolve_split, shipped_splits
+from ivif_bench.errors import UserError
+from ivif_bench.protocol import Protocol
+from ivif_bench.types import DatasetRef
 
 GIVEN = "given"  # stands for a file in hashes; as a split, the run configuration must bring one
 _WORDS = ("scratch", "user", GIVEN)
@@ -25,7 +25,7 @@ class NetworkProtocol(Protocol):
 
     Attributes:
         layout: dataset layout that it is made for.
-        split: as ``bench.data.splits.resolve_split`` takes it.
+        split: as ``ivif_bench.data.splits.resolve_split`` takes it.
         initial: initial weights: a word that the task knows, ``shipped:NAME`` or a path.
         seeds: training seeds, 0 or more, each once.
     """

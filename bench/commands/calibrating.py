@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from bench.errors import UserError
+from ivif_bench.errors import UserError
 
 
 def calibrate(
@@ -28,13 +28,13 @@ def calibrate(
     ] = None,
 ) -> None:
     """Compare every metric with public programs; exit code 1 if a difference is not explained."""
-    from bench.commands.progress import counting
-    from bench.data.images import write_bytes
-    from tasks.quality.calibration.blocks import insert as inserted
-    from tasks.quality.calibration.blocks import page_blocks
-    from tasks.quality.calibration.compare import compare, uncompared, unexplained
-    from tasks.quality.calibration.golden import read_golden
-    from tasks.quality.calibration.sheet import to_csv, to_markdown
+    from ivif_bench.commands.progress import counting
+    from ivif_bench.data.images import write_bytes
+    from ivif_bench.tasks.quality.calibration.blocks import insert as inserted
+    from ivif_bench.tasks.quality.calibration.blocks import page_blocks
+    from ivif_bench.tasks.quality.calibration.compare import compare, uncompared, unexplained
+    from ivif_bench.tasks.quality.calibration.golden import read_golden
+    from ivif_bench.tasks.quality.calibration.sheet import to_csv, to_markdown
 
     recorded = read_golden(golden)
     with counting("golden triples") as progress:
@@ -62,9 +62,9 @@ def calibrate(
 
 def _published(folder: Path) -> tuple[dict[str, str], list[str]]:
     """Text on each sheet, and the values that differ without an explanation."""
-    from bench.commands.progress import counting
-    from tasks.quality.calibration.published import SHEETS, measure_sheet, unexplained
-    from tasks.quality.calibration.sheet import sheet_text
+    from ivif_bench.commands.progress import counting
+    from ivif_bench.tasks.quality.calibration.published import SHEETS, measure_sheet, unexplained
+    from ivif_bench.tasks.quality.calibration.sheet import sheet_text
 
     texts: dict[str, str] = {}
     odd: list[str] = []

@@ -12,9 +12,9 @@ from typing import Any
 from rich.console import Console
 from rich.progress import TaskID
 
-from bench.commands.progress import bars, counting
-from bench.pipeline.executors.local import Job
-from bench.pipeline.run import Listener
+from ivif_bench.commands.progress import bars, counting
+from ivif_bench.pipeline.executors.local import Job
+from ivif_bench.pipeline.run import Listener
 
 __all__ = ["ProgressListener", "console", "counting", "print_json"]
 

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from bench.commands.options import parse_options
-from bench.errors import UserError
+from ivif_bench.commands.options import parse_options
+from ivif_bench.errors import UserError
 
 app = typer.Typer(
     no_args_is_help=True, help="Datasets: write the demo, audit a download, prepare labels."
@@ -28,7 +28,7 @@ def demo(
     seed: int = 0,
 ) -> None:
     """Write demo scenes in the official layouts of M3FD and MSRS; needs no download."""
-    from bench.data.demo import write_detection, write_segmentation
+    from ivif_bench.data.demo import write_detection, write_segmentation
 
     try:
         write_detection(out / "M3FD_Detection", train=train, test=test, seed=seed)
@@ -49,13 +49,13 @@ def audit(
     as_json: Annotated[bool, typer.Option("--json", help="as JSON")] = False,
 ) -> None:
     """Check a dataset: counts, sizes, classes, labels, leakage. Exit code 1 if it has errors."""
-    from bench.data.base import open_dataset
-    from bench.data.splits import find_split
+    from ivif_bench.data.base import open_dataset
+    from ivif_bench.data.splits import find_split
 
     dataset = open_dataset(layout, root, **parse_options(option))
     found = dataset.audit(find_split(dataset, split) if split else None)
     if as_json:
-        from bench.commands.console import print_json
+        from ivif_bench.commands.console import print_json
 
         print_json(dict(found.data))
     else:
@@ -85,9 +85,9 @@ def prepare(
     force: Annotated[bool, typer.Option(help="replace an earlier, different result")] = False,
 ) -> None:
     """Unpack a download, check its pairs, write COCO JSON, YOLO text and split lists with hashes."""
-    from bench.data.base import LAYOUTS, open_dataset
-    from bench.data.prepare import prepare as write
-    from bench.data.splits import PARTS, resolve_split
+    from ivif_bench.data.base import LAYOUTS, open_dataset
+    from ivif_bench.data.prepare import prepare as write
+    from ivif_bench.data.splits import PARTS, resolve_split
 
     LAYOUTS.get(layout)  # a misspelt name is told before gigabytes are unpacked
     options = parse_options(option)
@@ -111,9 +111,9 @@ def prepare(
 
 
 def _unpack(archive: Path, layout: str, root: Path, options: dict[str, Any]) -> None:
-    from bench.data.archive import checksums, unpack
-    from bench.data.base import open_dataset
-    from bench.data.prepare import md5_note
+    from ivif_bench.data.archive import checksums, unpack
+    from ivif_bench.data.base import open_dataset
+    from ivif_bench.data.prepare import md5_note
 
     def is_root(folder: Path) -> bool:
         try:

@@ -7,18 +7,18 @@ from typing import Annotated, Any
 
 import typer
 
-from bench.errors import UserError
-from bench.registry import Registry, load_entry, suggest
+from ivif_bench.errors import UserError
+from ivif_bench.registry import Registry, load_entry, suggest
 
 JsonOption = Annotated[bool, typer.Option("--json", help="as JSON")]
 
 
 _OWN = {
-    "methods": "bench.fusion:METHODS",
-    "datasets": "bench.data.base:LAYOUTS",
-    "tasks": "bench.task:TASKS",
-    "formats": "reports.formats:FORMATS",
-    "trainings": "bench.training:TRAININGS",
+    "methods": "ivif_bench.fusion:METHODS",
+    "datasets": "ivif_bench.data.base:LAYOUTS",
+    "tasks": "ivif_bench.task:TASKS",
+    "formats": "ivif_bench.reports.formats:FORMATS",
+    "trainings": "ivif_bench.training:TRAININGS",
 }
 
 
@@ -26,7 +26,7 @@ def _entry(what: str) -> str:
     """Where the registry of a kind is; tasks are asked only for what is not the engine's own."""
     if what in _OWN:
         return _OWN[what]
-    from bench.task import TASKS
+    from ivif_bench.task import TASKS
 
     entries = dict(_OWN)
     for spec in TASKS.specs().values():
@@ -49,7 +49,7 @@ def list_components(
     registry: Registry[Any] = load_entry(_entry(what))
     specs = registry.specs().values()
     if as_json:
-        from bench.commands.console import print_json
+        from ivif_bench.commands.console import print_json
 
         print_json([asdict(spec) for spec in specs])
         return
@@ -90,10 +90,10 @@ def validate(
     config: Annotated[Path, typer.Argument(metavar="CONFIG", help="run configuration (YAML)")],
 ) -> None:
     """Check a configuration, its datasets and its precomputed images without computing anything."""
-    from bench.config import load_config
-    from bench.pipeline.plan import Plan
-    from bench.pipeline.run import check_formats
-    from bench.store import Store
+    from ivif_bench.config import load_config
+    from ivif_bench.pipeline.plan import Plan
+    from ivif_bench.pipeline.run import check_formats
+    from ivif_bench.store import Store
 
     run_config = load_config(config)
     check_formats(run_config)
@@ -117,11 +117,11 @@ def validate(
 
 def doctor(as_json: JsonOption = False) -> None:
     """Check this machine: packages, system libraries, devices; exit code 1 if something is broken."""
-    from bench.doctor import examine
+    from ivif_bench.doctor import examine
 
     findings = examine()
     if as_json:
-        from bench.commands.console import print_json
+        from ivif_bench.commands.console import print_json
 
         print_json(findings)
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bench.errors import UserError
+from ivif_bench.errors import UserError
 
 
 def parse_options(items: list[str]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bench.errors import UserError
+from ivif_bench.errors import UserError
 
 ConfigArgument = Annotated[
     Path,
@@ -80,8 +80,8 @@ def report(
     ],
 ) -> None:
     """Write and print the tables of a finished run again; needs no network library."""
-    from bench.config import load_config
-    from reports.write import FORMATS_BY_DEFAULT, write_report
+    from ivif_bench.config import load_config
+    from ivif_bench.reports.write import FORMATS_BY_DEFAULT, write_report
 
     folder = run_or_config
     formats: tuple[str, ...] = FORMATS_BY_DEFAULT
@@ -101,9 +101,9 @@ def _run(
     seeds: str = "",
     split: str = "",
 ) -> None:
-    from bench.commands.console import ProgressListener, console, print_json
-    from bench.config import load_config
-    from bench.pipeline.run import describe_failures, run
+    from ivif_bench.commands.console import ProgressListener, console, print_json
+    from ivif_bench.config import load_config
+    from ivif_bench.pipeline.run import describe_failures, run
 
     config = load_config(path)
     if seeds:
@@ -144,9 +144,9 @@ def _run(
 
 
 def _print_tables(folder: Path) -> None:
-    from reports.frame import load_run
-    from reports.terminal import print_tables
-    from reports.write import build_report
+    from ivif_bench.reports.frame import load_run
+    from ivif_bench.reports.terminal import print_tables
+    from ivif_bench.reports.write import build_report
 
     print_tables(build_report(load_run(folder)).tables)
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
-from bench.errors import UserError
+from ivif_bench.errors import UserError
 
 if TYPE_CHECKING:
-    from tasks.quality.registry import Mode
+    from ivif_bench.tasks.quality.registry import Mode
 
 
 def score(
@@ -41,10 +41,10 @@ def score(
     csv_file: Annotated[Path | None, typer.Option("--csv", help="write every value as CSV")] = None,
 ) -> None:
     """Score fused images: all metrics at once, pairs found by stem whatever the extension."""
-    from bench.commands.progress import counting
-    from bench.data.images import write_bytes
-    from bench.store import write_json
-    from tasks.quality.folder import score_folder
+    from ivif_bench.commands.progress import counting
+    from ivif_bench.data.images import write_bytes
+    from ivif_bench.store import write_json
+    from ivif_bench.tasks.quality.folder import score_folder
 
     with counting("scoring") as progress:
         result = score_folder(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bench.commands.options import parse_options
+from ivif_bench.commands.options import parse_options
 
 
 def train(
@@ -29,9 +29,9 @@ def train(
     ] = [],  # noqa: B006 - typer copies it
 ) -> None:
     """Train a method's network: resumable, logged, with curves and samples."""
-    from bench.commands.console import console, counting
-    from bench.training import TRAININGS, TrainingRequest
-    from bench.training import train as run
+    from ivif_bench.commands.console import console, counting
+    from ivif_bench.training import TRAININGS, TrainingRequest
+    from ivif_bench.training import train as run
 
     chosen = preset or next(iter(TRAININGS.get(name).presets))
     options = parse_options(option)

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from bench.errors import UserError
-from bench.fusion import METHODS, MethodSpec, WeightsSpec
+from ivif_bench.errors import UserError
+from ivif_bench.fusion import METHODS, MethodSpec, WeightsSpec
 
 app = typer.Typer(
     no_args_is_help=True, help="Weights of fusion methods: what is here, download, convert."
@@ -23,7 +23,7 @@ OutOption = Annotated[
 @app.command("list")
 def list_weights() -> None:
     """Show every method's weights files and whether they are here."""
-    from bench.weights import locate
+    from ivif_bench.weights import locate
 
     for method in METHODS.specs().values():
         for file in method.weights:
@@ -38,9 +38,9 @@ def list_weights() -> None:
 @app.command()
 def fetch(name: MethodArgument) -> None:
     """Download a method's weights, check them and convert them if needed."""
-    from bench.commands.console import counting
-    from bench.weights import convert, weights_folder
-    from bench.weights import fetch as download
+    from ivif_bench.commands.console import counting
+    from ivif_bench.weights import convert, weights_folder
+    from ivif_bench.weights import fetch as download
 
     method = METHODS.get(name)
     files = [file for file in method.weights if file.url]
@@ -71,8 +71,8 @@ def convert(
     out: OutOption = None,
 ) -> None:
     """Convert a checkpoint as its authors publish it to safetensors; nothing in it is run."""
-    from bench.weights import convert as run
-    from bench.weights import weights_folder
+    from ivif_bench.weights import convert as run
+    from ivif_bench.weights import weights_folder
 
     file = _convertible(METHODS.get(name))
     target = out or weights_folder() / file.name

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
-from bench.errors import UserError
+from ivif_bench.errors import UserError
 
 MAX_RATIO = 100  # images hardly compress, label images at most about fifty times
 ALWAYS_ALLOWED = 64 * 2**20  # bytes; below this the ratio says nothing

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from bench.data.audit_annotations import Notes, note_boxes, note_labels
-from bench.data.base import Audit, Dataset
-from bench.data.examine import Finding, equal_sides, examine, size_text
-from bench.data.known import Known
-from bench.data.layouts.paired_folders import PairedFolders
-from bench.data.splits import (
+from ivif_bench.data.audit_annotations import Notes, note_boxes, note_labels
+from ivif_bench.data.base import Audit, Dataset
+from ivif_bench.data.examine import Finding, equal_sides, examine, size_text
+from ivif_bench.data.known import Known
+from ivif_bench.data.layouts.paired_folders import PairedFolders
+from ivif_bench.data.splits import (
     Split,
     canonical_hash,
     neighbour_leak,
@@ -23,8 +23,8 @@ from bench.data.splits import (
     shared_stems,
     within,
 )
-from bench.errors import UserError, first_few
-from bench.types import Pair
+from ivif_bench.errors import UserError, first_few
+from ivif_bench.types import Pair
 
 _THREADS = 2  # decoding releases the interpreter; more would hold more images at a time
 _USUAL_SHARE = 0.8  # a set where this share has one size calls the others odd

@@ -6,10 +6,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench.data.base import Dataset
-from bench.data.examine import Finding
-from bench.data.known import Known
-from bench.errors import first_few
+from ivif_bench.data.base import Dataset
+from ivif_bench.data.examine import Finding
+from ivif_bench.data.known import Known
+from ivif_bench.errors import first_few
 
 IGNORED_LABEL = 255
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.errors import UserError, first_few
-from bench.registry import Registry
-from bench.types import Boxes, DatasetRef, Pair
+from ivif_bench.errors import UserError, first_few
+from ivif_bench.registry import Registry
+from ivif_bench.types import Boxes, DatasetRef, Pair
 
 if TYPE_CHECKING:
-    from bench.data.splits import Split
+    from ivif_bench.data.splits import Split
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ class Dataset(ABC):
         Args:
             split: also check its lists: overlap, and neighbours on both sides.
         """
-        from bench.data.audit import audit_pairs
+        from ivif_bench.data.audit import audit_pairs
 
         return audit_pairs(self, split)
 
@@ -125,7 +125,7 @@ class Audit:
 
 
 LAYOUTS: Registry[LayoutSpec] = Registry(
-    "dataset layout", "bench.data.layouts", "ivif_bench.datasets"
+    "dataset layout", "ivif_bench.data.layouts", "ivif_bench.datasets"
 )
 
 

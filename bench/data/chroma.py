@@ -8,9 +8,9 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from bench.data.images import luma, read_gray, read_rgb
-from bench.errors import UserError
-from bench.types import Pair
+from ivif_bench.data.images import luma, read_gray, read_rgb
+from ivif_bench.errors import UserError
+from ivif_bench.types import Pair
 
 Chroma = Literal["visible", "none"]
 

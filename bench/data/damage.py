@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 import simplejpeg
 
-from bench.data.headers import JPEG_FRAMES, jpeg_components, read_header
-from bench.errors import UserError
+from ivif_bench.data.headers import JPEG_FRAMES, jpeg_components, read_header
+from ivif_bench.errors import UserError
 
 _PNG_START, _JPEG_START = b"\x89PNG\r\n\x1a\n", b"\xff\xd8"
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.data.base import Dataset
-from bench.data.images import decode, read_labels
-from bench.data.layouts.paired_folders import PairedFolders
-from bench.data.sides import equal_files, equal_pixels, one_image
-from bench.errors import UserError
-from bench.types import Boxes, Pair
+from ivif_bench.data.base import Dataset
+from ivif_bench.data.images import decode, read_labels
+from ivif_bench.data.layouts.paired_folders import PairedFolders
+from ivif_bench.data.sides import equal_files, equal_pixels, one_image
+from ivif_bench.errors import UserError
+from ivif_bench.types import Boxes, Pair
 
 
 @dataclass(slots=True)

@@ -18,10 +18,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from bench.data.damage import check
-from bench.data.headers import Header, read_header
-from bench.data.label_files import demand_lossless, stored_ids
-from bench.errors import UserError
+from ivif_bench.data.damage import check
+from ivif_bench.data.headers import Header, read_header
+from ivif_bench.data.label_files import demand_lossless, stored_ids
+from ivif_bench.errors import UserError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 cv2.utils.logging.setLogLevel(

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from bench.data.headers import Header
-from bench.errors import UserError
+from ivif_bench.data.headers import Header
+from ivif_bench.errors import UserError
 
 _FORMATS = ("PNG", "BMP", "TIFF")
 
@@ -38,7 +38,7 @@ def stored_ids(path: Path, data: bytes, header: Header) -> np.ndarray:
 
     Args:
         path: for messages.
-        data: content of the file, which ``bench.data.images.decode_any`` could decode.
+        data: content of the file, which ``ivif_bench.data.images.decode_any`` could decode.
         header: of that file.
 
     Raises:

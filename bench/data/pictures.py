@@ -1,6 +1,6 @@
 """Images of other people's making: read as 8 bit, with a note on everything that is not plain.
 
-``bench.data.images`` refuses what is not 8-bit. Here a file may be anything whose meaning in 8 bits
+``ivif_bench.data.images`` refuses what is not 8-bit. Here a file may be anything whose meaning in 8 bits
 its format defines; what was done to it is said in words, so that a result can carry them.
 """
 
@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.data.headers import Header
-from bench.data.images import decode_any, is_opaque, read_bytes
-from bench.errors import UserError
+from ivif_bench.data.headers import Header
+from ivif_bench.data.images import decode_any, is_opaque, read_bytes
+from ivif_bench.errors import UserError
 
 SIXTEEN_BIT = "16-bit, read as round(v/257)"
 _RAW_COUNTS = 1 << 14  # cameras count to 2^10..2^14 in 16-bit files; full-range files go beyond

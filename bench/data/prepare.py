@@ -23,12 +23,12 @@ from typing import Any
 
 import numpy as np
 
-from bench.data.base import Dataset
-from bench.data.examine import equal_sides, examine
-from bench.data.images import write_bytes
-from bench.data.splits import Split, canonical_hash
-from bench.errors import UserError, first_few
-from bench.types import Boxes, Pair
+from ivif_bench.data.base import Dataset
+from ivif_bench.data.examine import equal_sides, examine
+from ivif_bench.data.images import write_bytes
+from ivif_bench.data.splits import Split, canonical_hash
+from ivif_bench.errors import UserError, first_few
+from ivif_bench.types import Boxes, Pair
 
 SUMMARY = "prepare.json"
 _THREADS = 2  # decoding releases the interpreter; more would hold more images at a time
@@ -111,7 +111,7 @@ def prepare(dataset: Dataset, split: Split, out: Path, *, force: bool = False) -
     unused = len(dataset.pairs) - len(sizes)
     if unused:
         content.notes.append(f"{unused} of {len(dataset.pairs)} pairs are in no part of the split")
-    from bench.origins import versions
+    from ivif_bench.origins import versions
 
     summary: dict[str, Any] = {
         "dataset": dataset.name,

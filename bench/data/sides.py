@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.data.headers import read_header
-from bench.data.images import luma, read_bytes
-from bench.errors import UserError, first_few
+from ivif_bench.data.headers import read_header
+from ivif_bench.data.images import luma, read_bytes
+from ivif_bench.errors import UserError, first_few
 
 Sides = tuple[str, Path, Path]  # stem, infrared, visible
 

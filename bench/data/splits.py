@@ -17,9 +17,9 @@ from typing import Any
 
 import yaml
 
-from bench.data.base import Dataset
-from bench.errors import UserError, first_few
-from bench.registry import suggest
+from ivif_bench.data.base import Dataset
+from ivif_bench.errors import UserError, first_few
+from ivif_bench.registry import suggest
 
 PARTS = ("train", "val", "test")
 _SUFFIXES = {"png", "jpg", "jpeg", "bmp", "tif", "tiff", "xml", "txt"}

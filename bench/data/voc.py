@@ -7,8 +7,8 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from bench.errors import UserError
-from bench.types import Boxes
+from ivif_bench.errors import UserError
+from ivif_bench.types import Boxes
 
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.errors import UserError
-from bench.types import Boxes
+from ivif_bench.errors import UserError
+from ivif_bench.types import Boxes
 
 _ROUNDING = 1e-4  # files written with few decimals may pass 1.0 by this much
 

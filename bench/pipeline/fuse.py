@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.config import MethodConfig
-from bench.data.images import read_gray, read_rgb, write_bytes
-from bench.data.sides import refuse_equal_pixels
-from bench.errors import UserError
-from bench.fusion import METHODS, FinishedImages, FusionMethod, WeightsSpec
-from bench.pipeline.marks import Checked, checked_as, image_mark, marked_png, misfit, to_make
-from bench.store import Fingerprints, Store, key_of
-from bench.types import Pair
-from bench.weights import locate
+from ivif_bench.config import MethodConfig
+from ivif_bench.data.images import read_gray, read_rgb, write_bytes
+from ivif_bench.data.sides import refuse_equal_pixels
+from ivif_bench.errors import UserError
+from ivif_bench.fusion import METHODS, FinishedImages, FusionMethod, WeightsSpec
+from ivif_bench.pipeline.marks import Checked, checked_as, image_mark, marked_png, misfit, to_make
+from ivif_bench.store import Fingerprints, Store, key_of
+from ivif_bench.types import Pair
+from ivif_bench.weights import locate
 
 if TYPE_CHECKING:
     from torch import Tensor

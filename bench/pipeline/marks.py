@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from bench.data.images import decode, encode_png, pixel_hash, png_provenance
-from bench.errors import UserError, first_few
-from bench.store import Fingerprints, write_json
-from bench.types import Pair
+from ivif_bench.data.images import decode, encode_png, pixel_hash, png_provenance
+from ivif_bench.errors import UserError, first_few
+from ivif_bench.store import Fingerprints, write_json
+from ivif_bench.types import Pair
 
 _PIXELS = "pixels"
 _OTHER_SOURCES = "were made from other sources"

@@ -6,17 +6,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from bench.config import MethodConfig, RunConfig
-from bench.data.base import Dataset, open_ref
-from bench.data.sides import refuse_equal_files
-from bench.errors import UserError
-from bench.fusion import METHODS, FinishedImages
-from bench.pipeline.fuse import load_method, method_key, plan_fusing
-from bench.pipeline.precomputed import check_finished
-from bench.registry import load_entry
-from bench.store import Store
-from bench.task import TASKS, Planning, Section, Task, task_names
-from bench.types import DatasetRef, FusedSet, Pair, Unit
+from ivif_bench.config import MethodConfig, RunConfig
+from ivif_bench.data.base import Dataset, open_ref
+from ivif_bench.data.sides import refuse_equal_files
+from ivif_bench.errors import UserError
+from ivif_bench.fusion import METHODS, FinishedImages
+from ivif_bench.pipeline.fuse import load_method, method_key, plan_fusing
+from ivif_bench.pipeline.precomputed import check_finished
+from ivif_bench.registry import load_entry
+from ivif_bench.store import Store
+from ivif_bench.task import TASKS, Planning, Section, Task, task_names
+from ivif_bench.types import DatasetRef, FusedSet, Pair, Unit
 
 
 class Plan:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from bench.config import MethodConfig
-from bench.data.images import images_in, size_of
-from bench.errors import UserError, first_few
-from bench.fusion import FinishedImages
-from bench.pipeline.marks import Checked
-from bench.store import Store
-from bench.types import FusedSet, Pair
+from ivif_bench.config import MethodConfig
+from ivif_bench.data.images import images_in, size_of
+from ivif_bench.errors import UserError, first_few
+from ivif_bench.fusion import FinishedImages
+from ivif_bench.pipeline.marks import Checked
+from ivif_bench.store import Store
+from ivif_bench.types import FusedSet, Pair
 
 # Raised when more files are refused than before, so that all are checked again.
 _RULES = "2"

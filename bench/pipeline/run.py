@@ -11,16 +11,16 @@ from typing import Any
 
 import yaml
 
-from bench.config import RunConfig
-from bench.data.images import write_bytes
-from bench.errors import UserError, first_few
-from bench.fusion import METHODS
-from bench.naming import safe_name
-from bench.origins import commit, own_version
-from bench.pipeline.executors.local import Job, run_jobs
-from bench.pipeline.plan import Plan, plan_document
-from bench.store import Store, key_of, locked, write_json
-from bench.types import Unit
+from ivif_bench.config import RunConfig
+from ivif_bench.data.images import write_bytes
+from ivif_bench.errors import UserError, first_few
+from ivif_bench.fusion import METHODS
+from ivif_bench.naming import safe_name
+from ivif_bench.origins import commit, own_version
+from ivif_bench.pipeline.executors.local import Job, run_jobs
+from ivif_bench.pipeline.plan import Plan, plan_document
+from ivif_bench.store import Store, key_of, locked, write_json
+from ivif_bench.types import Unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def run(
 
 def check_formats(config: RunConfig) -> None:
     """Refuse unknown report formats before anything is computed."""
-    from reports.formats import FORMATS
+    from ivif_bench.reports.formats import FORMATS
 
     for name in config.report.formats:
         FORMATS.get(name)
@@ -111,7 +111,7 @@ def write_demo_data(config: RunConfig, listener: Listener) -> None:
     for name, dataset in config.datasets.items():
         if dataset.demo is None:
             continue
-        from bench.data import demo
+        from ivif_bench.data import demo
 
         root = Path(dataset.root)
         if not root.is_dir():
@@ -189,7 +189,7 @@ def _run_stage(title: str, jobs: Sequence[Job], workers: int, listener: Listener
 
 def _report(config: RunConfig, store: Store, listener: Listener) -> tuple[Path, ...]:
     """Write the report, unless the one that is there was made from the same plan and results."""
-    from reports.write import write_report
+    from ivif_bench.reports.write import write_report
 
     results = store.root / "results"
     inputs = {

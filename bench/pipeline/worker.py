@@ -1,4 +1,4 @@
-"""One job in one process: ``python -m bench.pipeline.worker JOB.json``.
+"""One job in one process: ``python -m ivif_bench.pipeline.worker JOB.json``.
 
 The parent sets the thread count in the environment before this process starts, because BLAS and
 OpenMP read it only once. What libraries print goes to the job's log file; the parent reads
@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
-from bench.errors import UserError
+from ivif_bench.errors import UserError
 
 
 def main(path: str) -> int:
@@ -47,7 +47,7 @@ def _do(job: Mapping[str, Any], progress: Any) -> None:
     threads = int(job["threads"])
     _fix_threads(threads)
     if job["kind"] == "fuse":
-        from bench.pipeline.fuse import fuse_job
+        from ivif_bench.pipeline.fuse import fuse_job
 
         fuse_job(job, progress)
     else:
@@ -55,9 +55,9 @@ def _do(job: Mapping[str, Any], progress: Any) -> None:
 
 
 def _do_unit(job: Mapping[str, Any], progress: Any) -> None:
-    from bench.store import Store, locked
-    from bench.task import TASKS, Task, Workspace
-    from bench.types import Unit
+    from ivif_bench.store import Store, locked
+    from ivif_bench.task import TASKS, Task, Workspace
+    from ivif_bench.types import Unit
 
     unit = Unit(**job["unit"])
     store = Store(Path(job["run"]))

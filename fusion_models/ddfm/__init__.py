@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bench.fusion import MethodSpec, WeightsSpec
-from bench.training import TrainingSpec
+from ivif_bench.fusion import MethodSpec, WeightsSpec
+from ivif_bench.training import TrainingSpec
 
 _PAPER = (
     "Zhao et al., DDFM: Denoising Diffusion Model for Multi-Modality Image Fusion, ICCV 2023, "
@@ -31,7 +31,7 @@ _OPTIONS = {
 SPECS = (
     MethodSpec(
         name="ddfm",
-        entry="fusion_models.ddfm.method:DDFM",
+        entry="ivif_bench.fusion_models.ddfm.method:DDFM",
         title="DDFM",
         paper=_PAPER,
         licence="code Apache-2.0; the prior's weights are OpenAI's, for research only",
@@ -44,7 +44,7 @@ SPECS = (
                 original="256x256_diffusion_uncond.pt",
                 url="https://openaipublic.blob.core.windows.net/diffusion/jul-2021/"
                 "256x256_diffusion_uncond.pt",
-                converter="fusion_models.ddfm.convert:convert_file",
+                converter="ivif_bench.fusion_models.ddfm.convert:convert_file",
                 terms="OpenAI's model card: research only, not for deployment; never shipped here",
             ),
         ),
@@ -52,7 +52,7 @@ SPECS = (
     ),
     MethodSpec(
         name="ddfm-lite",
-        entry="fusion_models.ddfm.method:DDFMLite",
+        entry="ivif_bench.fusion_models.ddfm.method:DDFMLite",
         title="DDFM-lite",
         paper=f"the method of {_PAPER}, with a small prior of this project's",
         licence="code Apache-2.0; weights for research only, see fusion_models/weights/ddfm-lite.md",
@@ -73,7 +73,7 @@ SPECS = (
 TRAININGS = (
     TrainingSpec(
         name="ddfm",
-        entry="fusion_models.ddfm.training:train_prior",
+        entry="ivif_bench.fusion_models.ddfm.training:train_prior",
         title="unconditional diffusion prior of DDFM",
         presets={
             "lite": "5 M parameters, for ddfm-lite; hours on one CPU core",

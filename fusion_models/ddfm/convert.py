@@ -16,9 +16,9 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from bench.errors import UserError, first_few
-from bench.tensors import read_tensors
-from fusion_models.ddfm.prior import ADM, PriorShape, build
+from ivif_bench.errors import UserError, first_few
+from ivif_bench.fusion_models.ddfm.prior import ADM, PriorShape, build
+from ivif_bench.tensors import read_tensors
 
 _RESIDUAL = {
     "in_layers.0": "norm1",

@@ -8,14 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from bench.device import device_of, strict_float32
-from bench.fusion import METHODS, FusionMethod
-from bench.validation import checked
-from bench.weights import locate
-from fusion_models.ddfm.options import Options
-from fusion_models.ddfm.prior import load_prior, place
-from fusion_models.ddfm.sampler import Denoiser, Moment, normal, sample
-from fusion_models.ddfm.schedule import respaced
+from ivif_bench.device import device_of, strict_float32
+from ivif_bench.fusion import METHODS, FusionMethod
+from ivif_bench.fusion_models.ddfm.options import Options
+from ivif_bench.fusion_models.ddfm.prior import load_prior, place
+from ivif_bench.fusion_models.ddfm.sampler import Denoiser, Moment, normal, sample
+from ivif_bench.fusion_models.ddfm.schedule import respaced
+from ivif_bench.validation import checked
+from ivif_bench.weights import locate
 
 _PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 

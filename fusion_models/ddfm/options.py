@@ -8,9 +8,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
-from fusion_models.ddfm.em import ADMM, EM, ADMMSettings, EMSettings, Rectifier
-from fusion_models.ddfm.sampler import FULL, STUDIO, Luma
-from fusion_models.ddfm.schedule import TRAINED_STEPS
+from ivif_bench.fusion_models.ddfm.em import ADMM, EM, ADMMSettings, EMSettings, Rectifier
+from ivif_bench.fusion_models.ddfm.sampler import FULL, STUDIO, Luma
+from ivif_bench.fusion_models.ddfm.schedule import TRAINED_STEPS
 
 _PHI = {"phi_0.1": 0.1, "phi_1": 1.0}
 

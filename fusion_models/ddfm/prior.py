@@ -17,7 +17,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import nn
 
-from bench.errors import UserError, first_few
+from ivif_bench.errors import UserError, first_few
 
 
 @dataclass(frozen=True)

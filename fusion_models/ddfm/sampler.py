@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from fusion_models.ddfm.em import Rectifier
-from fusion_models.ddfm.schedule import Schedule
+from ivif_bench.fusion_models.ddfm.em import Rectifier
+from ivif_bench.fusion_models.ddfm.schedule import Schedule
 
 Denoiser = Callable[[Tensor, int], Tensor]
 """(x [N, 3, H, W], trained step) -> the noise in x, [N, 3, H, W]."""

@@ -19,17 +19,23 @@ from pydantic import BaseModel, ConfigDict, Field
 from safetensors.torch import save
 from torch import Tensor
 
-from bench.data.images import write_bytes
-from bench.device import device_of
-from bench.origins import commit
-from bench.training import TrainingRequest
-from bench.validation import checked
-from fusion_models.ddfm.prior import LITE, TINY, PriorShape, build
-from fusion_models.ddfm.schedule import TRAINED_STEPS, base_alphas_cumprod, respaced
-from fusion_models.training.images import Crops, PairPool, read_sources
-from fusion_models.training.loop import LoopSettings, Recipe, Step, run_loop, warmup_cosine
-from fusion_models.training.processes import join
-from fusion_models.training.record import write_grid
+from ivif_bench.data.images import write_bytes
+from ivif_bench.device import device_of
+from ivif_bench.fusion_models.ddfm.prior import LITE, TINY, PriorShape, build
+from ivif_bench.fusion_models.ddfm.schedule import TRAINED_STEPS, base_alphas_cumprod, respaced
+from ivif_bench.fusion_models.training.images import Crops, PairPool, read_sources
+from ivif_bench.fusion_models.training.loop import (
+    LoopSettings,
+    Recipe,
+    Step,
+    run_loop,
+    warmup_cosine,
+)
+from ivif_bench.fusion_models.training.processes import join
+from ivif_bench.fusion_models.training.record import write_grid
+from ivif_bench.origins import commit
+from ivif_bench.training import TrainingRequest
+from ivif_bench.validation import checked
 
 SIDE = 64
 SCALES = (1.0, 1.0, 1.5, 2.0, 3.0)

@@ -6,8 +6,8 @@ Image Fusion", Chinese Journal of Information Fusion 1(3), 2024. Described in do
 
 from __future__ import annotations
 
-from bench.fusion import MethodSpec, WeightsSpec
-from bench.training import TrainingSpec
+from ivif_bench.fusion import MethodSpec, WeightsSpec
+from ivif_bench.training import TrainingSpec
 
 _PAPER = (
     "Qi, Zhang, Wang, DMFuse: Diffusion Model Guided Cross-Attention Learning for Infrared and "
@@ -26,7 +26,7 @@ _TERMS = "the authors state no licence: all rights reserved; get it from them, n
 SPECS = (
     MethodSpec(
         name="dmfuse",
-        entry="fusion_models.dmfuse.method:DMFuse",
+        entry="ivif_bench.fusion_models.dmfuse.method:DMFuse",
         title="DMFuse",
         paper=_PAPER,
         licence="code Apache-2.0; the authors' weights carry no licence",
@@ -59,7 +59,7 @@ SPECS = (
     ),
     MethodSpec(
         name="dmfuse-lite",
-        entry="fusion_models.dmfuse.method:DMFuseLite",
+        entry="ivif_bench.fusion_models.dmfuse.method:DMFuseLite",
         title="DMFuse-lite",
         paper=f"the method of {_PAPER}, narrower and trained by this project",
         licence="code Apache-2.0; weights for research only, see fusion_models/weights/dmfuse-lite.md",
@@ -88,7 +88,7 @@ _SETTINGS = {
 TRAININGS = (
     TrainingSpec(
         name="dmfuse-prior",
-        entry="fusion_models.dmfuse.training_prior:train_prior",
+        entry="ivif_bench.fusion_models.dmfuse.training_prior:train_prior",
         title="diffusion network whose features DMFuse fuses",
         presets={
             "lite": "width 8, 1.5 M parameters, for dmfuse-lite; minutes on one CPU core",
@@ -103,7 +103,7 @@ TRAININGS = (
     ),
     TrainingSpec(
         name="dmfuse",
-        entry="fusion_models.dmfuse.training_head:train_head",
+        entry="ivif_bench.fusion_models.dmfuse.training_head:train_head",
         title="fusion head of DMFuse on a frozen diffusion network",
         presets={
             "lite": "width 16, for dmfuse-lite; minutes on one CPU core",

@@ -125,7 +125,7 @@ def _attend_part(query: Tensor, key: Tensor, value: Tensor, skip_self: bool) -> 
 
 def _attend_fused(lines: list[Tensor], skip_self: bool) -> Lines:
     """The same by the compiled kernel; its means and logarithms of sums join like sums and peaks."""
-    from fusion_models.dmfuse.fused_attention import attend_fused, compiled
+    from ivif_bench.fusion_models.dmfuse.fused_attention import attend_fused, compiled
 
     query, key, value = (x.flatten(0, 1) for x in lines)
     mean, logarithm = attend_fused(query, key, value, skip_self, compiled())

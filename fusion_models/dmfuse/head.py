@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from fusion_models.dmfuse.crisscross import CrissCrossFusion
+from ivif_bench.fusion_models.dmfuse.crisscross import CrissCrossFusion
 
 
 @dataclass(frozen=True, slots=True)

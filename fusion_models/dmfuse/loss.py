@@ -16,7 +16,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from fusion_models.training.measures import sobel, ssim
+from ivif_bench.fusion_models.training.measures import sobel, ssim
 
 STRUCTURE, GRADIENT, INTENSITY = 10.0, 16.0, 14.0
 

@@ -10,22 +10,22 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
-from bench.device import device_of, strict_float32
-from bench.errors import UserError
-from bench.fusion import METHODS, FusionMethod, MethodSpec, WeightsSpec
-from bench.tensors import read_tensors
-from bench.validation import checked
-from bench.weights import locate, sha256_of
-from fusion_models.dmfuse.crisscross import DEFAULT_BUDGET
-from fusion_models.dmfuse.imaging import finish, gray_levels, prepare
-from fusion_models.dmfuse.networks import (
+from ivif_bench.device import device_of, strict_float32
+from ivif_bench.errors import UserError
+from ivif_bench.fusion import METHODS, FusionMethod, MethodSpec, WeightsSpec
+from ivif_bench.fusion_models.dmfuse.crisscross import DEFAULT_BUDGET
+from ivif_bench.fusion_models.dmfuse.imaging import finish, gray_levels, prepare
+from ivif_bench.fusion_models.dmfuse.networks import (
     Networks,
     diffusion_features,
     load_diffusion,
     load_head,
     load_networks,
 )
-from fusion_models.dmfuse.noise import Draws
+from ivif_bench.fusion_models.dmfuse.noise import Draws
+from ivif_bench.tensors import read_tensors
+from ivif_bench.validation import checked
+from ivif_bench.weights import locate, sha256_of
 
 
 class Fuser:

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from bench.errors import UserError, first_few
-from fusion_models.dmfuse.head import FusionHead, HeadConfig
-from fusion_models.dmfuse.noise import TIME_STEPS
-from fusion_models.sr3.checkpoint import PREFIX, load_unet
-from fusion_models.sr3.schedule import add_noise, checkpoint_buffers
-from fusion_models.sr3.unet import UNet, UNetConfig
+from ivif_bench.errors import UserError, first_few
+from ivif_bench.fusion_models.dmfuse.head import FusionHead, HeadConfig
+from ivif_bench.fusion_models.dmfuse.noise import TIME_STEPS
+from ivif_bench.fusion_models.sr3.checkpoint import PREFIX, load_unet
+from ivif_bench.fusion_models.sr3.schedule import add_noise, checkpoint_buffers
+from ivif_bench.fusion_models.sr3.unet import UNet, UNetConfig
 
 CHANNELS = 3  # the gray picture three times
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fusion_models.sr3.schedule import draw_level, levels
+from ivif_bench.fusion_models.sr3.schedule import draw_level, levels
 
 TIME_STEPS = (5, 50, 100)
 LEVELS = levels("cosine")

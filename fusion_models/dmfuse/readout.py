@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from fusion_models.sr3.unet import UNet, UNetConfig
+from ivif_bench.fusion_models.sr3.unet import UNet, UNetConfig
 
 _FIRST_GAIN = 4.0
 

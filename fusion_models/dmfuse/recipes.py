@@ -11,12 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from safetensors.torch import save
 from torch import Tensor
 
-from bench.data.images import write_bytes
-from bench.origins import commit
-from bench.training import TrainingRequest
-from bench.validation import checked
-from fusion_models.training.images import Crops, PairPool
-from fusion_models.training.loop import LoopSettings
+from ivif_bench.data.images import write_bytes
+from ivif_bench.fusion_models.training.images import Crops, PairPool
+from ivif_bench.fusion_models.training.loop import LoopSettings
+from ivif_bench.origins import commit
+from ivif_bench.training import TrainingRequest
+from ivif_bench.validation import checked
 
 _SCALES = (1.0, 1.0, 1.5, 2.0, 3.0)
 

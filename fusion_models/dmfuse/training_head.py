@@ -15,34 +15,34 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bench.device import device_of
-from bench.errors import UserError
-from bench.tensors import read_tensors
-from bench.training import TrainingRequest
-from fusion_models.dmfuse.head import FusionHead
-from fusion_models.dmfuse.imaging import finish, gray_levels, prepare
-from fusion_models.dmfuse.loss import fusion_loss
-from fusion_models.dmfuse.networks import (
+from ivif_bench.device import device_of
+from ivif_bench.errors import UserError
+from ivif_bench.fusion_models.dmfuse.head import FusionHead
+from ivif_bench.fusion_models.dmfuse.imaging import finish, gray_levels, prepare
+from ivif_bench.fusion_models.dmfuse.loss import fusion_loss
+from ivif_bench.fusion_models.dmfuse.networks import (
     diffusion_features,
     head_config,
     load_diffusion,
     load_networks,
 )
-from fusion_models.dmfuse.noise import LEVELS, TIME_STEPS
-from fusion_models.dmfuse.recipes import (
+from ivif_bench.fusion_models.dmfuse.noise import LEVELS, TIME_STEPS
+from ivif_bench.fusion_models.dmfuse.recipes import (
     Settings,
     crops_of_step,
     loop_settings,
     overridden,
     write_weights,
 )
-from fusion_models.sr3.checkpoint import unet_tensors
-from fusion_models.sr3.prior import draw_levels
-from fusion_models.sr3.unet import UNet
-from fusion_models.training.images import Crops, PairPool, read_sources
-from fusion_models.training.loop import Recipe, Step, run_loop, warmup_cosine
-from fusion_models.training.processes import join
-from fusion_models.training.record import write_grid
+from ivif_bench.fusion_models.sr3.checkpoint import unet_tensors
+from ivif_bench.fusion_models.sr3.prior import draw_levels
+from ivif_bench.fusion_models.sr3.unet import UNet
+from ivif_bench.fusion_models.training.images import Crops, PairPool, read_sources
+from ivif_bench.fusion_models.training.loop import Recipe, Step, run_loop, warmup_cosine
+from ivif_bench.fusion_models.training.processes import join
+from ivif_bench.fusion_models.training.record import write_grid
+from ivif_bench.tensors import read_tensors
+from ivif_bench.training import TrainingRequest
 
 PRESETS: dict[str, tuple[int, Settings]] = {
     "lite": (16, Settings(steps=4000, batch=4, learning_rate=2e-3)),

@@ -19,26 +19,26 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bench.device import device_of
-from bench.training import TrainingRequest
-from fusion_models.dmfuse.networks import CHANNELS, diffusion_config
-from fusion_models.dmfuse.noise import LEVELS, TIME_STEPS
-from fusion_models.dmfuse.readout import PictureReadout, favour_picture
-from fusion_models.dmfuse.recipes import (
+from ivif_bench.device import device_of
+from ivif_bench.fusion_models.dmfuse.networks import CHANNELS, diffusion_config
+from ivif_bench.fusion_models.dmfuse.noise import LEVELS, TIME_STEPS
+from ivif_bench.fusion_models.dmfuse.readout import PictureReadout, favour_picture
+from ivif_bench.fusion_models.dmfuse.recipes import (
     Settings,
     crops_of_step,
     loop_settings,
     overridden,
     write_weights,
 )
-from fusion_models.sr3.checkpoint import unet_tensors
-from fusion_models.sr3.prior import denoised, denoising_loss, draw_levels, random_steps
-from fusion_models.sr3.schedule import add_noise
-from fusion_models.sr3.unet import UNet
-from fusion_models.training.images import Crops, PairPool, read_sources
-from fusion_models.training.loop import Recipe, Step, run_loop, warmup_cosine
-from fusion_models.training.processes import join
-from fusion_models.training.record import write_grid
+from ivif_bench.fusion_models.sr3.checkpoint import unet_tensors
+from ivif_bench.fusion_models.sr3.prior import denoised, denoising_loss, draw_levels, random_steps
+from ivif_bench.fusion_models.sr3.schedule import add_noise
+from ivif_bench.fusion_models.sr3.unet import UNet
+from ivif_bench.fusion_models.training.images import Crops, PairPool, read_sources
+from ivif_bench.fusion_models.training.loop import Recipe, Step, run_loop, warmup_cosine
+from ivif_bench.fusion_models.training.processes import join
+from ivif_bench.fusion_models.training.record import write_grid
+from ivif_bench.training import TrainingRequest
 
 
 class PriorSettings(Settings):

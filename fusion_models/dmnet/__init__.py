@@ -6,8 +6,8 @@ Nobody published its code or weights: this is a re-implementation from the paper
 
 from __future__ import annotations
 
-from bench.fusion import MethodSpec, WeightsSpec
-from bench.training import TrainingSpec
+from ivif_bench.fusion import MethodSpec, WeightsSpec
+from ivif_bench.training import TrainingSpec
 
 _PAPER = "DMNet, IEEE Internet of Things Journal 12(19), 2025, from p. 40347; re-implemented from its text"
 _RUNNING = {
@@ -20,7 +20,7 @@ _RUNNING = {
 SPECS = (
     MethodSpec(
         name="dmnet",
-        entry="fusion_models.dmnet.method:DMNetFusion",
+        entry="ivif_bench.fusion_models.dmnet.method:DMNetFusion",
         title="DMNet",
         paper=_PAPER,
         licence="code Apache-2.0; no weights were ever published, yours are your own",
@@ -38,7 +38,7 @@ SPECS = (
     ),
     MethodSpec(
         name="dmnet-lite",
-        entry="fusion_models.dmnet.method:DMNetLite",
+        entry="ivif_bench.fusion_models.dmnet.method:DMNetLite",
         title="DMNet-lite",
         paper=f"the topology of {_PAPER}; narrow, not the paper's model",
         licence="code Apache-2.0; weights for research only, see fusion_models/weights/dmnet-lite.md",
@@ -121,7 +121,7 @@ _UNDEFINED = "refused: the paper does not define it"
 TRAININGS = (
     TrainingSpec(
         name="dmnet",
-        entry="fusion_models.dmnet.training:train_dmnet",
+        entry="ivif_bench.fusion_models.dmnet.training:train_dmnet",
         title="DMNet, both stages",
         presets={
             "paper": "386 M parameters, 15 + 30 epochs, crops of 128; for GPUs",

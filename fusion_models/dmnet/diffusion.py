@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from fusion_models.dmnet.options import Architecture
-from fusion_models.sr3.schedule import add_noise, levels
-from fusion_models.sr3.unet import UNet, UNetConfig
+from ivif_bench.fusion_models.dmnet.options import Architecture
+from ivif_bench.fusion_models.sr3.schedule import add_noise, levels
+from ivif_bench.fusion_models.sr3.unet import UNet, UNetConfig
 
 # Option -> (levels whose blocks attend, whether the middle does); level 3 is 1/8, level 4 is 1/16.
 _ATTENTION = {

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from fusion_models.training.measures import sobel, sobel_pair
+from ivif_bench.fusion_models.training.measures import sobel, sobel_pair
 
 Operator = Literal["sobel", "canny", "log", "roberts"]
 

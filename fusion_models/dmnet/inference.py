@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from fusion_models.dmnet.network import DMNet
+from ivif_bench.fusion_models.dmnet.network import DMNet
 
 
 @torch.inference_mode()

@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 from torch.nn import functional
 
-from fusion_models.dmnet.gradients import OPERATORS, Operator
-from fusion_models.training.measures import ssim
+from ivif_bench.fusion_models.dmnet.gradients import OPERATORS, Operator
+from ivif_bench.fusion_models.training.measures import ssim
 
 Weight = Annotated[float, Field(ge=0)]
 

@@ -9,14 +9,14 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor
 
-from bench.device import device_of, strict_float32
-from bench.fusion import METHODS, FusionMethod
-from bench.validation import checked
-from bench.weights import locate
-from fusion_models.baselines import luma
-from fusion_models.dmnet.files import read_weights
-from fusion_models.dmnet.inference import fuse_image
-from fusion_models.dmnet.strips import use_strips
+from ivif_bench.device import device_of, strict_float32
+from ivif_bench.fusion import METHODS, FusionMethod
+from ivif_bench.fusion_models.baselines import luma
+from ivif_bench.fusion_models.dmnet.files import read_weights
+from ivif_bench.fusion_models.dmnet.inference import fuse_image
+from ivif_bench.fusion_models.dmnet.strips import use_strips
+from ivif_bench.validation import checked
+from ivif_bench.weights import locate
 
 
 class Options(BaseModel):

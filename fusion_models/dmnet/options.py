@@ -14,7 +14,7 @@ class Architecture(BaseModel):
     """Everything that decides which tensors DMNet has and how they are used.
 
     The defaults are this project's reading of the paper, 386,247,442 parameters. The reasons stand
-    in the docstring of ``fusion_models.dmnet.network.DMNet`` and in ``docs/methods/dmnet.md``.
+    in the docstring of ``ivif_bench.fusion_models.dmnet.network.DMNet`` and in ``docs/methods/dmnet.md``.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor, nn
 
-from fusion_models.dmnet.blocks import InvertibleNode, PixelSums, RestormerBlock
-from fusion_models.dmnet.network import DMNet
-from fusion_models.sr3.unet import Block
+from ivif_bench.fusion_models.dmnet.blocks import InvertibleNode, PixelSums, RestormerBlock
+from ivif_bench.fusion_models.dmnet.network import DMNet
+from ivif_bench.fusion_models.sr3.unet import Block
 
 
 def use_strips(network: DMNet, rows: int) -> None:

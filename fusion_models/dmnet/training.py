@@ -12,19 +12,25 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.device import device_of
-from bench.origins import commit
-from bench.training import TrainingRequest
-from fusion_models.baselines import luma
-from fusion_models.dmnet.diffusion import denoise
-from fusion_models.dmnet.files import WEIGHTS, write_weights
-from fusion_models.dmnet.losses import autoencoder_loss, denoising_loss, fusion_loss
-from fusion_models.dmnet.network import INFRARED, VISIBLE, DMNet
-from fusion_models.dmnet.recipes import Settings, recipe
-from fusion_models.training.images import Crops, PairPool, read_sources
-from fusion_models.training.loop import LoopSettings, Recipe, Step, run_loop, warmup_cosine
-from fusion_models.training.processes import join
-from fusion_models.training.record import write_grid
+from ivif_bench.device import device_of
+from ivif_bench.fusion_models.baselines import luma
+from ivif_bench.fusion_models.dmnet.diffusion import denoise
+from ivif_bench.fusion_models.dmnet.files import WEIGHTS, write_weights
+from ivif_bench.fusion_models.dmnet.losses import autoencoder_loss, denoising_loss, fusion_loss
+from ivif_bench.fusion_models.dmnet.network import INFRARED, VISIBLE, DMNet
+from ivif_bench.fusion_models.dmnet.recipes import Settings, recipe
+from ivif_bench.fusion_models.training.images import Crops, PairPool, read_sources
+from ivif_bench.fusion_models.training.loop import (
+    LoopSettings,
+    Recipe,
+    Step,
+    run_loop,
+    warmup_cosine,
+)
+from ivif_bench.fusion_models.training.processes import join
+from ivif_bench.fusion_models.training.record import write_grid
+from ivif_bench.origins import commit
+from ivif_bench.training import TrainingRequest
 
 WARMUP = 20
 SAMPLES = 4

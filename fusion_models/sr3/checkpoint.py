@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from bench.errors import UserError, first_few
-from fusion_models.sr3.schedule import Kind, checkpoint_buffers
+from ivif_bench.errors import UserError, first_few
+from ivif_bench.fusion_models.sr3.schedule import Kind, checkpoint_buffers
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from fusion_models.sr3.unet import UNet
+    from ivif_bench.fusion_models.sr3.unet import UNet
 
 PREFIX = "denoise_fn."
 

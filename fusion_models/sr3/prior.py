@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from fusion_models.sr3.schedule import add_noise
-from fusion_models.sr3.unet import UNet
+from ivif_bench.fusion_models.sr3.schedule import add_noise
+from ivif_bench.fusion_models.sr3.unet import UNet
 
 
 def random_steps(count: int, levels: np.ndarray, generator: torch.Generator) -> Tensor:

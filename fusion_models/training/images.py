@@ -17,11 +17,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from bench.data.base import LAYOUTS, Dataset, open_dataset
-from bench.data.images import luma, read_gray, read_rgb
-from bench.data.sides import refuse_equal_pixels
-from bench.errors import UserError
-from bench.types import Pair
+from ivif_bench.data.base import LAYOUTS, Dataset, open_dataset
+from ivif_bench.data.images import luma, read_gray, read_rgb
+from ivif_bench.data.sides import refuse_equal_pixels
+from ivif_bench.errors import UserError
+from ivif_bench.types import Pair
 
 DEMO_SEED = 60  # of drawn training scenes; runs use small seeds, the tasks' weights 50
 
@@ -209,7 +209,7 @@ def _load(pair: Pair, name: str) -> PairImages:
 
 
 def _demo(count: str) -> list[PairImages]:
-    from bench.data.demo import write_detection
+    from ivif_bench.data.demo import write_detection
 
     if not count.isdecimal() or not int(count):
         raise UserError(f"--data demo={count}: expected a number of drawn scenes, such as demo=120")

@@ -18,12 +18,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bench.device import strict_float32
-from bench.errors import UserError
-from bench.training import Progress
-from fusion_models.training.checkpoint import NAME, State, read_checkpoint, write_checkpoint
-from fusion_models.training.processes import Processes, join
-from fusion_models.training.record import LOG, Log, draw_curves
+from ivif_bench.device import strict_float32
+from ivif_bench.errors import UserError
+from ivif_bench.fusion_models.training.checkpoint import (
+    NAME,
+    State,
+    read_checkpoint,
+    write_checkpoint,
+)
+from ivif_bench.fusion_models.training.processes import Processes, join
+from ivif_bench.fusion_models.training.record import LOG, Log, draw_curves
+from ivif_bench.training import Progress
 
 
 @dataclass(frozen=True)

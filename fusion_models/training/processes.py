@@ -44,7 +44,7 @@ def join(device: torch.device) -> Processes:
     """Join the processes of ``torchrun``, if it started this one.
 
     Args:
-        device: this process's own, see ``bench.device.device_of``.
+        device: this process's own, see ``ivif_bench.device.device_of``.
     """
     count = int(os.environ.get("WORLD_SIZE", "1"))
     if count == 1:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.data.images import encode_png, write_bytes
+from ivif_bench.data.images import encode_png, write_bytes
 
 LOG = "log.jsonl"
 

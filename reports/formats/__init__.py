@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bench.registry import Registry
+from ivif_bench.registry import Registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,4 +23,6 @@ class FormatSpec:
     title: str
 
 
-FORMATS: Registry[FormatSpec] = Registry("report format", "reports.formats", "ivif_bench.formats")
+FORMATS: Registry[FormatSpec] = Registry(
+    "report format", "ivif_bench.reports.formats", "ivif_bench.formats"
+)

@@ -6,10 +6,10 @@ import csv
 import io
 from collections.abc import Sequence
 
-from reports.formats import FormatSpec
-from reports.table import MISSING, Table
+from ivif_bench.reports.formats import FormatSpec
+from ivif_bench.reports.table import MISSING, Table
 
-SPECS = (FormatSpec("csv", "reports.formats.csv:render", "CSV"),)
+SPECS = (FormatSpec("csv", "ivif_bench.reports.formats.csv:render", "CSV"),)
 
 HEADER = (
     "table",

@@ -11,10 +11,10 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from reports.formats import FormatSpec
-from reports.table import Cell, Column, Table
+from ivif_bench.reports.formats import FormatSpec
+from ivif_bench.reports.table import Cell, Column, Table
 
-SPECS = (FormatSpec("latex", "reports.formats.latex:render", "LaTeX"),)
+SPECS = (FormatSpec("latex", "ivif_bench.reports.formats.latex:render", "LaTeX"),)
 
 _ARROWS = {"up": r"$\uparrow$", "down": r"$\downarrow$"}
 _PLAIN = {

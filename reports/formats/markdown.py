@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from reports.formats import FormatSpec
-from reports.table import Cell, Column, Table
+from ivif_bench.reports.formats import FormatSpec
+from ivif_bench.reports.table import Cell, Column, Table
 
-SPECS = (FormatSpec("markdown", "reports.formats.markdown:render", "Markdown"),)
+SPECS = (FormatSpec("markdown", "ivif_bench.reports.formats.markdown:render", "Markdown"),)
 
 _ARROWS = {"up": "↑", "down": "↓"}
 _SPECIAL = re.compile(r"([\\`*_\[\]|~$])")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bench.registry import Registry
+from ivif_bench.registry import Registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,12 +13,14 @@ class BuilderSpec:
 
     Attributes:
         name: the task's name, as in records.
-        entry: ``"module:function"``; the function takes a ``reports.comparison.Comparison`` and
-            returns a list of ``reports.table.Table``.
+        entry: ``"module:function"``; the function takes a ``ivif_bench.reports.comparison.Comparison`` and
+            returns a list of ``ivif_bench.reports.table.Table``.
     """
 
     name: str
     entry: str
 
 
-BUILDERS: Registry[BuilderSpec] = Registry("report table", "reports.tables", "ivif_bench.tables")
+BUILDERS: Registry[BuilderSpec] = Registry(
+    "report table", "ivif_bench.reports.tables", "ivif_bench.tables"
+)

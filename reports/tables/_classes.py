@@ -13,15 +13,25 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.errors import first_few
-from bench.ranking import FEWEST, too_few_columns, too_few_images
-from reports.footer import footer
-from reports.statistics import Estimate, over_seeds
-from reports.table import MISSING, Cell, Column, Notes, Row, Table, cell, missing_cell, with_marks
+from ivif_bench.errors import first_few
+from ivif_bench.ranking import FEWEST, too_few_columns, too_few_images
+from ivif_bench.reports.footer import footer
+from ivif_bench.reports.statistics import Estimate, over_seeds
+from ivif_bench.reports.table import (
+    MISSING,
+    Cell,
+    Column,
+    Notes,
+    Row,
+    Table,
+    cell,
+    missing_cell,
+    with_marks,
+)
 
 if TYPE_CHECKING:
-    from reports.comparison import Comparison
-    from reports.frame import UnitResult
+    from ivif_bench.reports.comparison import Comparison
+    from ivif_bench.reports.frame import UnitResult
 
 Scores = Mapping[tuple[str, str], tuple[float, str]]
 _NONE = "has none of the images"
@@ -39,7 +49,7 @@ class Layout:
         columns: keys are ``metric`` or ``metric:class``.
         lines: footer lines beside the number of images.
         counts: what columns stand on: column key to the key of a count of the records, such as
-            ``n_boxes:Car``. With fewer than ``bench.ranking.FEWEST``, a column is not ranked.
+            ``n_boxes:Car``. With fewer than ``ivif_bench.ranking.FEWEST``, a column is not ranked.
         counted: what these counts count.
     """
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reports.tables import BuilderSpec
-from reports.tables._classes import Layout, metrics_of, number, percent, tables
+from ivif_bench.reports.tables import BuilderSpec
+from ivif_bench.reports.tables._classes import Layout, metrics_of, number, percent, tables
 
 if TYPE_CHECKING:
-    from reports.comparison import Comparison
-    from reports.table import Table
+    from ivif_bench.reports.comparison import Comparison
+    from ivif_bench.reports.table import Table
 
-SPECS = (BuilderSpec("detection", "reports.tables.detection:build"),)
+SPECS = (BuilderSpec("detection", "ivif_bench.reports.tables.detection:build"),)
 
 _MEANS = {
     "mAP50": "mAP@0.5",

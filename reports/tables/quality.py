@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.errors import UserError, first_few
-from bench.ranking import FEWEST, too_few_columns, too_few_images
-from reports.footer import footer
-from reports.frame import Subject, UnitResult
-from reports.statistics import Estimate, over_images, over_seeds
-from reports.table import Cell, Column, Notes, Row, Table, cell, missing_cell, with_marks
-from reports.tables import BuilderSpec
+from ivif_bench.errors import UserError, first_few
+from ivif_bench.ranking import FEWEST, too_few_columns, too_few_images
+from ivif_bench.reports.footer import footer
+from ivif_bench.reports.frame import Subject, UnitResult
+from ivif_bench.reports.statistics import Estimate, over_images, over_seeds
+from ivif_bench.reports.table import Cell, Column, Notes, Row, Table, cell, missing_cell, with_marks
+from ivif_bench.reports.tables import BuilderSpec
 
 if TYPE_CHECKING:
-    from reports.comparison import Comparison
+    from ivif_bench.reports.comparison import Comparison
 
-SPECS = (BuilderSpec("quality", "reports.tables.quality:build"),)
+SPECS = (BuilderSpec("quality", "ivif_bench.reports.tables.quality:build"),)
 
 _NO_COMMON = "No table on common images: there is no image that all methods have."
 _NONE = "has none of the images"
@@ -54,7 +54,7 @@ def build(comparison: Comparison) -> list[Table]:
     that lacks one has no numbers. A value that is undefined (NaN) is no hole: it is left out of
     its own mean only; the cell says so in a footnote and is compared only with cells that leave
     out the same. Source images are shown but not ranked: MI, VIF and the like measure agreement
-    with the sources, and a source agrees perfectly with itself. Fewer than ``bench.ranking.FEWEST``
+    with the sources, and a source agrees perfectly with itself. Fewer than ``ivif_bench.ranking.FEWEST``
     images, in the table or in a column, are not ranked at all, and the caption says so.
     """
     columns = columns_of(comparison)

@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from reports.tables import BuilderSpec
-from reports.tables._classes import (
+from ivif_bench.reports.tables import BuilderSpec
+from ivif_bench.reports.tables._classes import (
     Layout,
     metrics_of,
     number,
@@ -17,10 +17,10 @@ from reports.tables._classes import (
 )
 
 if TYPE_CHECKING:
-    from reports.comparison import Comparison
-    from reports.table import Column, Table
+    from ivif_bench.reports.comparison import Comparison
+    from ivif_bench.reports.table import Column, Table
 
-SPECS = (BuilderSpec("segmentation", "reports.tables.segmentation:build"),)
+SPECS = (BuilderSpec("segmentation", "ivif_bench.reports.tables.segmentation:build"),)
 
 _CONDITION = re.compile(r"(?P<mean>mIoU[^\[]*)\[(?P<tag>.+)\]")
 

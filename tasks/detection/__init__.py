@@ -1,13 +1,13 @@
 """Object detection: detectors emit boxes, one scorer turns them into AP."""
 
-from bench.task import TaskSpec
+from ivif_bench.task import TaskSpec
 
 SPECS = (
     TaskSpec(
         name="detection",
-        entry="tasks.detection.task:DetectionTask",
+        entry="ivif_bench.tasks.detection.task:DetectionTask",
         title="Object detection",
         order=20,
-        lists={"detectors": "tasks.detection.registry:DETECTORS"},
+        lists={"detectors": "ivif_bench.tasks.detection.registry:DETECTORS"},
     ),
 )

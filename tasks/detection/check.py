@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench.data.base import Dataset
-from bench.data.splits import Split
-from bench.errors import UserError, first_few
-from bench.types import DatasetRef
-from tasks._protocol import check_layout, check_parts
-from tasks.detection.protocol import TRAINED_MODES, DetectionProtocol, weights_file
-from tasks.detection.registry import DETECTORS
+from ivif_bench.data.base import Dataset
+from ivif_bench.data.splits import Split
+from ivif_bench.errors import UserError, first_few
+from ivif_bench.tasks._protocol import check_layout, check_parts
+from ivif_bench.tasks.detection.protocol import TRAINED_MODES, DetectionProtocol, weights_file
+from ivif_bench.tasks.detection.registry import DETECTORS
+from ivif_bench.types import DatasetRef
 
 
 def check(

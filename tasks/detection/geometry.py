@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from bench.errors import UserError
-from bench.types import Boxes
+from ivif_bench.errors import UserError
+from ivif_bench.types import Boxes
 
 if TYPE_CHECKING:
     from torch import Tensor

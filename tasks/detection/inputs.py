@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.data.base import Dataset
-from bench.data.chroma import Chroma, fused_rgb, source_rgb
-from bench.data.images import encode_png, write_bytes
-from bench.types import Boxes, Pair
+from ivif_bench.data.base import Dataset
+from ivif_bench.data.chroma import Chroma, fused_rgb, source_rgb
+from ivif_bench.data.images import encode_png, write_bytes
+from ivif_bench.types import Boxes, Pair
 
 SOURCES = ("visible", "infrared")
 

@@ -7,16 +7,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bench.data.base import Dataset
-from bench.data.chroma import DESCRIBED
-from bench.data.splits import Split
-from bench.errors import UserError
-from bench.store import key_of
-from bench.task import Planning
-from bench.types import FusedSet, Pair, Unit
-from tasks.detection.inputs import SOURCES
-from tasks.detection.protocol import TRAINED_MODES, DetectionProtocol, weights_file
-from tasks.detection.registry import DETECTORS
+from ivif_bench.data.base import Dataset
+from ivif_bench.data.chroma import DESCRIBED
+from ivif_bench.data.splits import Split
+from ivif_bench.errors import UserError
+from ivif_bench.store import key_of
+from ivif_bench.task import Planning
+from ivif_bench.tasks.detection.inputs import SOURCES
+from ivif_bench.tasks.detection.protocol import TRAINED_MODES, DetectionProtocol, weights_file
+from ivif_bench.tasks.detection.registry import DETECTORS
+from ivif_bench.types import FusedSet, Pair, Unit
 
 # Raised whenever the same inputs give other numbers, so that old results are redone.
 VERSION = 2
@@ -35,7 +35,7 @@ _METRICS_ALL = ("mAP50[all]", "mAP50_95[all]")
 
 
 class Planner:
-    """Makes the units of one section that ``tasks.detection.check`` found nothing wrong with.
+    """Makes the units of one section that ``ivif_bench.tasks.detection.check`` found nothing wrong with.
 
     Raises:
         UserError: the method to train on has no images, or a file cannot be read.

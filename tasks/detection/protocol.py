@@ -7,10 +7,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from bench.errors import UserError
-from bench.protocol import read_protocol
-from bench.registry import suggest
-from tasks._protocol import NetworkProtocol
+from ivif_bench.errors import UserError
+from ivif_bench.protocol import read_protocol
+from ivif_bench.registry import suggest
+from ivif_bench.tasks._protocol import NetworkProtocol
 
 SHIPPED_PROTOCOLS = Path(__file__).parent / "protocols"
 SHIPPED_WEIGHTS = Path(__file__).parent / "weights"
@@ -77,7 +77,7 @@ class DetectionProtocol(NetworkProtocol):
         name: with its version, such as ``m3fd-det.v1``; a published protocol is never edited.
         layout: dataset layout that it is made for.
         classes: names and order of the classes that are scored.
-        split: as ``bench.data.splits.resolve_split`` takes it.
+        split: as ``ivif_bench.data.splits.resolve_split`` takes it.
         mode: ``retrain`` one detector per method; ``frozen`` one detector, trained on
             ``train_on``, judges all; ``zeroshot-coco`` COCO weights, shared classes only;
             ``released`` a detector trained by others.
@@ -93,7 +93,7 @@ class DetectionProtocol(NetworkProtocol):
         scorer: ``coco+yolov5``: pycocotools for every number, and the AP of yolov5 since v6.2
             beside it; ``coco+yolov5-before-v6.2``: with the AP of earlier versions, which pair
             objects and detections once, at IoU 0.5, for all thresholds.
-        chroma: in which colour all images are judged, see ``bench.data.chroma``.
+        chroma: in which colour all images are judged, see ``ivif_bench.data.chroma``.
         checkpoint: ``last`` epoch; nothing is ever selected on test images.
         class_map: names of the detector to names of the dataset; others are dropped.
     """

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.registry import Registry
-from bench.types import Boxes
-from tasks.detection.protocol import DetectionProtocol
+from ivif_bench.registry import Registry
+from ivif_bench.tasks.detection.protocol import DetectionProtocol
+from ivif_bench.types import Boxes
 
 Progress = Callable[[int, int, str], None]
 
@@ -111,5 +111,5 @@ class Detector(ABC):
 
 
 DETECTORS: Registry[DetectorSpec] = Registry(
-    "detector", "tasks.detection.detectors", "ivif_bench.detectors"
+    "detector", "ivif_bench.tasks.detection.detectors", "ivif_bench.detectors"
 )

@@ -11,17 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from bench.data.base import Dataset, open_ref
-from bench.data.chroma import fused_rgb
-from bench.errors import UserError
-from bench.store import write_json
-from bench.task import Workspace
-from bench.types import Boxes, DatasetRef, Record, Unit
-from tasks.detection.geometry import rename_classes
-from tasks.detection.inputs import truth_of, write_training_images
-from tasks.detection.protocol import TRAINED_MODES, DetectionProtocol
-from tasks.detection.registry import DETECTORS, Detector
-from tasks.detection.scoring import coco_document, score
+from ivif_bench.data.base import Dataset, open_ref
+from ivif_bench.data.chroma import fused_rgb
+from ivif_bench.errors import UserError
+from ivif_bench.store import write_json
+from ivif_bench.task import Workspace
+from ivif_bench.tasks.detection.geometry import rename_classes
+from ivif_bench.tasks.detection.inputs import truth_of, write_training_images
+from ivif_bench.tasks.detection.protocol import TRAINED_MODES, DetectionProtocol
+from ivif_bench.tasks.detection.registry import DETECTORS, Detector
+from ivif_bench.tasks.detection.scoring import coco_document, score
+from ivif_bench.types import Boxes, DatasetRef, Record, Unit
 
 _TRAINED = "trained.json"  # names the checkpoint in its folder; written last
 

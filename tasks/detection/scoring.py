@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from bench.errors import UserError
-from bench.types import Boxes
-from tasks.detection.yolov5_ap import in_order, yolov5_ap
+from ivif_bench.errors import UserError
+from ivif_bench.tasks.detection.yolov5_ap import in_order, yolov5_ap
+from ivif_bench.types import Boxes
 
 NO_TRUTH = "no_truth"
 NO_COUNTERPART = "no_counterpart"
@@ -43,7 +43,7 @@ def score(
     """Score detections against objects; the order of the boxes of an image changes nothing.
 
     Crowd regions and difficult objects need not be found, and detections of them are not false
-    positives: ``coco_ap`` and ``tasks.detection.yolov5_ap.set_aside`` say which are.
+    positives: ``coco_ap`` and ``ivif_bench.tasks.detection.yolov5_ap.set_aside`` say which are.
 
     A class without required objects has no AP: NaN with reason ``no_truth``, and it is left out
     of means. A class that the detector cannot name is NaN with reason ``no_counterpart``; it is left
@@ -54,7 +54,7 @@ def score(
         found: scored detections by the same stems.
         classes: names, in the order of the table.
         scored: classes that the detector can name; all by default.
-        once: the AP of yolov5 before v6.2, see ``tasks.detection.yolov5_ap.match``.
+        once: the AP of yolov5 before v6.2, see ``ivif_bench.tasks.detection.yolov5_ap.match``.
 
     Returns:
         Per class AP50, AP50_95 and n_boxes; over classes mAP50, mAP50_95, mAP50[yolov5],

@@ -7,16 +7,16 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from bench.data.base import Dataset
-from bench.data.splits import Split
-from bench.task import Planning, Section, Task, Workspace
-from bench.types import DatasetRef, Record, Unit
-from tasks._protocol import Seeds, split_of
-from tasks.detection.check import check
-from tasks.detection.inputs import SOURCES
-from tasks.detection.plan import Planner
-from tasks.detection.protocol import DetectionProtocol, load_protocol
-from tasks.detection.run import execute
+from ivif_bench.data.base import Dataset
+from ivif_bench.data.splits import Split
+from ivif_bench.task import Planning, Section, Task, Workspace
+from ivif_bench.tasks._protocol import Seeds, split_of
+from ivif_bench.tasks.detection.check import check
+from ivif_bench.tasks.detection.inputs import SOURCES
+from ivif_bench.tasks.detection.plan import Planner
+from ivif_bench.tasks.detection.protocol import DetectionProtocol, load_protocol
+from ivif_bench.tasks.detection.run import execute
+from ivif_bench.types import DatasetRef, Record, Unit
 
 
 class DetectionSection(Section):
@@ -25,7 +25,7 @@ class DetectionSection(Section):
     Attributes:
         protocol: shipped name, or path of a protocol file.
         seeds: training seeds, 0 or more.
-        split: as ``bench.data.splits.resolve_split`` takes it.
+        split: as ``ivif_bench.data.splits.resolve_split`` takes it.
         weights: file for protocols whose ``initial`` is ``user``.
         threads: CPU threads; sums depend on it in their last bits, so it is part of a unit's key.
         gpus: 1 gives a unit a GPU to itself where there are any, 0 keeps it on the CPU.

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bench.types import Boxes
+from ivif_bench.types import Boxes
 
 IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10)
 

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bench.task import TaskSpec
+from ivif_bench.task import TaskSpec
 
 if TYPE_CHECKING:
-    from tasks.quality.interface import evaluate, evaluate_folder
+    from ivif_bench.tasks.quality.interface import evaluate, evaluate_folder
 
 __all__ = ["SPECS", "evaluate", "evaluate_folder"]
 
 SPECS = (
     TaskSpec(
         name="quality",
-        entry="tasks.quality.task:QualityTask",
+        entry="ivif_bench.tasks.quality.task:QualityTask",
         title="Fusion quality",
         order=10,
         lists={
-            "metrics": "tasks.quality.registry:METRICS",
-            "conventions": "tasks.quality.registry:CONVENTIONS",
+            "metrics": "ivif_bench.tasks.quality.registry:METRICS",
+            "conventions": "ivif_bench.tasks.quality.registry:CONVENTIONS",
         },
     ),
 )
@@ -27,7 +27,7 @@ SPECS = (
 
 def __getattr__(name: str) -> Any:
     if name in ("evaluate", "evaluate_folder"):
-        from tasks.quality import interface
+        from ivif_bench.tasks.quality import interface
 
         # Kept, so that a training loop does not come here every time.
         globals()[name] = getattr(interface, name)

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from bench.errors import UserError
-from bench.registry import load_entry
-from tasks.quality.reading import Triple, gray, read_triple, side_by_side
-from tasks.quality.registry import (
+from ivif_bench.errors import UserError
+from ivif_bench.registry import load_entry
+from ivif_bench.tasks.quality.reading import Triple, gray, read_triple, side_by_side
+from ivif_bench.tasks.quality.registry import (
     CONVENTIONS,
     METRICS,
     MODES,
@@ -25,7 +25,7 @@ from tasks.quality.registry import (
     Reading,
     Variant,
 )
-from tasks.quality.shared import Shared, Undefined
+from ivif_bench.tasks.quality.shared import Shared, Undefined
 
 
 @dataclass(frozen=True, slots=True)

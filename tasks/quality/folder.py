@@ -6,16 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from bench.data.images import images_in
-from bench.data.sides import refuse_equal_files
-from bench.errors import UserError, first_few
-from tasks.quality.engine import Evaluator, describe, metrics_of, resolve
-from tasks.quality.jobs import Job, score_jobs
-from tasks.quality.registry import Mode
-from tasks.quality.scores import ImageScores, MethodScores, Scores
+from ivif_bench.data.images import images_in
+from ivif_bench.data.sides import refuse_equal_files
+from ivif_bench.errors import UserError, first_few
+from ivif_bench.tasks.quality.engine import Evaluator, describe, metrics_of, resolve
+from ivif_bench.tasks.quality.jobs import Job, score_jobs
+from ivif_bench.tasks.quality.registry import Mode
+from ivif_bench.tasks.quality.scores import ImageScores, MethodScores, Scores
 
 if TYPE_CHECKING:
-    from tasks.quality.batched import BatchedEvaluator
+    from ivif_bench.tasks.quality.batched import BatchedEvaluator
 
 Metrics = Sequence[str] | Literal["all"] | None
 
@@ -94,7 +94,7 @@ def batched_evaluator(
     """What computes on a device; None where the CPU engine does."""
     if not (device != "cpu" if batched is None else batched):
         return None
-    from tasks.quality.batched import BatchedEvaluator
+    from ivif_bench.tasks.quality.batched import BatchedEvaluator
 
     return BatchedEvaluator(evaluator, device)
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.data.pictures import read_picture
-from bench.errors import UserError
-from tasks.quality.engine import Evaluator, resolve
-from tasks.quality.folder import Metrics, chosen_metrics, score_folder
-from tasks.quality.registry import Mode
-from tasks.quality.scores import Scores
+from ivif_bench.data.pictures import read_picture
+from ivif_bench.errors import UserError
+from ivif_bench.tasks.quality.engine import Evaluator, resolve
+from ivif_bench.tasks.quality.folder import Metrics, chosen_metrics, score_folder
+from ivif_bench.tasks.quality.registry import Mode
+from ivif_bench.tasks.quality.scores import Scores
 
 Image = np.ndarray | Path | str
 
@@ -32,7 +32,7 @@ def evaluate(
     Args:
         infrared, visible, fused: uint8 arrays [H, W] or RGB [H, W, 3] of one size, or image files.
             A file that is not plain 8-bit (16-bit, alpha, palette) is read as
-            ``bench.data.pictures.read_picture`` says, with a warning.
+            ``ivif_bench.data.pictures.read_picture`` says, with a warning.
         metrics: names in the wanted order; ``all`` for whatever the convention defines; None for
             those that it prints, most often the ten.
         convention: ``reference``, ``cddfuse``, ... (``ivif-bench list conventions``).
@@ -68,7 +68,7 @@ def evaluate_folder(
     mode: Mode = "exact",
     device: str = "cpu",
 ) -> Scores:
-    """Fusion quality of whole folders; see ``tasks.quality.folder.score_folder``.
+    """Fusion quality of whole folders; see ``ivif_bench.tasks.quality.folder.score_folder``.
 
     Args:
         fused: a folder, or folders by method name.

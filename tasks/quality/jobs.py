@@ -18,15 +18,15 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from bench.data.images import read_bytes
-from bench.data.pictures import Picture, read_picture
-from bench.data.sides import refuse_equal_pixels
-from bench.errors import UserError
-from tasks.quality.engine import Evaluator
-from tasks.quality.scores import ImageScores
+from ivif_bench.data.images import read_bytes
+from ivif_bench.data.pictures import Picture, read_picture
+from ivif_bench.data.sides import refuse_equal_pixels
+from ivif_bench.errors import UserError
+from ivif_bench.tasks.quality.engine import Evaluator
+from ivif_bench.tasks.quality.scores import ImageScores
 
 if TYPE_CHECKING:
-    from tasks.quality.batched import BatchedEvaluator
+    from ivif_bench.tasks.quality.batched import BatchedEvaluator
 
 Scored = tuple[str, dict[str, ImageScores]]
 T = TypeVar("T")

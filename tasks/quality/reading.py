@@ -7,8 +7,8 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from bench.data.images import luma
-from tasks.quality.registry import Reading
+from ivif_bench.data.images import luma
+from ivif_bench.tasks.quality.registry import Reading
 
 Triple = tuple[np.ndarray, np.ndarray, np.ndarray]
 

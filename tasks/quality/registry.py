@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from bench.registry import Registry
+from ivif_bench.registry import Registry
 
 Direction = Literal["up", "down"]
 
 Reading = Literal["luma", "opencv_float", "pillow", "channels"]
-"""How a convention reads colour; ``tasks.quality.reading`` says what each one is."""
+"""How a convention reads colour; ``ivif_bench.tasks.quality.reading`` says what each one is."""
 
 Mode = Literal["exact", "fast"]
 MODES: tuple[Mode, ...] = ("exact", "fast")
@@ -27,7 +27,7 @@ class MetricSpec:
 
     Attributes:
         name: column heading and key, such as ``SCD``.
-        entry: ``"module:function"``; called with a ``tasks.quality.shared.Shared`` and the
+        entry: ``"module:function"``; called with a ``ivif_bench.tasks.quality.shared.Shared`` and the
             settings of the convention. Returns a float or raises ``Undefined``.
         title: full name.
         direction: ``up`` if larger is better, else ``down``.
@@ -119,7 +119,9 @@ class Convention:
         return self.lacks.get(metric, self.others)
 
 
-METRICS: Registry[MetricSpec] = Registry("metric", "tasks.quality.metrics", "ivif_bench.metrics")
+METRICS: Registry[MetricSpec] = Registry(
+    "metric", "ivif_bench.tasks.quality.metrics", "ivif_bench.metrics"
+)
 CONVENTIONS: Registry[ConventionSpec] = Registry(
-    "metric convention", "tasks.quality.conventions", "ivif_bench.conventions"
+    "metric convention", "ivif_bench.tasks.quality.conventions", "ivif_bench.conventions"
 )

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench.errors import first_few
-from bench.ranking import FEWEST, too_few_columns, too_few_images
-from tasks.quality.engine import Value
-from tasks.quality.registry import Direction, Mode
-from tasks.quality.shared import REASONS
+from ivif_bench.errors import first_few
+from ivif_bench.ranking import FEWEST, too_few_columns, too_few_images
+from ivif_bench.tasks.quality.engine import Value
+from ivif_bench.tasks.quality.registry import Direction, Mode
+from ivif_bench.tasks.quality.shared import REASONS
 
 _SHOWN = 4  # stems that a printed line names; the JSON has all
 
@@ -147,7 +147,7 @@ class Scores:
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; a single method's scores are at the top, several under ``methods``."""
-        from bench.origins import versions
+        from ivif_bench.origins import versions
 
         parts = {name: scores.to_json(self.metrics) for name, scores in self.methods.items()}
         body = next(iter(parts.values())) if len(parts) == 1 else {"methods": parts}
@@ -173,7 +173,7 @@ class Scores:
         """A table of means, a line per method, and below it whatever the means leave out.
 
         The best mean of a column is bold, unless all are equal, the means stand on different
-        images, or on fewer than ``bench.ranking.FEWEST``.
+        images, or on fewer than ``ivif_bench.ranking.FEWEST``.
         """
         arrows = {"up": "↑", "down": "↓"}
         heads = [f"{name} {arrows[direction]}" for name, direction in self.metrics.items()]

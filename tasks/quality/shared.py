@@ -7,7 +7,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 
-from bench.errors import UserError
+from ivif_bench.errors import UserError
 
 P = ParamSpec("P")
 T = TypeVar("T")

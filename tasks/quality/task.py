@@ -11,13 +11,12 @@ from typing import IO, Any, ClassVar, Literal
 
 from pydantic import field_validator, model_validator
 
-from bench.data.base import Dataset
-from bench.data.splits import Split, resolve_split
-from bench.errors import UserError, first_few
-from bench.store import key_of
-from bench.task import Planning, Section, Task, Workspace
-from bench.types import DatasetRef, FusedSet, Record, Unit
-from tasks.quality.engine import (
+from ivif_bench.data.base import Dataset
+from ivif_bench.data.splits import Split, resolve_split
+from ivif_bench.errors import UserError, first_few
+from ivif_bench.store import key_of
+from ivif_bench.task import Planning, Section, Task, Workspace
+from ivif_bench.tasks.quality.engine import (
     Value,
     check_names,
     convention_of,
@@ -26,9 +25,10 @@ from tasks.quality.engine import (
     printed_metrics,
     resolve,
 )
-from tasks.quality.folder import batched_evaluator
-from tasks.quality.jobs import Job, score_jobs
-from tasks.quality.registry import CONVENTIONS, METRICS, Mode
+from ivif_bench.tasks.quality.folder import batched_evaluator
+from ivif_bench.tasks.quality.jobs import Job, score_jobs
+from ivif_bench.tasks.quality.registry import CONVENTIONS, METRICS, Mode
+from ivif_bench.types import DatasetRef, FusedSet, Record, Unit
 
 VERSION = 1  # raised whenever the same images give other records
 _FINISHED = "images.jsonl"
@@ -111,7 +111,7 @@ class QualityTask(Task):
         _select(section, dataset)
         convention_of(section.names, section.convention)
         if section.on_device:
-            from tasks.quality.batched import check_device, check_mode
+            from ivif_bench.tasks.quality.batched import check_device, check_mode
 
             check_mode(section.mode)
             check_device(section.device)

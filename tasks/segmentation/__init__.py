@@ -1,13 +1,13 @@
 """Semantic segmentation of fused images: protocols, segmenters, one confusion matrix for all."""
 
-from bench.task import TaskSpec
+from ivif_bench.task import TaskSpec
 
 SPECS = (
     TaskSpec(
         name="segmentation",
-        entry="tasks.segmentation.task:SegmentationTask",
+        entry="ivif_bench.tasks.segmentation.task:SegmentationTask",
         title="Semantic segmentation",
         order=30,
-        lists={"segmenters": "tasks.segmentation.registry:SEGMENTERS"},
+        lists={"segmenters": "ivif_bench.tasks.segmentation.registry:SEGMENTERS"},
     ),
 )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from bench.data.base import Dataset
-from bench.data.splits import Split
-from bench.errors import UserError, first_few
-from bench.types import DatasetRef
-from tasks._protocol import check_layout, check_parts
-from tasks.segmentation.initial import initial_weights
-from tasks.segmentation.protocol import SegmentationProtocol
-from tasks.segmentation.registry import SEGMENTERS
+from ivif_bench.data.base import Dataset
+from ivif_bench.data.splits import Split
+from ivif_bench.errors import UserError, first_few
+from ivif_bench.tasks._protocol import check_layout, check_parts
+from ivif_bench.tasks.segmentation.initial import initial_weights
+from ivif_bench.tasks.segmentation.protocol import SegmentationProtocol
+from ivif_bench.tasks.segmentation.registry import SEGMENTERS
+from ivif_bench.types import DatasetRef
 
 
 def check(protocol: SegmentationProtocol, dataset: Dataset, ref: DatasetRef, split: Split) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench.errors import UserError
-from bench.registry import suggest
+from ivif_bench.errors import UserError
+from ivif_bench.registry import suggest
 
 _SHIPPED = Path(__file__).parent / "weights"
 _PREFIX = "shipped:"

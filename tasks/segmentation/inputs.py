@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from bench.data.base import Dataset
-from bench.data.chroma import Chroma, fused_rgb, source_rgb
-from bench.errors import UserError
-from bench.types import Pair
-from tasks.segmentation.registry import Sample
+from ivif_bench.data.base import Dataset
+from ivif_bench.data.chroma import Chroma, fused_rgb, source_rgb
+from ivif_bench.errors import UserError
+from ivif_bench.tasks.segmentation.registry import Sample
+from ivif_bench.types import Pair
 
 
 @dataclass(frozen=True)

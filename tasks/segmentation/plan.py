@@ -7,15 +7,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bench.data.base import Dataset
-from bench.data.chroma import DESCRIBED
-from bench.data.splits import Split
-from bench.store import key_of
-from bench.task import Planning
-from bench.types import FusedSet, Pair, Unit
-from tasks.segmentation.initial import initial_weights
-from tasks.segmentation.protocol import SegmentationProtocol
-from tasks.segmentation.registry import SEGMENTERS
+from ivif_bench.data.base import Dataset
+from ivif_bench.data.chroma import DESCRIBED
+from ivif_bench.data.splits import Split
+from ivif_bench.store import key_of
+from ivif_bench.task import Planning
+from ivif_bench.tasks.segmentation.initial import initial_weights
+from ivif_bench.tasks.segmentation.protocol import SegmentationProtocol
+from ivif_bench.tasks.segmentation.registry import SEGMENTERS
+from ivif_bench.types import FusedSet, Pair, Unit
 
 # Raised whenever the same inputs give other numbers, so that old results are redone.
 VERSION = 2
@@ -32,7 +32,7 @@ _VOID = {
 
 
 class Planner:
-    """Makes the units of one section that ``tasks.segmentation.check`` found nothing wrong with.
+    """Makes the units of one section that ``ivif_bench.tasks.segmentation.check`` found nothing wrong with.
 
     Raises:
         UserError: a file cannot be read.

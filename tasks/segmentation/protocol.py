@@ -7,9 +7,9 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from bench.data.chroma import Chroma
-from bench.protocol import read_protocol
-from tasks._protocol import NetworkProtocol
+from ivif_bench.data.chroma import Chroma
+from ivif_bench.protocol import read_protocol
+from ivif_bench.tasks._protocol import NetworkProtocol
 
 SHIPPED_PROTOCOLS = Path(__file__).parent / "protocols"
 
@@ -25,7 +25,7 @@ class SegmentationProtocol(NetworkProtocol):
     """How segmenters are trained and judged. Sizes are (height, width) in pixels.
 
     Attributes:
-        split: as ``bench.data.splits.resolve_split`` takes it, or ``given``: the run
+        split: as ``ivif_bench.data.splits.resolve_split`` takes it, or ``given``: the run
             configuration must bring one.
         mode: ``retrain`` trains one segmenter per method on its own images; ``frozen`` trains one
             for all methods and only tests it on each.

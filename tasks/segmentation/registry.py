@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.registry import Registry
+from ivif_bench.registry import Registry
 
 if TYPE_CHECKING:
-    from tasks.segmentation.protocol import SegmentationProtocol
+    from ivif_bench.tasks.segmentation.protocol import SegmentationProtocol
 
 # An RGB image, uint8 [H, W, 3], and its class ids, uint8 [H, W]. A sequence of them reads its files
 # when it is indexed, so a training set need not fit into memory.
@@ -84,5 +84,5 @@ class Segmenter(ABC):
 
 
 SEGMENTERS: Registry[SegmenterSpec] = Registry(
-    "segmenter", "tasks.segmentation.segmenters", "ivif_bench.segmenters"
+    "segmenter", "ivif_bench.tasks.segmentation.segmenters", "ivif_bench.segmenters"
 )

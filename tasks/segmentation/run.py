@@ -8,16 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.data.base import Dataset, open_ref
-from bench.data.images import encode_png, read_labels, write_bytes
-from bench.errors import UserError
-from bench.store import write_json
-from bench.task import Workspace
-from bench.types import DatasetRef, Record, Unit
-from tasks.segmentation.inputs import Samples
-from tasks.segmentation.protocol import SegmentationProtocol
-from tasks.segmentation.registry import SEGMENTERS, Segmenter
-from tasks.segmentation.scoring import (
+from ivif_bench.data.base import Dataset, open_ref
+from ivif_bench.data.images import encode_png, read_labels, write_bytes
+from ivif_bench.errors import UserError
+from ivif_bench.store import write_json
+from ivif_bench.task import Workspace
+from ivif_bench.tasks.segmentation.inputs import Samples
+from ivif_bench.tasks.segmentation.protocol import SegmentationProtocol
+from ivif_bench.tasks.segmentation.registry import SEGMENTERS, Segmenter
+from ivif_bench.tasks.segmentation.scoring import (
     ABSENT,
     NO_TRUTH,
     Scores,
@@ -26,6 +25,7 @@ from tasks.segmentation.scoring import (
     mean_iou,
     score,
 )
+from ivif_bench.types import DatasetRef, Record, Unit
 
 _TRAINED = "trained.json"  # names the checkpoint in its folder; written last
 

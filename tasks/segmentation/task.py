@@ -6,15 +6,15 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from bench.data.base import Dataset
-from bench.data.splits import Split
-from bench.task import Planning, Section, Task, Workspace
-from bench.types import DatasetRef, Record, Unit
-from tasks._protocol import Seeds, split_of
-from tasks.segmentation.check import check
-from tasks.segmentation.plan import Planner
-from tasks.segmentation.protocol import SegmentationProtocol, load_protocol
-from tasks.segmentation.run import execute
+from ivif_bench.data.base import Dataset
+from ivif_bench.data.splits import Split
+from ivif_bench.task import Planning, Section, Task, Workspace
+from ivif_bench.tasks._protocol import Seeds, split_of
+from ivif_bench.tasks.segmentation.check import check
+from ivif_bench.tasks.segmentation.plan import Planner
+from ivif_bench.tasks.segmentation.protocol import SegmentationProtocol, load_protocol
+from ivif_bench.tasks.segmentation.run import execute
+from ivif_bench.types import DatasetRef, Record, Unit
 
 
 class SegmentationSection(Section):
@@ -23,7 +23,7 @@ class SegmentationSection(Section):
     Attributes:
         protocol: shipped name, or path of a protocol file.
         seeds: training seeds, 0 or more.
-        split: as ``bench.data.splits.resolve_split`` takes it.
+        split: as ``ivif_bench.data.splits.resolve_split`` takes it.
         initial: initial weights, see ``SegmentationProtocol``.
         threads: CPU threads; sums depend on it in their last bits, so it is part of a unit's key.
         gpus: 1 gives a unit a GPU to itself where there are any, 0 keeps it on the CPU.

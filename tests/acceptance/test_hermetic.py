@@ -91,10 +91,10 @@ def test_a_whole_run_reaches_no_network_and_leaves_only_the_known_caches(tmp_pat
         dataset["demo"] |= {"train": 4, "test": 2}
     config = tmp_path / "run.yaml"
     config.write_text(yaml.safe_dump(content))
-    seen = run_guarded(["-m", "bench.cli", "run", config], tmp_path / "guard", repository)
+    seen = run_guarded(["-m", "ivif_bench.cli", "run", config], tmp_path / "guard", repository)
     assert seen.done.returncode == 0, seen.done.stderr
     assert "8 results computed" in seen.done.stderr
-    assert sum("bench.pipeline.worker" in said for said in seen.programs) >= 8
+    assert sum("ivif_bench.pipeline.worker" in said for said in seen.programs) >= 8
     assert seen.network == ()
     # What docs/architecture.md names under "Run directory".
     known = (".cache/matplotlib/", ".cache/ivif-bench/")

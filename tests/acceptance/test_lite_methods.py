@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from bench.data.base import open_dataset
-from bench.data.images import encode_png, write_bytes
-from bench.fusion import METHODS
-from bench.pipeline.fuse import fuse_one
-from tasks.quality.folder import score_folder
+from ivif_bench.data.base import open_dataset
+from ivif_bench.data.images import encode_png, write_bytes
+from ivif_bench.fusion import METHODS
+from ivif_bench.pipeline.fuse import fuse_one
+from ivif_bench.tasks.quality.folder import score_folder
 
 STEMS = ("05", "11")  # two of the smallest pairs of TNO, which none of them was trained on
 AHEAD = {  # of that rule, in these metrics, by at least this factor

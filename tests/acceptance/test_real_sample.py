@@ -6,7 +6,7 @@ import pytest
 import yaml
 from small_runs import ivif
 
-from reports.frame import load_run
+from ivif_bench.reports.frame import load_run
 
 
 @pytest.fixture(scope="module")

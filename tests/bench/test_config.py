@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from bench.config import load_config
-from bench.errors import UserError
+from ivif_bench.config import load_config
+from ivif_bench.errors import UserError
 
 BASE = {
     "name": "t",

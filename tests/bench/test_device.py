@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from bench.device import device_of, strict_float32
-from bench.errors import UserError
+from ivif_bench.device import device_of, strict_float32
+from ivif_bench.errors import UserError
 
 
 def test_known_names():

@@ -6,7 +6,7 @@ import importlib
 
 import pytest
 
-from bench import doctor
+from ivif_bench import doctor
 
 
 @pytest.mark.skipif(

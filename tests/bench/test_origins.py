@@ -7,9 +7,9 @@ import json
 import pytest
 from other_process import become
 
-from bench.origins import FILE, UNKNOWN, Origins, sign
-from bench.store import Store, once
-from bench.types import Record, Unit
+from ivif_bench.origins import FILE, UNKNOWN, Origins, sign
+from ivif_bench.store import Store, once
+from ivif_bench.types import Record, Unit
 
 UNIT = Unit("quality", "data", "method", "p.v1", 0, "0123456789abcdef", about={"images": 1})
 

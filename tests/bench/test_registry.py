@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from bench.errors import UserError
-from bench.registry import Registry, suggest
+from ivif_bench.errors import UserError
+from ivif_bench.registry import Registry, suggest
 
 
 @dataclass(frozen=True)

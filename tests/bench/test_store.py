@@ -11,11 +11,11 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from bench.data.images import write_bytes
-from bench.errors import UserError
-from bench.naming import safe_name
-from bench.store import Fingerprints, Store, key_of, once
-from bench.types import Record, Unit
+from ivif_bench.data.images import write_bytes
+from ivif_bench.errors import UserError
+from ivif_bench.naming import safe_name
+from ivif_bench.store import Fingerprints, Store, key_of, once
+from ivif_bench.types import Record, Unit
 
 UNIT = Unit("quality", "data", "method", "p.v1", 0, "0123456789abcdef", about={"images": 2})
 

@@ -11,12 +11,20 @@ from pathlib import Path
 
 import pytest
 
-from bench.config import MethodConfig
-from bench.errors import UserError
-from bench.fusion import METHODS, MethodSpec, WeightsSpec
-from bench.pipeline.fuse import method_key
-from bench.store import Fingerprints
-from bench.weights import advice, convert, fetch, locate, sha256_of, shipped_folder, weights_folder
+from ivif_bench.config import MethodConfig
+from ivif_bench.errors import UserError
+from ivif_bench.fusion import METHODS, MethodSpec, WeightsSpec
+from ivif_bench.pipeline.fuse import method_key
+from ivif_bench.store import Fingerprints
+from ivif_bench.weights import (
+    advice,
+    convert,
+    fetch,
+    locate,
+    sha256_of,
+    shipped_folder,
+    weights_folder,
+)
 
 CONTENT = bytes(range(256)) * 12_000  # three blocks
 SHA = hashlib.sha256(CONTENT).hexdigest()
@@ -139,7 +147,7 @@ FILE = WeightsSpec(
     converter=f"{__name__}:unused", terms="research",
 )  # fmt: skip
 METHOD = MethodSpec(
-    name="some", entry="fusion_models.none:None", title="", paper="", licence="",
+    name="some", entry="ivif_bench.fusion_models.none:None", title="", paper="", licence="",
     weights=(FILE,), alternative="other",
 )  # fmt: skip
 
@@ -214,7 +222,7 @@ def test_shipped_files_are_what_their_spec_and_card_say(method, file):
 
 def test_a_damaged_shipped_file_is_refused_before_anything_is_fused(monkeypatch, tmp_path):
     (tmp_path / "ddfm-lite.safetensors").write_bytes(b"cut off")
-    monkeypatch.setattr("bench.weights.shipped_folder", lambda method: tmp_path)
+    monkeypatch.setattr("ivif_bench.weights.shipped_folder", lambda method: tmp_path)
     method = MethodConfig(name="lite", type="ddfm-lite")
     with pytest.raises(UserError, match="is damaged"):
         method_key(method, 0, Fingerprints(tmp_path / "prints.json"))

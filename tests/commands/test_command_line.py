@@ -17,7 +17,7 @@ HEAVY = ("torch", "ultralytics", "mmseg", "mmengine", "numba", "matplotlib", "di
 )
 def test_answers_without_importing_heavy_libraries(arguments):
     code = (
-        "import sys\nfrom bench.cli import app\n"
+        "import sys\nfrom ivif_bench.cli import app\n"
         f"try:\n    app({arguments!r})\nexcept SystemExit as end:\n    assert not end.code, end.code\n"
         f"loaded = [name for name in {HEAVY!r} if name in sys.modules]\n"
         "print('LOADED', loaded)\n"

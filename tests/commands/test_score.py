@@ -13,8 +13,8 @@ import pytest
 from small_runs import ivif, write_pairs
 from typer.testing import CliRunner
 
-from bench.cli import app
-from bench.errors import UserError
+from ivif_bench.cli import app
+from ivif_bench.errors import UserError
 
 TEN = ("EN", "SF", "AG", "SD", "CC", "SCD", "MI", "VIF", "Qabf", "MS-SSIM")
 
@@ -129,10 +129,10 @@ def test_a_file_that_cannot_be_read_is_named_and_nothing_is_written(root):
 
 def test_the_cpu_engine_starts_without_torch(root):
     code = (
-        "import sys\nfrom bench.cli import app\n"
+        "import sys\nfrom ivif_bench.cli import app\n"
         f"try:\n    app({arguments(root, '--fused', root / 'fused' / 'vi')!r})\n"
         "except SystemExit as end:\n    assert not end.code, end.code\n"
-        "heavy = {'torch', 'pandas', 'matplotlib', 'rich.progress', 'bench.pipeline'}\n"
+        "heavy = {'torch', 'pandas', 'matplotlib', 'rich.progress', 'ivif_bench.pipeline'}\n"
         "print('LOADED', sorted(heavy & set(sys.modules)))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -19,11 +19,11 @@ from safetensors.torch import load_file
 from small_runs import command, ivif, write_pairs
 from typer.testing import CliRunner
 
-from bench.cli import app
-from bench.errors import UserError
-from bench.fusion import METHODS
-from fusion_models.ddfm.convert import adm_parts
-from fusion_models.ddfm.prior import adm_shape
+from ivif_bench.cli import app
+from ivif_bench.errors import UserError
+from ivif_bench.fusion import METHODS
+from ivif_bench.fusion_models.ddfm.convert import adm_parts
+from ivif_bench.fusion_models.ddfm.prior import adm_shape
 
 RUN = CliRunner()
 
@@ -43,7 +43,7 @@ def _train(pairs, out, *more):
 
 
 def test_trained_weights_run_as_ddfm_lite_and_say_how_they_were_made(pairs, tmp_path):
-    from fusion_models.ddfm.method import DDFMLite
+    from ivif_bench.fusion_models.ddfm.method import DDFMLite
 
     result = _train(pairs, tmp_path / "out", "--steps", "10", "--option", "batch=2")
     weights = tmp_path / "out" / "prior.safetensors"
@@ -111,10 +111,10 @@ def test_weights_list_says_what_is_here_and_what_is_missing(monkeypatch, tmp_pat
 
 
 def test_weights_convert_writes_what_ddfm_reads(monkeypatch, tmp_path):
-    from fusion_models.ddfm.prior import load_prior
+    from ivif_bench.fusion_models.ddfm.prior import load_prior
 
     small = adm_shape(width=32, head=16)
-    monkeypatch.setattr("fusion_models.ddfm.convert.ADM", small)
+    monkeypatch.setattr("ivif_bench.fusion_models.ddfm.convert.ADM", small)
     monkeypatch.setenv("IVIF_BENCH_WEIGHTS", str(tmp_path))
     state = {name: torch.rand(part.shape) for name, part in adm_parts(small).items()}
     torch.save(state, tmp_path / "official.pt")
@@ -126,10 +126,10 @@ def test_weights_convert_writes_what_ddfm_reads(monkeypatch, tmp_path):
 
 def test_weights_fetch_downloads_checks_and_converts(monkeypatch, tmp_path):
     """The whole way, from a server to a file that loads."""
-    from fusion_models.ddfm.prior import load_prior
+    from ivif_bench.fusion_models.ddfm.prior import load_prior
 
     small = adm_shape(width=32, head=16)
-    monkeypatch.setattr("fusion_models.ddfm.convert.ADM", small)
+    monkeypatch.setattr("ivif_bench.fusion_models.ddfm.convert.ADM", small)
     monkeypatch.setenv("IVIF_BENCH_WEIGHTS", str(tmp_path / "cache"))
     state = {name: torch.rand(part.shape) for name, part in adm_parts(small).items()}
     (tmp_path / "web").mkdir()

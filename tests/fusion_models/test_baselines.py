@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from bench.errors import UserError
-from fusion_models.baselines import LaplacianPyramid, Maximum, luma
-from fusion_models.precomputed import Precomputed
+from ivif_bench.errors import UserError
+from ivif_bench.fusion_models.baselines import LaplacianPyramid, Maximum, luma
+from ivif_bench.fusion_models.precomputed import Precomputed
 
 
 def _images(size=(48, 64)):

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from bench.fusion import METHODS
+from ivif_bench.fusion import METHODS
 
 COMPUTED = [name for name, spec in METHODS.specs().items() if not spec.needs_files]
 SIZES = [(32, 48), (33, 47), (17, 5), (1, 1)]
@@ -60,7 +60,7 @@ def test_inputs_are_left_as_they_were(name):
 
 def test_listing_methods_imports_no_network_library():
     code = (
-        "import sys; from bench.fusion import METHODS; METHODS.specs(); "
+        "import sys; from ivif_bench.fusion import METHODS; METHODS.specs(); "
         "sys.exit(sum(name in sys.modules for name in ('torch', 'ultralytics', 'mmseg', 'diffusers')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -10,8 +10,8 @@ import pytest
 from ddfm_files import randomised, write_prior
 from small_runs import write_pairs
 
-from fusion_models.ddfm.prior import TINY
-from fusion_models.ddfm.published import TABLE_2, TABLE_2_METRICS
+from ivif_bench.fusion_models.ddfm.prior import TINY
+from ivif_bench.fusion_models.ddfm.published import TABLE_2, TABLE_2_METRICS
 
 
 def test_published_rows_are_those_of_the_paper(shared):

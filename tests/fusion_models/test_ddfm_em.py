@@ -8,7 +8,7 @@ import torch
 from scipy.sparse import diags, identity, kron
 from scipy.sparse.linalg import spsolve
 
-from fusion_models.ddfm.em import (
+from ivif_bench.fusion_models.ddfm.em import (
     ADMM,
     EM,
     ADMMSettings,
@@ -17,7 +17,7 @@ from fusion_models.ddfm.em import (
     adjoint_differences,
     forward_differences,
 )
-from fusion_models.ddfm.options import Options
+from ivif_bench.fusion_models.ddfm.options import Options
 
 RUNS = {
     "rel": EMSettings(),

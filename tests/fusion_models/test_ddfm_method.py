@@ -9,17 +9,17 @@ from ddfm_files import randomised, write_prior
 from float32 import NORMAL_DRAW
 from golden_weights import rule_state
 
-from bench.data.base import open_dataset
-from bench.data.images import encode_png, write_bytes
-from bench.errors import UserError
-from bench.fusion import METHODS
-from bench.pipeline.fuse import fuse_one
-from fusion_models.ddfm.convert import convert_state
-from fusion_models.ddfm.em import EM, EMSettings
-from fusion_models.ddfm.method import DDFM, DDFMLite, pad, read_luma, stretch
-from fusion_models.ddfm.options import Options
-from fusion_models.ddfm.prior import TINY, adm_shape
-from fusion_models.ddfm.sampler import normal
+from ivif_bench.data.base import open_dataset
+from ivif_bench.data.images import encode_png, write_bytes
+from ivif_bench.errors import UserError
+from ivif_bench.fusion import METHODS
+from ivif_bench.fusion_models.ddfm.convert import convert_state
+from ivif_bench.fusion_models.ddfm.em import EM, EMSettings
+from ivif_bench.fusion_models.ddfm.method import DDFM, DDFMLite, pad, read_luma, stretch
+from ivif_bench.fusion_models.ddfm.options import Options
+from ivif_bench.fusion_models.ddfm.prior import TINY, adm_shape
+from ivif_bench.fusion_models.ddfm.sampler import normal
+from ivif_bench.pipeline.fuse import fuse_one
 
 SMALL = adm_shape(width=32, head=16)
 
@@ -81,8 +81,8 @@ def test_every_step_of_the_released_script_is_reproduced(recorded, adm_file):
     method = DDFM(weights=adm_file, steps=4)
     em = EM(EMSettings(), torch.from_numpy(recorded["I"]), torch.from_numpy(recorded["V"]))
     x = torch.from_numpy(recorded["xT"])
-    from fusion_models.ddfm.sampler import STUDIO
-    from fusion_models.ddfm.schedule import respaced
+    from ivif_bench.fusion_models.ddfm.sampler import STUDIO
+    from ivif_bench.fusion_models.ddfm.schedule import respaced
 
     chain = respaced(4)
     assert (chain.index == recorded["map"]).all()
@@ -350,8 +350,8 @@ def test_missing_weights_say_what_to_get_and_what_runs_without(tmp_path, monkeyp
 
 
 def test_declared_parameters_are_those_of_the_shipped_network():
-    from bench.weights import locate
-    from fusion_models.ddfm.prior import load_prior
+    from ivif_bench.fusion_models.ddfm.prior import load_prior
+    from ivif_bench.weights import locate
 
     spec = METHODS.get("ddfm-lite")
     network, stride = load_prior(locate(spec, spec.weights[0]))

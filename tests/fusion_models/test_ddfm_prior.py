@@ -11,9 +11,9 @@ import torch
 from ddfm_files import randomised, write_prior
 from golden_weights import rule_state
 
-from bench.errors import UserError
-from fusion_models.ddfm.convert import adm_parts, convert_file, convert_state
-from fusion_models.ddfm.prior import ADM, TINY, adm_shape, build, load_prior
+from ivif_bench.errors import UserError
+from ivif_bench.fusion_models.ddfm.convert import adm_parts, convert_file, convert_state
+from ivif_bench.fusion_models.ddfm.prior import ADM, TINY, adm_shape, build, load_prior
 
 SMALL = adm_shape(width=32, head=16)
 
@@ -58,7 +58,7 @@ def test_full_size_checkpoint_converts_onto_the_network():
 
 def test_every_dropped_or_renamed_tensor_is_refused_by_name(monkeypatch):
     parts = adm_parts(SMALL)
-    monkeypatch.setattr("fusion_models.ddfm.convert.adm_parts", lambda shape: parts)
+    monkeypatch.setattr("ivif_bench.fusion_models.ddfm.convert.adm_parts", lambda shape: parts)
     state = _meta_state(SMALL)
     assert len(state) == 566
     for name in sorted(state):
@@ -121,7 +121,7 @@ def test_cutting_qkv_into_thirds_gives_another_network(recorded, official_state)
 
 
 def test_checkpoint_file_becomes_a_prior_that_loads(tmp_path, monkeypatch, official_state):
-    monkeypatch.setattr("fusion_models.ddfm.convert.ADM", SMALL)
+    monkeypatch.setattr("ivif_bench.fusion_models.ddfm.convert.ADM", SMALL)
     torch.save(official_state, tmp_path / "official.pt")
     convert_file(tmp_path / "official.pt", tmp_path / "made" / "prior.safetensors")
     network, stride = load_prior(tmp_path / "made" / "prior.safetensors")

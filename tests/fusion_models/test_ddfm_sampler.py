@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from fusion_models.ddfm.em import EM, EMSettings
-from fusion_models.ddfm.sampler import FULL, STUDIO, sample
-from fusion_models.ddfm.schedule import base_alphas_cumprod, base_betas, respaced
+from ivif_bench.fusion_models.ddfm.em import EM, EMSettings
+from ivif_bench.fusion_models.ddfm.sampler import FULL, STUDIO, sample
+from ivif_bench.fusion_models.ddfm.schedule import base_alphas_cumprod, base_betas, respaced
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch.nn.attention.flex_attention import flex_attention
 
-from fusion_models.dmfuse import crisscross
-from fusion_models.dmfuse.crisscross import CrissCrossFusion, criss_cross, lines_at_once
-from fusion_models.dmfuse.fused_attention import attend_fused
+from ivif_bench.fusion_models.dmfuse import crisscross
+from ivif_bench.fusion_models.dmfuse.crisscross import CrissCrossFusion, criss_cross, lines_at_once
+from ivif_bench.fusion_models.dmfuse.fused_attention import attend_fused
 
 SIZES = [(7, 9), (1, 6), (6, 1), (1, 1), (16, 16), (40, 13)]
 WHOLE = 1 << 40
@@ -111,7 +111,7 @@ def test_a_new_module_adds_nothing_and_learns_its_share():
 @pytest.mark.parametrize("size", [(7, 9), (16, 16), (1, 5)])
 def test_the_fused_form_computes_the_same(monkeypatch, size):
     monkeypatch.setattr(
-        "fusion_models.dmfuse.fused_attention.compiled", lambda: flex_attention
+        "ivif_bench.fusion_models.dmfuse.fused_attention.compiled", lambda: flex_attention
     )  # the kernel's meaning, without a GPU
     inputs = _inputs(size, batch=2)
     fused = criss_cross(*inputs, fused=True)

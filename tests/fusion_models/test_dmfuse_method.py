@@ -6,15 +6,15 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from bench.errors import UserError
-from bench.fusion import METHODS
-from bench.tensors import read_tensors
-from fusion_models.dmfuse.head import FusionHead
-from fusion_models.dmfuse.method import DMFuse, DMFuseLite
-from fusion_models.dmfuse.networks import diffusion_config, head_config, load_networks
-from fusion_models.dmfuse.noise import LEVELS, TIME_STEPS, Draws
-from fusion_models.sr3.checkpoint import unet_tensors
-from fusion_models.sr3.unet import UNet
+from ivif_bench.errors import UserError
+from ivif_bench.fusion import METHODS
+from ivif_bench.fusion_models.dmfuse.head import FusionHead
+from ivif_bench.fusion_models.dmfuse.method import DMFuse, DMFuseLite
+from ivif_bench.fusion_models.dmfuse.networks import diffusion_config, head_config, load_networks
+from ivif_bench.fusion_models.dmfuse.noise import LEVELS, TIME_STEPS, Draws
+from ivif_bench.fusion_models.sr3.checkpoint import unet_tensors
+from ivif_bench.fusion_models.sr3.unet import UNet
+from ivif_bench.tensors import read_tensors
 
 
 @pytest.fixture(scope="module")

@@ -9,18 +9,18 @@ import torch
 from float32 import NORMAL_DRAW, TWO_ROUNDINGS
 from golden_weights import noise, rule_state
 
-from bench.pipeline.fuse import fuse_one
-from bench.tensors import read_tensors
-from bench.weights import sha256_of, weights_folder
-from fusion_models.dmfuse.crisscross import CrissCrossFusion
-from fusion_models.dmfuse.head import FusionHead, HeadConfig
-from fusion_models.dmfuse.imaging import finish, gray_levels, prepare
-from fusion_models.dmfuse.loss import fusion_loss
-from fusion_models.dmfuse.method import DMFuse
-from fusion_models.dmfuse.networks import diffusion_features, load_diffusion, load_head
-from fusion_models.dmfuse.noise import LEVELS, TIME_STEPS, Draws
-from fusion_models.sr3.schedule import checkpoint_buffers
-from fusion_models.training.measures import sobel, ssim
+from ivif_bench.fusion_models.dmfuse.crisscross import CrissCrossFusion
+from ivif_bench.fusion_models.dmfuse.head import FusionHead, HeadConfig
+from ivif_bench.fusion_models.dmfuse.imaging import finish, gray_levels, prepare
+from ivif_bench.fusion_models.dmfuse.loss import fusion_loss
+from ivif_bench.fusion_models.dmfuse.method import DMFuse
+from ivif_bench.fusion_models.dmfuse.networks import diffusion_features, load_diffusion, load_head
+from ivif_bench.fusion_models.dmfuse.noise import LEVELS, TIME_STEPS, Draws
+from ivif_bench.fusion_models.sr3.schedule import checkpoint_buffers
+from ivif_bench.fusion_models.training.measures import sobel, ssim
+from ivif_bench.pipeline.fuse import fuse_one
+from ivif_bench.tensors import read_tensors
+from ivif_bench.weights import sha256_of, weights_folder
 
 pytestmark = pytest.mark.golden
 CHANNELS = (32, 64, 128, 256, 256)
@@ -149,7 +149,7 @@ def test_the_released_gamma(golden, released_head):
 
 
 def test_the_released_head_file_is_the_known_one():
-    from bench.fusion import METHODS
+    from ivif_bench.fusion import METHODS
 
     assert sha256_of(_released()) == METHODS.get("dmfuse").weights[1].sha256
 

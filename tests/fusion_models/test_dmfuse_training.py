@@ -9,23 +9,23 @@ import torch
 from safetensors import safe_open
 from small_runs import write_pairs
 
-from bench.errors import UserError
-from bench.tensors import read_tensors
-from bench.training import TrainingRequest, train
-from fusion_models.dmfuse import training_prior
-from fusion_models.dmfuse.head import FusionHead
-from fusion_models.dmfuse.method import DMFuse
-from fusion_models.dmfuse.networks import diffusion_config, head_config, load_diffusion
-from fusion_models.dmfuse.noise import LEVELS, TIME_STEPS
-from fusion_models.dmfuse.readout import PictureReadout, favour_picture
-from fusion_models.dmfuse.recipes import crops_of_step
-from fusion_models.dmfuse.training_head import PRESETS, HeadRecipe
-from fusion_models.dmfuse.training_prior import PRESETS as PRIOR_PRESETS
-from fusion_models.dmfuse.training_prior import PriorRecipe
-from fusion_models.sr3.prior import denoising_loss, draw_levels
-from fusion_models.sr3.unet import UNet, UNetConfig
-from fusion_models.training.images import PairPool, read_sources
-from fusion_models.training.loop import step_of
+from ivif_bench.errors import UserError
+from ivif_bench.fusion_models.dmfuse import training_prior
+from ivif_bench.fusion_models.dmfuse.head import FusionHead
+from ivif_bench.fusion_models.dmfuse.method import DMFuse
+from ivif_bench.fusion_models.dmfuse.networks import diffusion_config, head_config, load_diffusion
+from ivif_bench.fusion_models.dmfuse.noise import LEVELS, TIME_STEPS
+from ivif_bench.fusion_models.dmfuse.readout import PictureReadout, favour_picture
+from ivif_bench.fusion_models.dmfuse.recipes import crops_of_step
+from ivif_bench.fusion_models.dmfuse.training_head import PRESETS, HeadRecipe
+from ivif_bench.fusion_models.dmfuse.training_prior import PRESETS as PRIOR_PRESETS
+from ivif_bench.fusion_models.dmfuse.training_prior import PriorRecipe
+from ivif_bench.fusion_models.sr3.prior import denoising_loss, draw_levels
+from ivif_bench.fusion_models.sr3.unet import UNet, UNetConfig
+from ivif_bench.fusion_models.training.images import PairPool, read_sources
+from ivif_bench.fusion_models.training.loop import step_of
+from ivif_bench.tensors import read_tensors
+from ivif_bench.training import TrainingRequest, train
 
 
 @pytest.fixture(scope="module")

@@ -8,12 +8,17 @@ import torch
 from golden_weights import noise, rule_state
 from torch.nn import functional
 
-from fusion_models.dmnet.blocks import InvertibleNode, RestormerBlock
-from fusion_models.dmnet.csab import CSAB
-from fusion_models.dmnet.diffusion import DiffusionModule, SingleConvolution, TopDown, posterior
-from fusion_models.dmnet.encoder import DenseBlock
-from fusion_models.dmnet.options import Architecture
-from fusion_models.sr3.schedule import checkpoint_buffers, levels
+from ivif_bench.fusion_models.dmnet.blocks import InvertibleNode, RestormerBlock
+from ivif_bench.fusion_models.dmnet.csab import CSAB
+from ivif_bench.fusion_models.dmnet.diffusion import (
+    DiffusionModule,
+    SingleConvolution,
+    TopDown,
+    posterior,
+)
+from ivif_bench.fusion_models.dmnet.encoder import DenseBlock
+from ivif_bench.fusion_models.dmnet.options import Architecture
+from ivif_bench.fusion_models.sr3.schedule import checkpoint_buffers, levels
 
 NODE_KEYS = {
     "shffleconv": "mix",

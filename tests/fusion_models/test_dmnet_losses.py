@@ -10,8 +10,14 @@ import pytest
 import torch
 from skimage.metrics import structural_similarity
 
-from fusion_models.dmnet.gradients import OPERATORS, canny, laplacian_of_gaussian, roberts, sobel
-from fusion_models.dmnet.losses import (
+from ivif_bench.fusion_models.dmnet.gradients import (
+    OPERATORS,
+    canny,
+    laplacian_of_gaussian,
+    roberts,
+    sobel,
+)
+from ivif_bench.fusion_models.dmnet.losses import (
     LossWeights,
     autoencoder_loss,
     denoising_loss,
@@ -20,7 +26,7 @@ from fusion_models.dmnet.losses import (
     intensity_loss,
     reconstruction_loss,
 )
-from fusion_models.training.measures import ssim
+from ivif_bench.fusion_models.training.measures import ssim
 
 
 def random_images(count=3, size=(24, 30), seed=0, dtype=torch.float32):

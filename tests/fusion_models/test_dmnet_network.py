@@ -8,13 +8,13 @@ import itertools
 import pytest
 import torch
 
-from bench.errors import UserError
-from fusion_models.dmnet.files import read_weights, write_weights
-from fusion_models.dmnet.inference import fuse_image, starts
-from fusion_models.dmnet.method import DMNetFusion
-from fusion_models.dmnet.network import DMNet, count_parameters
-from fusion_models.dmnet.options import Architecture
-from fusion_models.dmnet.strips import use_strips
+from ivif_bench.errors import UserError
+from ivif_bench.fusion_models.dmnet.files import read_weights, write_weights
+from ivif_bench.fusion_models.dmnet.inference import fuse_image, starts
+from ivif_bench.fusion_models.dmnet.method import DMNetFusion
+from ivif_bench.fusion_models.dmnet.network import DMNet, count_parameters
+from ivif_bench.fusion_models.dmnet.options import Architecture
+from ivif_bench.fusion_models.dmnet.strips import use_strips
 
 TINY = {"width": 8, "heads": 2, "unet_width": 4, "unet_groups": 4}
 
@@ -361,9 +361,9 @@ def test_noise_depends_on_the_image_s_seed(tmp_path):
 def test_the_list_of_methods_prints_the_counted_parameters():
     from typer.testing import CliRunner
 
-    from bench.cli import app
-    from bench.fusion import METHODS
-    from fusion_models.dmnet.recipes import LITE
+    from ivif_bench.cli import app
+    from ivif_bench.fusion import METHODS
+    from ivif_bench.fusion_models.dmnet.recipes import LITE
 
     assert METHODS.get("dmnet").parameters == count_parameters(Architecture())
     assert METHODS.get("dmnet-lite").parameters == count_parameters(LITE.architecture)

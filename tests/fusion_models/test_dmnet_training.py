@@ -16,16 +16,16 @@ import torch
 from safetensors.torch import load_file
 from small_runs import write_pairs
 
-from bench.errors import UserError
-from bench.training import TRAININGS, TrainingRequest, train
-from fusion_models.dmnet.files import read_weights
-from fusion_models.dmnet.losses import LossWeights, autoencoder_loss, denoising_loss
-from fusion_models.dmnet.network import DMNet
-from fusion_models.dmnet.options import Architecture
-from fusion_models.dmnet.recipes import RECIPES, UNDEFINED, Settings, recipe
-from fusion_models.dmnet.training import StageOne, StageTwo
-from fusion_models.training.images import PairPool, read_sources
-from fusion_models.training.loop import step_of
+from ivif_bench.errors import UserError
+from ivif_bench.fusion_models.dmnet.files import read_weights
+from ivif_bench.fusion_models.dmnet.losses import LossWeights, autoencoder_loss, denoising_loss
+from ivif_bench.fusion_models.dmnet.network import DMNet
+from ivif_bench.fusion_models.dmnet.options import Architecture
+from ivif_bench.fusion_models.dmnet.recipes import RECIPES, UNDEFINED, Settings, recipe
+from ivif_bench.fusion_models.dmnet.training import StageOne, StageTwo
+from ivif_bench.fusion_models.training.images import PairPool, read_sources
+from ivif_bench.fusion_models.training.loop import step_of
+from ivif_bench.training import TRAININGS, TrainingRequest, train
 
 TINY = {
     "width": 8,
@@ -224,7 +224,7 @@ def test_mixed_precision_keeps_the_losses_in_float32(pool):
     assert found == pytest.approx(expected, rel=0.05)
 
 
-COMMAND = [sys.executable, "-m", "bench.cli", "train", "dmnet", "--preset", "lite"]
+COMMAND = [sys.executable, "-m", "ivif_bench.cli", "train", "dmnet", "--preset", "lite"]
 QUICK = [f"--option={key}={value}" for key, value in TINY.items()] + ["--steps=60"]
 
 

@@ -7,17 +7,17 @@ import pytest
 import torch
 from golden_weights import rule_state
 
-from bench.errors import UserError
-from fusion_models.sr3.checkpoint import PREFIX, load_unet, unet_tensors
-from fusion_models.sr3.prior import denoising_loss, draw_levels, random_steps
-from fusion_models.sr3.schedule import (
+from ivif_bench.errors import UserError
+from ivif_bench.fusion_models.sr3.checkpoint import PREFIX, load_unet, unet_tensors
+from ivif_bench.fusion_models.sr3.prior import denoising_loss, draw_levels, random_steps
+from ivif_bench.fusion_models.sr3.schedule import (
     add_noise,
     checkpoint_buffers,
     draw_level,
     levels,
 )
-from fusion_models.sr3.schedule import betas as schedule_betas
-from fusion_models.sr3.unet import UNet, UNetConfig
+from ivif_bench.fusion_models.sr3.schedule import betas as schedule_betas
+from ivif_bench.fusion_models.sr3.unet import UNet, UNetConfig
 
 TINY = UNetConfig(channels=3, width=8, norm_groups=8, attention_levels=(4,))
 NETWORKS = [

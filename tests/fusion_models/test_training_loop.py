@@ -16,11 +16,17 @@ from safetensors.torch import load_file
 from small_runs import write_pairs
 from torch import nn
 
-from bench.errors import UserError
-from fusion_models.training.checkpoint import NAME
-from fusion_models.training.images import Crops, PairImages, PairPool, read_sources
-from fusion_models.training.loop import LoopSettings, Recipe, run_loop, step_of, warmup_cosine
-from fusion_models.training.record import LOG, Log
+from ivif_bench.errors import UserError
+from ivif_bench.fusion_models.training.checkpoint import NAME
+from ivif_bench.fusion_models.training.images import Crops, PairImages, PairPool, read_sources
+from ivif_bench.fusion_models.training.loop import (
+    LoopSettings,
+    Recipe,
+    run_loop,
+    step_of,
+    warmup_cosine,
+)
+from ivif_bench.fusion_models.training.record import LOG, Log
 
 
 class Line(Recipe):
@@ -187,7 +193,7 @@ import sys
 from pathlib import Path
 sys.path[:0] = [{tests!r}, {support!r}]
 from test_training_loop import Line, SETTINGS
-from fusion_models.training.loop import run_loop
+from ivif_bench.fusion_models.training.loop import run_loop
 import torch
 recipe = Line()
 run_loop(recipe, SETTINGS, Path({out!r}), False, lambda *a: None)

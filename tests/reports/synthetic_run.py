@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bench.store import RECORD_SCHEMA
+from ivif_bench.store import RECORD_SCHEMA
 
 PROTOCOL_HASH = "0123456789abcdef" * 4
 SPLIT_HASH = "fedcba9876543210" * 4

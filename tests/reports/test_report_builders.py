@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.errors import UserError
-from reports.frame import load_run
-from reports.table import MISSING, UNDEFINED, Table
-from reports.write import build_report, select
+from ivif_bench.errors import UserError
+from ivif_bench.reports.frame import load_run
+from ivif_bench.reports.table import MISSING, UNDEFINED, Table
+from ivif_bench.reports.write import build_report, select
 
 STEMS = [f"s{i}" for i in range(12)]  # with fewer than ten, nothing is ranked
 METHODS = ("visible", "infrared", "ddfm")

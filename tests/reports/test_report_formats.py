@@ -16,11 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from reports.formats import FORMATS, latex, markdown
-from reports.formats import csv as csv_format
-from reports.statistics import Estimate
-from reports.table import Cell, Column, Note, Row, Table, cell, missing_cell, with_marks
-from reports.terminal import plain, print_tables
+from ivif_bench.reports.formats import FORMATS, latex, markdown
+from ivif_bench.reports.formats import csv as csv_format
+from ivif_bench.reports.statistics import Estimate
+from ivif_bench.reports.table import Cell, Column, Note, Row, Table, cell, missing_cell, with_marks
+from ivif_bench.reports.terminal import plain, print_tables
 
 HOSTILE = [
     r"a_b%&#{}~^\ $x$",

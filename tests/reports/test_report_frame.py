@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bench.errors import UserError
-from bench.store import RECORD_SCHEMA, Store
-from bench.types import Record, Unit
-from reports.frame import load_run
+from ivif_bench.errors import UserError
+from ivif_bench.reports.frame import load_run
+from ivif_bench.store import RECORD_SCHEMA, Store
+from ivif_bench.types import Record, Unit
 
 VALUES = {"EN": {"s1": 1.0, "s2": 2.0}}
 
@@ -31,13 +31,14 @@ def _fails(run: Path, *words: str) -> None:
 
 def test_reports_import_no_torch_and_no_task() -> None:
     code = (
-        "import importlib, pkgutil, sys, reports\n"
-        "for m in pkgutil.walk_packages(reports.__path__, 'reports.'):\n"
+        "import importlib, pkgutil, sys, ivif_bench.reports as reports\n"
+        "for m in pkgutil.walk_packages(reports.__path__, 'ivif_bench.reports.'):\n"
         "    importlib.import_module(m.name)\n"
-        "from reports.formats import FORMATS; from reports.tables import BUILDERS\n"
+        "from ivif_bench.reports.formats import FORMATS; from ivif_bench.reports.tables import BUILDERS\n"
         "assert {'csv', 'latex', 'markdown'} <= set(FORMATS.specs())\n"
         "assert {'quality', 'detection', 'segmentation'} <= set(BUILDERS.specs())\n"
-        "heavy = {'torch', 'tasks', 'fusion_models', 'ultralytics', 'mmseg'} & set(sys.modules)\n"
+        "others = {'torch', 'ultralytics', 'mmseg', 'ivif_bench.tasks', 'ivif_bench.fusion_models'}\n"
+        "heavy = others & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
@@ -52,8 +53,8 @@ def test_tables_are_printed_without_pandas_scipy_matplotlib_or_rich(
     builder.detection("m", {"Car": 0.5})
     code = (
         "import sys; from pathlib import Path\n"
-        "from reports.frame import load_run; from reports.write import build_report\n"
-        "from reports.terminal import print_tables\n"
+        "from ivif_bench.reports.frame import load_run; from ivif_bench.reports.write import build_report\n"
+        "from ivif_bench.reports.terminal import print_tables\n"
         f"print_tables(build_report(load_run(Path({str(builder.write())!r}))).tables)\n"
         "heavy = {'pandas', 'scipy', 'matplotlib', 'rich'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.statistics import Estimate
-from reports.table import (
+from ivif_bench.reports.statistics import Estimate
+from ivif_bench.reports.table import (
     MISSING,
     UNDEFINED,
     Column,

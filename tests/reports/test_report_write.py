@@ -14,10 +14,10 @@ import cv2
 import numpy as np
 import pytest
 
-from bench.data.images import encode_png
-from bench.errors import UserError
-from reports.figures import most_different_box
-from reports.write import write_report
+from ivif_bench.data.images import encode_png
+from ivif_bench.errors import UserError
+from ivif_bench.reports.figures import most_different_box
+from ivif_bench.reports.write import write_report
 
 
 def _fill(builder: Any) -> Any:

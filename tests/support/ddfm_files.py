@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from fusion_models.ddfm.prior import PriorShape, build
+from ivif_bench.fusion_models.ddfm.prior import PriorShape, build
 
 
 def randomised(shape: PriorShape, seed: int = 0) -> dict[str, torch.Tensor]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench import origins
+from ivif_bench import origins
 
 
 def become(monkeypatch: pytest.MonkeyPatch, name: str, **versions: str) -> None:

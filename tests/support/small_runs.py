@@ -47,7 +47,7 @@ def write_config(folder: Path, runs: str = "runs", **changes) -> Path:
 
 def command(*arguments: str | Path) -> list[str]:
     """``ivif-bench`` with these arguments, as this interpreter runs it."""
-    return [sys.executable, "-m", "bench.cli", *map(str, arguments)]
+    return [sys.executable, "-m", "ivif_bench.cli", *map(str, arguments)]
 
 
 def ivif(

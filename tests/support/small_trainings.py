@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.data.images import encode_png, write_bytes
-from bench.types import Boxes
+from ivif_bench.data.images import encode_png, write_bytes
+from ivif_bench.types import Boxes
 
 if TYPE_CHECKING:
-    from tasks.detection.registry import Detector
-    from tasks.segmentation.registry import Segmenter
+    from ivif_bench.tasks.detection.registry import Detector
+    from ivif_bench.tasks.segmentation.registry import Segmenter
 
 
 RGB = np.zeros((48, 64, 3), np.uint8)
@@ -20,8 +20,8 @@ RGB = np.zeros((48, 64, 3), np.uint8)
 
 def train_detector(folder: Path) -> tuple[Detector, Path]:
     """Train the smallest detector on four images; returns it and its checkpoint."""
-    from tasks.detection.protocol import load_protocol
-    from tasks.detection.registry import DETECTORS
+    from ivif_bench.tasks.detection.protocol import load_protocol
+    from ivif_bench.tasks.detection.registry import DETECTORS
 
     shipped = load_protocol("demo-det.v1")
     assert shipped.training is not None
@@ -50,8 +50,8 @@ def detector(folder: Path) -> int:
 
 def original_yolov5(weights: Path) -> int:
     """Load an original checkpoint and judge one image; returns the number of images judged."""
-    from tasks.detection.protocol import load_protocol
-    from tasks.detection.registry import DETECTORS
+    from ivif_bench.tasks.detection.protocol import load_protocol
+    from ivif_bench.tasks.detection.registry import DETECTORS
 
     protocol = load_protocol("msrs-det-zeroshot.v1")
     network = DETECTORS.load(protocol.detector)(protocol.detector, protocol)
@@ -61,8 +61,8 @@ def original_yolov5(weights: Path) -> int:
 
 def train_segmenter(folder: Path) -> tuple[Segmenter, Path]:
     """Train the smallest segmenter on four images; returns it and its checkpoint."""
-    from tasks.segmentation.protocol import load_protocol
-    from tasks.segmentation.registry import SEGMENTERS
+    from ivif_bench.tasks.segmentation.protocol import load_protocol
+    from ivif_bench.tasks.segmentation.registry import SEGMENTERS
 
     protocol = load_protocol("demo-seg.v1").override(
         initial="scratch",

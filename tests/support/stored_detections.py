@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from bench.types import Boxes
-from tasks.detection.scoring import Score
+from ivif_bench.tasks.detection.scoring import Score
+from ivif_bench.types import Boxes
 
 # Folder of the images, by recorded set and input.
 IMAGES = {

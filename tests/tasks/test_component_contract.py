@@ -9,9 +9,9 @@ from importlib import metadata
 
 import pytest
 
-from tasks.detection.protocol import DetectionProtocol
-from tasks.detection.registry import DETECTORS, Detector
-from tasks.segmentation.registry import SEGMENTERS, Segmenter
+from ivif_bench.tasks.detection.protocol import DetectionProtocol
+from ivif_bench.tasks.detection.registry import DETECTORS, Detector
+from ivif_bench.tasks.segmentation.registry import SEGMENTERS, Segmenter
 
 MODES = DetectionProtocol.model_fields["mode"].annotation.__args__
 COMPONENTS = [
@@ -56,8 +56,8 @@ def test_a_detector_serves_known_modes(name):
 def test_loading_adapters_imports_no_network_library():
     code = (
         "import json, sys\n"
-        "from tasks.detection.registry import DETECTORS\n"
-        "from tasks.segmentation.registry import SEGMENTERS\n"
+        "from ivif_bench.tasks.detection.registry import DETECTORS\n"
+        "from ivif_bench.tasks.segmentation.registry import SEGMENTERS\n"
         "for registry in (DETECTORS, SEGMENTERS):\n"
         "    for name in registry.specs():\n"
         "        registry.load(name)\n"

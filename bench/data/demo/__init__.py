@@ -6,9 +6,14 @@ ambient temperature on the clear side show only in visible, the rest in both, so
 fusion finds more than either source. Scene geometry is exact, hence so are boxes and masks.
 """
 
-from bench.data.demo.render import Scene, render_scene
-from bench.data.demo.scene import DETECTION_CLASSES, SEGMENTATION_CLASSES
-from bench.data.demo.writer import DEMO_VERSION, image_seed, write_detection, write_segmentation
+from ivif_bench.data.demo.render import Scene, render_scene
+from ivif_bench.data.demo.scene import DETECTION_CLASSES, SEGMENTATION_CLASSES
+from ivif_bench.data.demo.writer import (
+    DEMO_VERSION,
+    image_seed,
+    write_detection,
+    write_segmentation,
+)
 
 __all__ = [
     "DEMO_VERSION",

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from bench.data.demo.scene import ROAD, WALL, Layout
+from ivif_bench.data.demo.scene import ROAD, WALL, Layout
 
 GAP = (19.0, 27.0)  # metres: the crossing street, where house fronts stop
 END = 55.0  # metres: the street ends in front of trees

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.data.demo.scene import Camera, Item
+from ivif_bench.data.demo.scene import Camera, Item
 
 Point = tuple[float, float]
 RGB = tuple[float, float, float]

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from bench.data.demo import objects, vehicles
-from bench.data.demo.background import LIGHT, Image, cast, noise, smooth, transmission
-from bench.data.demo.objects import Board, Part
-from bench.data.demo.scene import (
+from ivif_bench.data.demo import objects, vehicles
+from ivif_bench.data.demo.background import LIGHT, Image, cast, noise, smooth, transmission
+from ivif_bench.data.demo.objects import Board, Part
+from ivif_bench.data.demo.scene import (
     CONDITIONS,
     DETECTION_CLASSES,
     TASKS,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bench.data.demo.objects import DARK, GLASS, RGB, STEEL, Board, colour, shade
+from ivif_bench.data.demo.objects import DARK, GLASS, RGB, STEEL, Board, colour, shade
 
 _HEAD: RGB = (1.0, 0.97, 0.85)
 _TAIL: RGB = (0.90, 0.10, 0.08)

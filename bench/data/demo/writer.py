@@ -13,8 +13,8 @@ from xml.sax.saxutils import escape
 import cv2
 import numpy as np
 
-from bench.data.demo.background import Image
-from bench.data.demo.render import Scene, render_scene
+from ivif_bench.data.demo.background import Image
+from ivif_bench.data.demo.render import Scene, render_scene
 
 DEMO_VERSION = 1  # raise whenever the bytes of any scene change
 MARKER = "demo.json"

@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from bench.data.base import LayoutSpec
-from bench.data.layouts.paired_folders import PairedFolders, PairFolders, voc_palette
-from bench.data.voc import read_voc
-from bench.errors import UserError
-from bench.types import Boxes, Pair
+from ivif_bench.data.base import LayoutSpec
+from ivif_bench.data.layouts.paired_folders import PairedFolders, PairFolders, voc_palette
+from ivif_bench.data.voc import read_voc
+from ivif_bench.errors import UserError
+from ivif_bench.types import Boxes, Pair
 
 SPECS = (
     LayoutSpec(
         name="folder",
-        entry="bench.data.layouts.folder:Folder",
+        entry="ivif_bench.data.layouts.folder:Folder",
         title="user data",
         summary="two folders of images with equal stems, with VOC XML or label images if you like",
         source="yours",

@@ -9,17 +9,17 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from bench.data import known
-from bench.data.base import LayoutSpec
-from bench.data.layouts.paired_folders import PairedFolders, PairFolders
-from bench.data.voc import read_voc
-from bench.errors import UserError
-from bench.types import Boxes, Pair
+from ivif_bench.data import known
+from ivif_bench.data.base import LayoutSpec
+from ivif_bench.data.layouts.paired_folders import PairedFolders, PairFolders
+from ivif_bench.data.voc import read_voc
+from ivif_bench.errors import UserError
+from ivif_bench.types import Boxes, Pair
 
 SPECS = (
     LayoutSpec(
         name="llvip",
-        entry="bench.data.layouts.llvip:LLVIP",
+        entry="ivif_bench.data.layouts.llvip:LLVIP",
         title="LLVIP",
         summary="15,488 pairs, boxes of persons: {infrared,visible}/{train,test} with Annotations",
         source="Jia et al., LLVIP, ICCV workshops 2021; github.com/bupt-ai-cz/LLVIP",

@@ -8,17 +8,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
-from bench.data import known
-from bench.data.base import LayoutSpec
-from bench.data.layouts.paired_folders import PairedFolders, PairFolders, lists_in
-from bench.data.voc import read_voc
-from bench.errors import UserError
-from bench.types import Boxes, Pair
+from ivif_bench.data import known
+from ivif_bench.data.base import LayoutSpec
+from ivif_bench.data.layouts.paired_folders import PairedFolders, PairFolders, lists_in
+from ivif_bench.data.voc import read_voc
+from ivif_bench.errors import UserError
+from ivif_bench.types import Boxes, Pair
 
 SPECS = (
     LayoutSpec(
         name="m3fd",
-        entry="bench.data.layouts.m3fd:M3FD",
+        entry="ivif_bench.data.layouts.m3fd:M3FD",
         title="M3FD",
         summary="4,200 pairs, 34,407 boxes of six classes: {Ir,Vis,Annotation} with XML",
         source="Liu et al., TarDAL, CVPR 2022; github.com/JinyuanLiu-CV/TarDAL",

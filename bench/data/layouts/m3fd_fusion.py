@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from bench.data import known
-from bench.data.base import LayoutSpec
-from bench.data.layouts.m3fd import FOLDERS
-from bench.data.layouts.paired_folders import PairedFolders, PairFolders
+from ivif_bench.data import known
+from ivif_bench.data.base import LayoutSpec
+from ivif_bench.data.layouts.m3fd import FOLDERS
+from ivif_bench.data.layouts.paired_folders import PairedFolders, PairFolders
 
 SPECS = (
     LayoutSpec(
         name="m3fd-fusion",
-        entry="bench.data.layouts.m3fd_fusion:M3FDFusion",
+        entry="ivif_bench.data.layouts.m3fd_fusion:M3FDFusion",
         title="M3FD-Fusion",
         summary="300 pairs without boxes: {Ir,Vis}",
         source="Liu et al., TarDAL, CVPR 2022; github.com/JinyuanLiu-CV/TarDAL",

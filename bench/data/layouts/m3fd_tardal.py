@@ -7,19 +7,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from bench.data import known
-from bench.data.base import Audit, LayoutSpec
-from bench.data.layouts.m3fd import CLASSES, FOLDERS
-from bench.data.layouts.paired_folders import PairedFolders, PairFolders, lists_in
-from bench.data.splits import Split
-from bench.data.yolo_text import read_yolo
-from bench.errors import UserError
-from bench.types import Boxes, Pair
+from ivif_bench.data import known
+from ivif_bench.data.base import Audit, LayoutSpec
+from ivif_bench.data.layouts.m3fd import CLASSES, FOLDERS
+from ivif_bench.data.layouts.paired_folders import PairedFolders, PairFolders, lists_in
+from ivif_bench.data.splits import Split
+from ivif_bench.data.yolo_text import read_yolo
+from ivif_bench.errors import UserError
+from ivif_bench.types import Boxes, Pair
 
 SPECS = (
     LayoutSpec(
         name="m3fd-tardal",
-        entry="bench.data.layouts.m3fd_tardal:M3FDTarDAL",
+        entry="ivif_bench.data.layouts.m3fd_tardal:M3FDTarDAL",
         title="M3FD",
         summary="M3FD as re-laid by TarDAL: {ir,vi,labels,meta} with YOLO text; needs class_order",
         source="Liu et al., TarDAL, CVPR 2022; github.com/JinyuanLiu-CV/TarDAL",
@@ -70,7 +70,7 @@ class M3FDTarDAL(PairedFolders):
         return lists_in(self.folders[0].infrared.parent / "meta")
 
     def read_boxes(self, pair: Pair, path: Path) -> Boxes:
-        from bench.data.images import size_of
+        from ivif_bench.data.images import size_of
 
         return read_yolo(path, self._names, size_of(pair.visible), self._origin)
 

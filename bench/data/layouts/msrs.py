@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from bench.data import known
-from bench.data.base import LayoutSpec
-from bench.data.layouts.paired_folders import PairedFolders, PairFolders
+from ivif_bench.data import known
+from ivif_bench.data.base import LayoutSpec
+from ivif_bench.data.layouts.paired_folders import PairedFolders, PairFolders
 
 SPECS = (
     LayoutSpec(
         name="msrs",
-        entry="bench.data.layouts.msrs:MSRS",
+        entry="ivif_bench.data.layouts.msrs:MSRS",
         title="MSRS",
         summary="1,444 pairs, nine classes, day/night: {train,test}/{ir,vi,Segmentation_labels}",
         source="Tang et al., PIAFusion, Information Fusion 2022; github.com/Linfeng-Tang/MSRS",

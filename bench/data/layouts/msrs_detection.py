@@ -7,18 +7,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from bench.data import known
-from bench.data.base import LayoutSpec
-from bench.data.layouts.msrs import day_or_night
-from bench.data.layouts.paired_folders import PairedFolders, PairFolders
-from bench.data.yolo_text import read_yolo
-from bench.errors import UserError
-from bench.types import Boxes, Pair
+from ivif_bench.data import known
+from ivif_bench.data.base import LayoutSpec
+from ivif_bench.data.layouts.msrs import day_or_night
+from ivif_bench.data.layouts.paired_folders import PairedFolders, PairFolders
+from ivif_bench.data.yolo_text import read_yolo
+from ivif_bench.errors import UserError
+from ivif_bench.types import Boxes, Pair
 
 SPECS = (
     LayoutSpec(
         name="msrs-detection",
-        entry="bench.data.layouts.msrs_detection:MSRSDetection",
+        entry="ivif_bench.data.layouts.msrs_detection:MSRSDetection",
         title="MSRS (detection)",
         summary="80 pairs, boxes of person and car: detection/{ir,vi,labels} with YOLO text",
         source="Tang et al., PIAFusion, Information Fusion 2022; github.com/Linfeng-Tang/MSRS",
@@ -54,7 +54,7 @@ class MSRSDetection(PairedFolders):
         return [PairFolders(infrared, visible, annotations=labels, suffix=".txt")]
 
     def read_boxes(self, pair: Pair, path: Path) -> Boxes:
-        from bench.data.images import size_of
+        from ivif_bench.data.images import size_of
 
         return read_yolo(path, COCO_NUMBERS, size_of(pair.visible))
 

@@ -14,12 +14,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from bench.data.base import Audit, Dataset
-from bench.data.known import Known
-from bench.data.splits import Split, read_list
-from bench.errors import UserError, first_few
-from bench.registry import suggest
-from bench.types import Boxes, Pair
+from ivif_bench.data.base import Audit, Dataset
+from ivif_bench.data.known import Known
+from ivif_bench.data.splits import Split, read_list
+from ivif_bench.errors import UserError, first_few
+from ivif_bench.registry import suggest
+from ivif_bench.types import Boxes, Pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +157,7 @@ class PairedFolders(Dataset):
     @cached_property
     def scan(self) -> Scan:
         """List the folders; no file is opened and nothing is an error yet."""
-        from bench.data.images import images_in
+        from ivif_bench.data.images import images_in
 
         pairs: dict[str, Pair] = {}
         no_infrared: list[str] = []
@@ -239,7 +239,7 @@ class PairedFolders(Dataset):
         Raises:
             UserError: no or unreadable file, or a value that is not a class id.
         """
-        from bench.data.images import read_labels
+        from ivif_bench.data.images import read_labels
 
         if pair.mask is None:
             raise UserError(f"dataset {self.name!r}: {pair.stem} has no segmentation labels")
@@ -254,8 +254,8 @@ class PairedFolders(Dataset):
         return labels
 
     def audit(self, split: Split | None = None) -> Audit:
-        """Check every file and count; see ``bench.data.audit.audit_pairs``."""
-        from bench.data.audit import audit_pairs
+        """Check every file and count; see ``ivif_bench.data.audit.audit_pairs``."""
+        from ivif_bench.data.audit import audit_pairs
 
         return audit_pairs(self, split)
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from bench.data import known
-from bench.data.base import LayoutSpec
-from bench.data.layouts.paired_folders import PairedFolders, PairFolders
+from ivif_bench.data import known
+from ivif_bench.data.base import LayoutSpec
+from ivif_bench.data.layouts.paired_folders import PairedFolders, PairFolders
 
 SPECS = (
     LayoutSpec(
         name="roadscene",
-        entry="bench.data.layouts.roadscene:RoadScene",
+        entry="ivif_bench.data.layouts.roadscene:RoadScene",
         title="RoadScene",
         summary="221 pairs without boxes: {cropinfrared,crop_LR_visible} or {ir,vi}",
         source="Xu et al., U2Fusion, TPAMI 2020; github.com/hanna-xu/RoadScene",

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from bench.data import known
-from bench.data.base import LayoutSpec
-from bench.data.layouts.paired_folders import PairedFolders, PairFolders
+from ivif_bench.data import known
+from ivif_bench.data.base import LayoutSpec
+from ivif_bench.data.layouts.paired_folders import PairedFolders, PairFolders
 
 SPECS = (
     LayoutSpec(
         name="tno",
-        entry="bench.data.layouts.tno:TNO",
+        entry="ivif_bench.data.layouts.tno:TNO",
         title="TNO",
         summary="pairs without boxes: {ir,vi}; the pack of 42 or any other choice",
         source="Toet, The TNO multiband image data collection, Data in Brief 2017",

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.store import write_json
+from ivif_bench.store import write_json
 
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -140,7 +140,7 @@ def _watch_process(
     elif not job.description["gpus"]:
         environment["CUDA_VISIBLE_DEVICES"] = ""  # it asked for none
     process = subprocess.Popen(
-        [sys.executable, "-m", "bench.pipeline.worker", str(path)],
+        [sys.executable, "-m", "ivif_bench.pipeline.worker", str(path)],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         stdin=subprocess.DEVNULL,

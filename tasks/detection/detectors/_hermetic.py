@@ -26,4 +26,4 @@ def engine() -> ModuleType:
         atexit.register(shutil.rmtree, config, ignore_errors=True)
         os.environ["YOLO_CONFIG_DIR"] = config
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):  # noqa: PTH123
-        return importlib.import_module("tasks.detection.detectors._ultralytics_engine")
+        return importlib.import_module("ivif_bench.tasks.detection.detectors._ultralytics_engine")

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from bench.errors import UserError
+from ivif_bench.errors import UserError
 
 # Layers of torch that detector checkpoints are made of; all are plain arithmetic.
 TORCH_LAYERS = (

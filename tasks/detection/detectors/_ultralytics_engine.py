@@ -21,11 +21,15 @@ from ultralytics.nn.modules.block import DFL
 from ultralytics.nn.tasks import DetectionModel
 from ultralytics.utils import LOGGER, SETTINGS
 
-from bench.device import strict_float32
-from bench.errors import UserError
-from tasks.detection.detectors._safe_pickle import class_names, load_pickled_network, network_of
-from tasks.detection.protocol import DetectionProtocol
-from tasks.detection.registry import Progress
+from ivif_bench.device import strict_float32
+from ivif_bench.errors import UserError
+from ivif_bench.tasks.detection.detectors._safe_pickle import (
+    class_names,
+    load_pickled_network,
+    network_of,
+)
+from ivif_bench.tasks.detection.protocol import DetectionProtocol
+from ivif_bench.tasks.detection.registry import Progress
 
 _INTEGRATIONS = ("sync", "clearml", "comet", "dvc", "mlflow", "raytune", "tensorboard", "wandb")
 # The first convolution of ultralytics' class branch of the head, and all behind it, depends on

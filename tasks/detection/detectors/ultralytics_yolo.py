@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.data.images import encode_png, read_rgb, size_of, write_bytes
-from bench.device import strict_float32
-from bench.errors import UserError, first_few
-from bench.types import Boxes
-from tasks.detection.detectors._hermetic import engine
-from tasks.detection.geometry import letterbox, select_boxes, to_tensor
-from tasks.detection.registry import Detector, DetectorSpec, Progress
+from ivif_bench.data.images import encode_png, read_rgb, size_of, write_bytes
+from ivif_bench.device import strict_float32
+from ivif_bench.errors import UserError, first_few
+from ivif_bench.tasks.detection.detectors._hermetic import engine
+from ivif_bench.tasks.detection.geometry import letterbox, select_boxes, to_tensor
+from ivif_bench.tasks.detection.registry import Detector, DetectorSpec, Progress
+from ivif_bench.types import Boxes
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -38,7 +38,7 @@ _PARAMETERS = {
 SPECS = tuple(
     DetectorSpec(
         name=f"yolov5{size}",
-        entry="tasks.detection.detectors.ultralytics_yolo:UltralyticsYolo",
+        entry="ivif_bench.tasks.detection.detectors.ultralytics_yolo:UltralyticsYolo",
         title=(
             f"YOLOv5{size}u (ultralytics anchor-free, {count / 1e6:.1f} M; "
             f"the papers' YOLOv5{size} has {papers} M)"

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from bench.device import strict_float32
-from bench.errors import UserError
-from bench.types import Boxes
-from tasks.detection.geometry import letterbox, select_boxes, to_tensor
-from tasks.detection.registry import Detector, DetectorSpec
+from ivif_bench.device import strict_float32
+from ivif_bench.errors import UserError
+from ivif_bench.tasks.detection.geometry import letterbox, select_boxes, to_tensor
+from ivif_bench.tasks.detection.registry import Detector, DetectorSpec
+from ivif_bench.types import Boxes
 
 if TYPE_CHECKING:
-    from tasks.detection.detectors._yolov5_network import Model
+    from ivif_bench.tasks.detection.detectors._yolov5_network import Model
 
 _LICENCE = "weights of ultralytics/yolov5: AGPL-3.0 (GPL-3.0 up to v7.0); stand-in code Apache-2.0"
 _PARAMETERS = {
@@ -33,7 +33,7 @@ _PARAMETERS = {
 SPECS = tuple(
     DetectorSpec(
         name=f"yolov5{size}-original",
-        entry="tasks.detection.detectors.yolov5_original:OriginalYolov5",
+        entry="ivif_bench.tasks.detection.detectors.yolov5_original:OriginalYolov5",
         title=f"YOLOv5{size} (original, anchor-based, {count / 1e6:.1f} M)",
         family="yolov5-original",
         parameters=count,
@@ -61,12 +61,12 @@ class OriginalYolov5(Detector):
     def load(self, checkpoint: Path) -> tuple[str, ...]:
         import torch
 
-        from tasks.detection.detectors._safe_pickle import (
+        from ivif_bench.tasks.detection.detectors._safe_pickle import (
             class_names,
             load_pickled_network,
             network_of,
         )
-        from tasks.detection.detectors._yolov5_network import STAND_INS, Model
+        from ivif_bench.tasks.detection.detectors._yolov5_network import STAND_INS, Model
 
         torch.set_num_threads(self.threads)
         content = load_pickled_network(checkpoint, STAND_INS)

@@ -16,10 +16,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bench.registry import Registry
+from ivif_bench.registry import Registry
 
 if TYPE_CHECKING:
-    from tasks.quality.batched._evaluator import BatchedEvaluator, check_device, check_mode
+    from ivif_bench.tasks.quality.batched._evaluator import (
+        BatchedEvaluator,
+        check_device,
+        check_mode,
+    )
 
 __all__ = ["FORMS", "BatchedEvaluator", "FormSpec", "check_device", "check_mode"]
 
@@ -39,13 +43,13 @@ class FormSpec:
 
 
 FORMS: Registry[FormSpec] = Registry(
-    "torch form", "tasks.quality.batched", "ivif_bench.batched_metrics"
+    "torch form", "ivif_bench.tasks.quality.batched", "ivif_bench.batched_metrics"
 )
 
 
 def __getattr__(name: str) -> Any:
     if name in ("BatchedEvaluator", "check_device", "check_mode"):
-        from tasks.quality.batched import _evaluator
+        from ivif_bench.tasks.quality.batched import _evaluator
 
         return getattr(_evaluator, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

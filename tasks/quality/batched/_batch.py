@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.registry import load_entry
-from tasks.quality.batched import FORMS
-from tasks.quality.reading import Triple
-from tasks.quality.shared import Shared, Undefined
+from ivif_bench.registry import load_entry
+from ivif_bench.tasks.quality.batched import FORMS
+from ivif_bench.tasks.quality.reading import Triple
+from ivif_bench.tasks.quality.shared import Shared, Undefined
 
 if TYPE_CHECKING:
     from torch import Tensor

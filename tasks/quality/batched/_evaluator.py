@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from bench.errors import UserError
-from tasks.quality.batched._batch import Batch, Member
-from tasks.quality.engine import Evaluator, Images, Value
-from tasks.quality.jobs import Loaded, Scored
-from tasks.quality.reading import Triple, side_by_side
-from tasks.quality.registry import Mode
-from tasks.quality.scores import ImageScores
+from ivif_bench.errors import UserError
+from ivif_bench.tasks.quality.batched._batch import Batch, Member
+from ivif_bench.tasks.quality.engine import Evaluator, Images, Value
+from ivif_bench.tasks.quality.jobs import Loaded, Scored
+from ivif_bench.tasks.quality.reading import Triple, side_by_side
+from ivif_bench.tasks.quality.registry import Mode
+from ivif_bench.tasks.quality.scores import ImageScores
 
 _PIXELS = 1 << 22  # in a batch: a float64 plane of it is 34 MB, and some twenty are alive at once
 _WAITING = 4  # batches' worth of decoded images of various sizes that wait for their like

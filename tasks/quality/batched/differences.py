@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.quality.batched import FormSpec
+from ivif_bench.tasks.quality.batched import FormSpec
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from tasks.quality.batched._batch import Batch
-    from tasks.quality.kernels.differences import Differences
+    from ivif_bench.tasks.quality.batched._batch import Batch
+    from ivif_bench.tasks.quality.kernels.differences import Differences
 
 SPECS = (
     FormSpec(
-        "tasks.quality.kernels.differences:differences",
-        "tasks.quality.batched.differences:differences",
+        "ivif_bench.tasks.quality.kernels.differences:differences",
+        "ivif_bench.tasks.quality.batched.differences:differences",
     ),
 )
 
 
 def differences(batch: Batch) -> list[Differences]:
     """Sums of squares in whole numbers; gradients as in ``numpy.gradient``."""
-    from tasks.quality.kernels.differences import Differences
+    from ivif_bench.tasks.quality.kernels.differences import Differences
 
     batch.need_side(2)
     fused = batch.fused.int()

@@ -5,14 +5,19 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from tasks.quality.batched import FormSpec
+from ivif_bench.tasks.quality.batched import FormSpec
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from tasks.quality.batched._batch import Batch
+    from ivif_bench.tasks.quality.batched._batch import Batch
 
-SPECS = (FormSpec("tasks.quality.kernels.edges:edges", "tasks.quality.batched.edges:edges"),)
+SPECS = (
+    FormSpec(
+        "ivif_bench.tasks.quality.kernels.edges:edges",
+        "ivif_bench.tasks.quality.batched.edges:edges",
+    ),
+)
 
 
 def edges(batch: Batch) -> list[tuple[float, float]]:
@@ -34,7 +39,7 @@ def _sobel(image: Tensor) -> tuple[Tensor, Tensor]:
     """Squared strength (whole numbers) and direction; outside the image there are zeros."""
     import torch
 
-    from tasks.quality.batched.sobel import sobel
+    from ivif_bench.tasks.quality.batched.sobel import sobel
 
     sx, down = sobel(torch.nn.functional.pad(image.int(), (1, 1, 1, 1)))
     sy = -down  # above minus below
@@ -46,7 +51,7 @@ def _preserved(squared: Tensor, angle: Tensor, squared_f: Tensor, angle_f: Tenso
     """Q of one source in every pixel."""
     import torch
 
-    from tasks.quality.kernels.edges import DA, DG, KA, KG, TA, TG
+    from ivif_bench.tasks.quality.kernels.edges import DA, DG, KA, KG, TA, TG
 
     low, high = torch.minimum(squared, squared_f), torch.maximum(squared, squared_f)
     ratio = (low.double() / high.clamp(min=1).double()).sqrt()

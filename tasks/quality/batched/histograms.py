@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.quality.batched import FormSpec
+from ivif_bench.tasks.quality.batched import FormSpec
 
 if TYPE_CHECKING:
-    from tasks.quality.batched._batch import Batch
-    from tasks.quality.kernels.histograms import Histograms
+    from ivif_bench.tasks.quality.batched._batch import Batch
+    from ivif_bench.tasks.quality.kernels.histograms import Histograms
 
 SPECS = (
     FormSpec(
-        "tasks.quality.kernels.histograms:histograms",
-        "tasks.quality.batched.histograms:histograms",
+        "ivif_bench.tasks.quality.kernels.histograms:histograms",
+        "ivif_bench.tasks.quality.batched.histograms:histograms",
     ),
 )
 
@@ -24,7 +24,7 @@ def histograms(batch: Batch) -> list[Histograms]:
     """Counts of the joint index (image, level of the source, level of the fused image)."""
     import torch
 
-    from tasks.quality.kernels.histograms import Histograms
+    from ivif_bench.tasks.quality.kernels.histograms import Histograms
 
     images = len(batch.fused)
     start = torch.arange(images, device=batch.fused.device).view(-1, 1, 1) * _CELLS

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tasks.quality.batched import FormSpec
+from ivif_bench.tasks.quality.batched import FormSpec
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from tasks.quality.batched._batch import Batch
+    from ivif_bench.tasks.quality.batched._batch import Batch
 
 SPECS = (
     FormSpec(
-        "tasks.quality.kernels.information:information",
-        "tasks.quality.batched.information:information",
+        "ivif_bench.tasks.quality.kernels.information:information",
+        "ivif_bench.tasks.quality.batched.information:information",
     ),
 )
 
@@ -24,10 +24,10 @@ def information(batch: Batch) -> list[tuple[tuple[float, float], tuple[float, fl
     """(numerator, denominator) for infrared and for visible, over all four scales."""
     import torch
 
-    from tasks.quality.batched._batch import planes
-    from tasks.quality.batched._filters import window_mean, window_moments
-    from tasks.quality.kernels.information import EXCESS, SIDES
-    from tasks.quality.kernels.windows import gaussian_taps
+    from ivif_bench.tasks.quality.batched._batch import planes
+    from ivif_bench.tasks.quality.batched._filters import window_mean, window_moments
+    from ivif_bench.tasks.quality.kernels.information import EXCESS, SIDES
+    from ivif_bench.tasks.quality.kernels.windows import gaussian_taps
 
     a, b, f = batch.part(planes)
     total = torch.zeros(4, len(f), dtype=torch.float64, device=f.device)
@@ -56,7 +56,7 @@ def _moments_of_levels(
 
     No variance of whole numbers is between 0 and 5e-5, so that less 128 none is lost in rounding.
     """
-    from tasks.quality.batched._filters import window_mean
+    from ivif_bench.tasks.quality.batched._filters import window_mean
 
     x, y, mean_x, mean_y = (plane - 128.0 for plane in (x, y, mean_x, mean_y))
     vx, vy, c = (
@@ -72,7 +72,7 @@ def information_sums(vx: Tensor, vy: Tensor, c: Tensor) -> Tensor:
     """Σ log(1 + g² v_x/(q+σ²)) and Σ log(1 + v_x/σ²) of each image: [N, H, W] each -> [2, N]."""
     import torch
 
-    from tasks.quality.kernels.information import EPSILON, NOISE
+    from ivif_bench.tasks.quality.kernels.information import EPSILON, NOISE
 
     vx, vy = vx.clamp(min=0.0), vy.clamp(min=0.0)
     g = c / (vx + EPSILON)

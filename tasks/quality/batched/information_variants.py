@@ -5,17 +5,17 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Literal
 
-from tasks.quality.batched import FormSpec
+from ivif_bench.tasks.quality.batched import FormSpec
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from tasks.quality.batched._batch import Batch
+    from ivif_bench.tasks.quality.batched._batch import Batch
 
 SPECS = (
     FormSpec(
-        "tasks.quality.kernels.information_variants:information_variant",
-        "tasks.quality.batched.information_variants:information_variant",
+        "ivif_bench.tasks.quality.kernels.information_variants:information_variant",
+        "ivif_bench.tasks.quality.batched.information_variants:information_variant",
     ),
 )
 
@@ -24,7 +24,7 @@ def information_variant(
     batch: Batch, saturate: bool, window: Literal["gaussian", "zoo"]
 ) -> list[tuple[tuple[float, float], tuple[float, float]]]:
     """(numerator, denominator) for infrared and for visible; arguments as those of the part."""
-    from tasks.quality.batched._batch import planes
+    from ivif_bench.tasks.quality.batched._batch import planes
 
     a, b, f = batch.part(planes)
     sums = (_pair(source, f, saturate, window).T.tolist() for source in (a, b))
@@ -38,9 +38,9 @@ def _pair(x: Tensor, y: Tensor, saturate: bool, window: str) -> Tensor:
     """Numerators and denominators over all scales: [N, H, W] each -> [2, N]."""
     import torch
 
-    from tasks.quality.batched._filters import window_moments
-    from tasks.quality.batched.information import information_sums
-    from tasks.quality.kernels.information import SIDES
+    from ivif_bench.tasks.quality.batched._filters import window_moments
+    from ivif_bench.tasks.quality.batched.information import information_sums
+    from ivif_bench.tasks.quality.kernels.information import SIDES
 
     total = torch.zeros(2, len(x), dtype=x.dtype, device=x.device)
     for scale, side in enumerate(SIDES):
@@ -57,8 +57,8 @@ def _filtered(planes: Tensor, side: int, window: str) -> Tensor:
     """Centred and inside the image, or ``zoo``'s: half a pixel off, with zeros around the image."""
     import torch
 
-    from tasks.quality.batched._filters import window_mean, window_sum
-    from tasks.quality.kernels.windows import gaussian_taps
+    from ivif_bench.tasks.quality.batched._filters import window_mean, window_sum
+    from ivif_bench.tasks.quality.kernels.windows import gaussian_taps
 
     if window == "gaussian":
         return window_mean(planes, gaussian_taps(side, side / 5).tolist())
@@ -69,7 +69,7 @@ def _filtered(planes: Tensor, side: int, window: str) -> Tensor:
 
 def _taps(side: int, window: str) -> list[float]:
     """All of a window's."""
-    from tasks.quality.kernels.windows import gaussian_taps
+    from ivif_bench.tasks.quality.kernels.windows import gaussian_taps
 
     if window == "gaussian":
         half: list[float] = gaussian_taps(side, side / 5).tolist()

@@ -5,17 +5,17 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from tasks.quality.batched import FormSpec
+from ivif_bench.tasks.quality.batched import FormSpec
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from tasks.quality.batched._batch import Batch
+    from ivif_bench.tasks.quality.batched._batch import Batch
 
 SPECS = (
     FormSpec(
-        "tasks.quality.kernels.mef_ssim:wanted_structure",
-        "tasks.quality.batched.mef_ssim:wanted_structure",
+        "ivif_bench.tasks.quality.kernels.mef_ssim:wanted_structure",
+        "ivif_bench.tasks.quality.batched.mef_ssim:wanted_structure",
     ),
 )
 
@@ -29,7 +29,7 @@ _C = (0.03 * 255) ** 2
 
 def wanted_structure(batch: Batch) -> list[tuple[float, float, float]]:
     """Mean similarity to the wanted structure at full, half and quarter size."""
-    from tasks.quality.batched._batch import planes
+    from ivif_bench.tasks.quality.batched._batch import planes
 
     a, b, f = batch.part(planes)
     means = []
@@ -53,8 +53,8 @@ def _halve(image: Tensor) -> Tensor:
 
 def _similarity(a: Tensor, b: Tensor, f: Tensor) -> Tensor:
     """Mean of (2σ_rf+C)/(σ_r²+σ_f²+C) over the windows, r the wanted structure: [N]."""
-    from tasks.quality.batched._filters import window_mean
-    from tasks.quality.kernels.windows import gaussian_taps
+    from ivif_bench.tasks.quality.batched._filters import window_mean
+    from ivif_bench.tasks.quality.kernels.windows import gaussian_taps
 
     taps = gaussian_taps(_SIDE, 1.5).tolist()
     mean_a, mean_b, mean_f = (window_mean(plane, taps) for plane in (a, b, f))
@@ -72,7 +72,7 @@ def _mixture(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     """Factors of the two sources in the wanted structure of every window."""
     import torch
 
-    from tasks.quality.batched._filters import window_mean
+    from ivif_bench.tasks.quality.batched._filters import window_mean
 
     # Whole numbers, quarters or sixteenths: sums and products of sums are exact, so that flat and
     # agreeing windows are found as such.

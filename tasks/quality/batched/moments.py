@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.quality.batched import FormSpec
+from ivif_bench.tasks.quality.batched import FormSpec
 
 if TYPE_CHECKING:
-    from tasks.quality.batched._batch import Batch
-    from tasks.quality.kernels.moments import Moments
+    from ivif_bench.tasks.quality.batched._batch import Batch
+    from ivif_bench.tasks.quality.kernels.moments import Moments
 
 SPECS = (
-    FormSpec("tasks.quality.kernels.moments:moments", "tasks.quality.batched.moments:moments"),
+    FormSpec(
+        "ivif_bench.tasks.quality.kernels.moments:moments",
+        "ivif_bench.tasks.quality.batched.moments:moments",
+    ),
 )
 
 
@@ -19,7 +22,7 @@ def moments(batch: Batch) -> list[Moments]:
     """Sums of pixels and of products in int64 on the device, the rest in Python's integers."""
     import torch
 
-    from tasks.quality.kernels.moments import Moments
+    from ivif_bench.tasks.quality.kernels.moments import Moments
 
     a, b, f = (plane.int() for plane in (batch.infrared, batch.visible, batch.fused))
     sums = [plane.sum(dim=(1, 2)) for plane in (a, b, f, a * a, b * b, f * f, a * b, a * f, b * f)]

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.quality.batched import FormSpec
+from ivif_bench.tasks.quality.batched import FormSpec
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from tasks.quality.batched._batch import Batch
+    from ivif_bench.tasks.quality.batched._batch import Batch
 
 SPECS = (
     FormSpec(
-        "tasks.quality.kernels.sobel:mean_strength", "tasks.quality.batched.sobel:mean_strength"
+        "ivif_bench.tasks.quality.kernels.sobel:mean_strength",
+        "ivif_bench.tasks.quality.batched.sobel:mean_strength",
     ),
 )
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.quality.batched import FormSpec
+from ivif_bench.tasks.quality.batched import FormSpec
 
 if TYPE_CHECKING:
-    from tasks.quality.batched._batch import Batch
+    from ivif_bench.tasks.quality.batched._batch import Batch
 
 SPECS = (
     FormSpec(
-        "tasks.quality.kernels.squares:squared_differences",
-        "tasks.quality.batched.squares:squared_differences",
+        "ivif_bench.tasks.quality.kernels.squares:squared_differences",
+        "ivif_bench.tasks.quality.batched.squares:squared_differences",
     ),
 )
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.quality.batched import FormSpec
+from ivif_bench.tasks.quality.batched import FormSpec
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from tasks.quality.batched._batch import Batch
-    from tasks.quality.kernels.structure import Structure
+    from ivif_bench.tasks.quality.batched._batch import Batch
+    from ivif_bench.tasks.quality.kernels.structure import Structure
 
 SPECS = (
     FormSpec(
-        "tasks.quality.kernels.structure:structure", "tasks.quality.batched.structure:structure"
+        "ivif_bench.tasks.quality.kernels.structure:structure",
+        "ivif_bench.tasks.quality.batched.structure:structure",
     ),
 )
 
@@ -25,9 +26,9 @@ def structure(
     """SSIM means at a scale; arguments as those of the part."""
     import torch
 
-    from tasks.quality.batched._filters import window_mean
-    from tasks.quality.kernels.structure import Structure
-    from tasks.quality.kernels.windows import sums_to_one
+    from ivif_bench.tasks.quality.batched._filters import window_mean
+    from ivif_bench.tasks.quality.kernels.structure import Structure
+    from ivif_bench.tasks.quality.kernels.windows import sums_to_one
 
     images = batch.part(pyramid, scale)
     levels = [image.mean(dim=(1, 2), keepdim=True).round() for image in images]
@@ -59,7 +60,7 @@ def pyramid(batch: Batch, scale: int) -> tuple[Tensor, Tensor, Tensor]:
 
     At an odd side a row (column) of zeros goes before the first and counts in the mean.
     """
-    from tasks.quality.batched._batch import planes
+    from ivif_bench.tasks.quality.batched._batch import planes
 
     if scale == 0:
         found: tuple[Tensor, Tensor, Tensor] = batch.part(planes)

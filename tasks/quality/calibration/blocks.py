@@ -5,20 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 
-from bench.errors import UserError
-from bench.registry import load_entry
-from tasks.quality.calibration.degenerate import smallest_sides, undefined
-from tasks.quality.calibration.distances import (
+from ivif_bench.errors import UserError
+from ivif_bench.registry import load_entry
+from ivif_bench.tasks.quality.calibration.degenerate import smallest_sides, undefined
+from ivif_bench.tasks.quality.calibration.distances import (
     REFERENCE,
     Distance,
     distances,
     fast_errors,
     only_reference,
 )
-from tasks.quality.calibration.golden import Golden
-from tasks.quality.calibration.numbers import at_most, changes
-from tasks.quality.engine import metrics_of
-from tasks.quality.registry import CONVENTIONS, METRICS, MetricSpec
+from ivif_bench.tasks.quality.calibration.golden import Golden
+from ivif_bench.tasks.quality.calibration.numbers import at_most, changes
+from ivif_bench.tasks.quality.engine import metrics_of
+from ivif_bench.tasks.quality.registry import CONVENTIONS, METRICS, MetricSpec
 
 _ARROWS = {"up": "↑", "down": "↓"}
 

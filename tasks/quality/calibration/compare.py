@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from tasks.quality.calibration.comparisons import COMPARISONS, EXCEPTIONS, Comparison
-from tasks.quality.calibration.golden import Golden, Recorded
-from tasks.quality.engine import Measurement, Value, resolve
-from tasks.quality.shared import Shared
+from ivif_bench.tasks.quality.calibration.comparisons import COMPARISONS, EXCEPTIONS, Comparison
+from ivif_bench.tasks.quality.calibration.golden import Golden, Recorded
+from ivif_bench.tasks.quality.engine import Measurement, Value, resolve
+from ivif_bench.tasks.quality.shared import Shared
 
 Verdict = Literal["agrees", "both undefined", "differs", "another definition", "nothing to compare"]
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from tasks.quality.engine import Evaluator, metrics_of, resolve
-from tasks.quality.reading import Triple
+from ivif_bench.tasks.quality.engine import Evaluator, metrics_of, resolve
+from ivif_bench.tasks.quality.reading import Triple
 
 _SIDE = 176  # large enough for every metric
 

@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tasks.quality.calibration.golden import Golden
-from tasks.quality.engine import Value, metrics_of, resolve
-from tasks.quality.registry import CONVENTIONS, METRICS, MODES, Mode
-from tasks.quality.shared import Shared
+from ivif_bench.tasks.quality.calibration.golden import Golden
+from ivif_bench.tasks.quality.engine import Value, metrics_of, resolve
+from ivif_bench.tasks.quality.registry import CONVENTIONS, METRICS, MODES, Mode
+from ivif_bench.tasks.quality.shared import Shared
 
 REFERENCE = "reference"
 _EQUAL = 1e-9  # relative; below it two conventions have one definition

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from bench.data.images import read_gray
-from bench.errors import UserError
+from ivif_bench.data.images import read_gray
+from ivif_bench.errors import UserError
 
 FILE = "golden_metrics.json"
 _SIDES = ("ir", "vi", "fu")

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.data.images import find_image
-from bench.data.pictures import read_picture
-from bench.errors import UserError
-from tasks.quality.calibration import rounding
-from tasks.quality.calibration.numbers import half_a_unit
-from tasks.quality.engine import resolve
-from tasks.quality.shared import Shared
+from ivif_bench.data.images import find_image
+from ivif_bench.data.pictures import read_picture
+from ivif_bench.errors import UserError
+from ivif_bench.tasks.quality.calibration import rounding
+from ivif_bench.tasks.quality.calibration.numbers import half_a_unit
+from ivif_bench.tasks.quality.engine import resolve
+from ivif_bench.tasks.quality.shared import Shared
 
 FILE = "metrics_matlab.csv"
 _SUMS = 1e-12  # what is left of rounding where it decides nothing

@@ -10,12 +10,12 @@ import math
 
 import numpy as np
 
-from tasks.quality.kernels.edges import DA, DG, KA, KG, TA, TG
-from tasks.quality.kernels.information import EPSILON, NOISE, SIDES
-from tasks.quality.kernels.information_variants import filtered, window
-from tasks.quality.kernels.sobel import sobel
-from tasks.quality.kernels.window_moments import window_moments
-from tasks.quality.shared import Shared, planes
+from ivif_bench.tasks.quality.kernels.edges import DA, DG, KA, KG, TA, TG
+from ivif_bench.tasks.quality.kernels.information import EPSILON, NOISE, SIDES
+from ivif_bench.tasks.quality.kernels.information_variants import filtered, window
+from ivif_bench.tasks.quality.kernels.sobel import sobel
+from ivif_bench.tasks.quality.kernels.window_moments import window_moments
+from ivif_bench.tasks.quality.shared import Shared, planes
 
 _WHITE = 255.0
 _RIGHT = math.pi / 2

@@ -7,12 +7,12 @@ import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-from tasks.quality.calibration.blocks import table
-from tasks.quality.calibration.compare import Row
-from tasks.quality.calibration.golden import Golden
-from tasks.quality.calibration.numbers import about, at_most, value
-from tasks.quality.calibration.published import Column, Entry, Sheet, columns_of
-from tasks.quality.registry import CONVENTIONS, METRICS, TEN
+from ivif_bench.tasks.quality.calibration.blocks import table
+from ivif_bench.tasks.quality.calibration.compare import Row
+from ivif_bench.tasks.quality.calibration.golden import Golden
+from ivif_bench.tasks.quality.calibration.numbers import about, at_most, value
+from ivif_bench.tasks.quality.calibration.published import Column, Entry, Sheet, columns_of
+from ivif_bench.tasks.quality.registry import CONVENTIONS, METRICS, TEN
 
 _COLUMNS = (*TEN, "SSIM")
 CSV_COLUMNS = (

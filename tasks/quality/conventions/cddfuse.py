@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import math
 
-from tasks.quality.registry import Convention, ConventionSpec, Variant
+from ivif_bench.tasks.quality.registry import Convention, ConventionSpec, Variant
 
 SPECS = (
     ConventionSpec(
         name="cddfuse",
-        entry="tasks.quality.conventions.cddfuse:CONVENTION",
+        entry="ivif_bench.tasks.quality.conventions.cddfuse:CONVENTION",
         title="evaluator of CDDFuse: MI in nats, AG over MN; MS-SSIM of pytorch-msssim",
         source="Zhaozixiang1228/MMIF-CDDFuse, utils/Evaluator.py",
         version=2,

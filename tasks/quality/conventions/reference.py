@@ -5,12 +5,12 @@ Undefined is NaN with a reason, never 0 and never saved by an ε.
 
 from __future__ import annotations
 
-from tasks.quality.registry import Convention, ConventionSpec
+from ivif_bench.tasks.quality.registry import Convention, ConventionSpec
 
 SPECS = (
     ConventionSpec(
         name="reference",
-        entry="tasks.quality.conventions.reference:CONVENTION",
+        entry="ivif_bench.tasks.quality.conventions.reference:CONVENTION",
         title="exact definitions: MI in bits, AG over (M-1)(N-1), undefined is NaN with a reason",
         source="recommended; agrees with the MATLAB metrics of Linfeng-Tang/Evaluation-for-Image-Fusion",
     ),

@@ -13,12 +13,12 @@ What it calls MS_SSIM is MEF-MS-SSIM, another quantity (0..1, both sources at on
 
 from __future__ import annotations
 
-from tasks.quality.registry import Convention, ConventionSpec, Variant
+from ivif_bench.tasks.quality.registry import Convention, ConventionSpec, Variant
 
 SPECS = (
     ConventionSpec(
         name="tang-matlab",
-        entry="tasks.quality.conventions.tang_matlab:CONVENTION",
+        entry="ivif_bench.tasks.quality.conventions.tang_matlab:CONVENTION",
         title="MATLAB metrics of Tang: MI with 254 = 255, MS-SSIM is MEF-MS-SSIM",
         source="Linfeng-Tang/Evaluation-for-Image-Fusion, Evaluation/*.m",
     ),
@@ -36,7 +36,7 @@ CONVENTION = Convention(
         "VIF": Variant(),
         "Qabf": Variant(),
         "MS-SSIM": Variant(
-            entry="tasks.quality.metrics.mef_ssim:mef_structural_similarity",
+            entry="ivif_bench.tasks.quality.metrics.mef_ssim:mef_structural_similarity",
             label="mef_ms_ssim",
             title="Multiscale structural similarity for exposure fusion",
             range=(0.0, 1.0),
@@ -44,7 +44,7 @@ CONVENTION = Convention(
         "MSE": Variant({"white": 1.0}, label="mse[on 0..1]", unit="", range=(0.0, 1.0)),
         "PSNR": Variant({"white": 1.0}, label="psnr[peak 255, error on 0..1]"),
         "FMI-pixel": Variant(
-            entry="tasks.quality.metrics.feature_information:feature_mutual_information_edge",
+            entry="ivif_bench.tasks.quality.metrics.feature_information:feature_mutual_information_edge",
             label="fmi[edge]",
         ),
         "FMI-edge": Variant(),

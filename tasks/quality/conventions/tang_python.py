@@ -11,12 +11,12 @@ Published bugs, reproduced here:
 
 from __future__ import annotations
 
-from tasks.quality.registry import Convention, ConventionSpec, Variant
+from ivif_bench.tasks.quality.registry import Convention, ConventionSpec, Variant
 
 SPECS = (
     ConventionSpec(
         name="tang-python",
-        entry="tasks.quality.conventions.tang_python:CONVENTION",
+        entry="ivif_bench.tasks.quality.conventions.tang_python:CONVENTION",
         title="Python port of Tang's metrics: EN with 1e-7, SSIM and MS-SSIM of images times 255",
         source="puduliu/Fusion_metric_python, Metric_Python/Metric.py",
     ),

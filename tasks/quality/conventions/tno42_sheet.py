@@ -14,18 +14,18 @@ the rounding of the sheet's own program, whose order of operations is not known:
 * Qabf was most likely computed on [0, 1], where rounding decides its tests for equality. Ours is on
   0..255, where they are exact.
 
-``tasks.quality.calibration.rounding`` finds for each image between which values that rounding can
+``ivif_bench.tasks.quality.calibration.rounding`` finds for each image between which values that rounding can
 put the sheet's; `ivif-bench calibrate` checks that it is there. No distance holds for all images.
 """
 
 from __future__ import annotations
 
-from tasks.quality.registry import Convention, ConventionSpec, Variant
+from ivif_bench.tasks.quality.registry import Convention, ConventionSpec, Variant
 
 SPECS = (
     ConventionSpec(
         name="tno42-sheet",
-        entry="tasks.quality.conventions.tno42_sheet:CONVENTION",
+        entry="ivif_bench.tasks.quality.conventions.tno42_sheet:CONVENTION",
         title="a published sheet of TNO pairs, with its artefacts of 8-bit arithmetic",
         source="Linfeng-Tang/Image-Fusion, sheet of 42 TNO pairs",
     ),

@@ -10,12 +10,12 @@ divided by the number of pixels, and PSNR is made of that.
 
 from __future__ import annotations
 
-from tasks.quality.registry import Convention, ConventionSpec, Variant
+from ivif_bench.tasks.quality.registry import Convention, ConventionSpec, Variant
 
 SPECS = (
     ConventionSpec(
         name="vifb",
-        entry="tasks.quality.conventions.vifb:CONVENTION",
+        entry="ivif_bench.tasks.quality.conventions.vifb:CONVENTION",
         title="VIFB's 13 metrics: colour per channel, MI in nats, SF over MN",
         source="xingchenzhang/VIFB, metrics/*.m",
     ),

@@ -11,12 +11,12 @@ Under several known names it computes other things; those are refused, not imita
 
 from __future__ import annotations
 
-from tasks.quality.registry import Convention, ConventionSpec, Variant
+from ivif_bench.tasks.quality.registry import Convention, ConventionSpec, Variant
 
 SPECS = (
     ConventionSpec(
         name="zoo",
-        entry="tasks.quality.conventions.zoo:CONVENTION",
+        entry="ivif_bench.tasks.quality.conventions.zoo:CONVENTION",
         title="torch metrics of IVIF_ZOO: as tang-python, AG over MN, VIF off-centre and padded",
         source="RollingPlain/IVIF_ZOO, Metric/Metric_torch.py",
     ),

@@ -8,8 +8,8 @@ from typing import Literal
 
 import numpy as np
 
-from tasks.quality.kernels.jit import kernel
-from tasks.quality.shared import Shared
+from ivif_bench.tasks.quality.kernels.jit import kernel
+from ivif_bench.tasks.quality.shared import Shared
 
 # Gain, slope and centre of the sigmoids for strength (g) and direction (a).
 GAIN_G, SLOPE_G, CENTRE_G = 0.9999, 19.0, 0.5

@@ -11,9 +11,9 @@ import math
 
 import numpy as np
 
-from tasks.quality.kernels.jit import kernel
-from tasks.quality.kernels.windows import typed
-from tasks.quality.shared import Shared
+from ivif_bench.tasks.quality.kernels.jit import kernel
+from ivif_bench.tasks.quality.kernels.windows import typed
+from ivif_bench.tasks.quality.shared import Shared
 
 # Xydeas and Petrović's constants: gain, slope and centre for strength (g) and direction (a).
 TG, KG, DG = 0.9994, -15.0, 0.5

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from tasks.quality.shared import Shared, planes
+from ivif_bench.tasks.quality.shared import Shared, planes
 
 HALF_MEYER = 50  # MATLAB's table of Meyer's filter reaches as far to either side
 

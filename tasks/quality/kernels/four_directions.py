@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from tasks.quality.kernels.jit import kernel
-from tasks.quality.shared import Shared
+from ivif_bench.tasks.quality.kernels.jit import kernel
+from ivif_bench.tasks.quality.shared import Shared
 
 DIAGONAL = 1 / math.sqrt(2)  # weight of squared differences over the longer diagonal distance
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from tasks.quality.kernels.sobel import sobel
-from tasks.quality.kernels.window_means import row_bands
-from tasks.quality.shared import Shared
+from ivif_bench.tasks.quality.kernels.sobel import sobel
+from ivif_bench.tasks.quality.kernels.window_means import row_bands
+from ivif_bench.tasks.quality.shared import Shared
 
 # Slope and centre of the sigmoids for strength and direction.
 _K_STRENGTH, _CENTRE_STRENGTH = -10.0, 0.5

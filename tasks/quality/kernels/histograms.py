@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tasks.quality.kernels.jit import kernel
-from tasks.quality.shared import Shared
+from ivif_bench.tasks.quality.kernels.jit import kernel
+from ivif_bench.tasks.quality.shared import Shared
 
 # c log2 c of small counts, which most cells of a joint histogram have.
 _WEIGHTED = np.array([c * math.log2(c) if c else 0.0 for c in range(1024)])

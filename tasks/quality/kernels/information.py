@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from tasks.quality.kernels.jit import kernel
-from tasks.quality.kernels.windows import (
+from ivif_bench.tasks.quality.kernels.jit import kernel
+from ivif_bench.tasks.quality.kernels.windows import (
     LINE,
     ROWS,
     WIDTH,
@@ -21,7 +21,7 @@ from tasks.quality.kernels.windows import (
     window_sums,
     workspace,
 )
-from tasks.quality.shared import Shared
+from ivif_bench.tasks.quality.shared import Shared
 
 EPSILON = 1e-10
 _SINGLE_EPSILON = 1e-6  # in float32: powers of ε must not underflow, and rounding is larger

@@ -8,9 +8,9 @@ from typing import Literal
 import numpy as np
 from scipy.ndimage import correlate1d
 
-from tasks.quality.kernels.information import EPSILON, NOISE, SIDES
-from tasks.quality.kernels.window_moments import window_moments
-from tasks.quality.shared import Shared, planes
+from ivif_bench.tasks.quality.kernels.information import EPSILON, NOISE, SIDES
+from ivif_bench.tasks.quality.kernels.window_moments import window_moments
+from ivif_bench.tasks.quality.shared import Shared, planes
 
 Window = Literal["gaussian", "zoo"]
 

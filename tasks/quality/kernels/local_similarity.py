@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from tasks.quality.kernels.jit import kernel
-from tasks.quality.kernels.window_means import (
+from ivif_bench.tasks.quality.kernels.jit import kernel
+from ivif_bench.tasks.quality.kernels.window_means import (
     Images,
     Triple,
     filter_inside,
@@ -17,7 +17,7 @@ from tasks.quality.kernels.window_means import (
     product_bands,
     variance,
 )
-from tasks.quality.shared import Shared
+from ivif_bench.tasks.quality.shared import Shared
 
 # Of the largest value squared: what rounding can leave of the variance of a flat window. Whole
 # numbers 0..255 have no variance between this, 1.3e-9, and 1e-6 (11x11, one corner off by one).

@@ -7,8 +7,8 @@ import math
 import cv2
 import numpy as np
 
-from tasks.quality.kernels.jit import kernel
-from tasks.quality.kernels.window_means import (
+from ivif_bench.tasks.quality.kernels.jit import kernel
+from ivif_bench.tasks.quality.kernels.window_means import (
     Images,
     Triple,
     filter_inside,
@@ -16,7 +16,7 @@ from tasks.quality.kernels.window_means import (
     originals,
     product_bands,
 )
-from tasks.quality.shared import Shared
+from ivif_bench.tasks.quality.shared import Shared
 
 _SIDE = 11
 _PIXELS = float(_SIDE * _SIDE)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tasks.quality.kernels.histograms import entropy_bits
-from tasks.quality.shared import Shared
+from ivif_bench.tasks.quality.kernels.histograms import entropy_bits
+from ivif_bench.tasks.quality.shared import Shared
 
 
 def source_histogram(shared: Shared) -> np.ndarray:

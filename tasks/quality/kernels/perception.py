@@ -11,10 +11,10 @@ import math
 import numpy as np
 from scipy import fft
 
-from tasks.quality.kernels.jit import kernel
-from tasks.quality.kernels.sobel import sobel
-from tasks.quality.kernels.window_means import filter_inside, row_bands
-from tasks.quality.shared import Shared, Undefined
+from ivif_bench.tasks.quality.kernels.jit import kernel
+from ivif_bench.tasks.quality.kernels.sobel import sobel
+from ivif_bench.tasks.quality.kernels.window_means import filter_inside, row_bands
+from ivif_bench.tasks.quality.shared import Shared, Undefined
 
 _BLOCK = 16
 _REACH = 15  # of the windows of 31x31 pixels

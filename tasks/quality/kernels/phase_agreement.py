@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
-from tasks.quality.kernels.jit import kernel
-from tasks.quality.kernels.phase_congruency import phase_maps
-from tasks.quality.shared import Shared
+from ivif_bench.tasks.quality.kernels.jit import kernel
+from ivif_bench.tasks.quality.kernels.phase_congruency import phase_maps
+from ivif_bench.tasks.quality.shared import Shared
 
 SIDE, SIGMA = 11, 1.5
 C = 1e-4

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from tasks.quality.shared import Shared
+from ivif_bench.tasks.quality.shared import Shared
 
 _REPLICATED, _ZERO = cv2.BORDER_REPLICATE, cv2.BORDER_CONSTANT
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import cv2
 
-from tasks.quality.shared import Shared
+from ivif_bench.tasks.quality.shared import Shared
 
 
 def squared_differences(shared: Shared) -> tuple[int, int]:

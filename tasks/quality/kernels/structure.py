@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tasks.quality.kernels.jit import kernel
-from tasks.quality.kernels.windows import (
+from ivif_bench.tasks.quality.kernels.jit import kernel
+from ivif_bench.tasks.quality.kernels.windows import (
     LINE,
     ROWS,
     WIDTH,
@@ -21,7 +21,7 @@ from tasks.quality.kernels.windows import (
     window_sums,
     workspace,
 )
-from tasks.quality.shared import Shared
+from ivif_bench.tasks.quality.shared import Shared
 
 _ADDED = 8  # rows that are added up before they are added to float64 totals
 _TAPS = 6  # of the widest window, 11 pixels, from its centre

@@ -6,15 +6,15 @@ import math
 
 import numpy as np
 
-from tasks.quality.kernels.jit import kernel
-from tasks.quality.kernels.window_means import (
+from ivif_bench.tasks.quality.kernels.jit import kernel
+from ivif_bench.tasks.quality.kernels.window_means import (
     filter_inside,
     gaussian,
     originals,
     product_bands,
     row_bands,
 )
-from tasks.quality.shared import Shared
+from ivif_bench.tasks.quality.shared import Shared
 
 _NOISE = 0.005 * 255.0**2  # variance of the visual noise
 _EPSILON = 1e-10

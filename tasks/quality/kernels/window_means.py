@@ -12,9 +12,9 @@ from functools import cache
 import cv2
 import numpy as np
 
-from tasks.quality.kernels.jit import kernel
-from tasks.quality.kernels.windows import flattest_level
-from tasks.quality.shared import Shared
+from ivif_bench.tasks.quality.kernels.jit import kernel
+from ivif_bench.tasks.quality.kernels.windows import flattest_level
+from ivif_bench.tasks.quality.shared import Shared
 
 Triple = tuple[np.ndarray, np.ndarray, np.ndarray]
 Images = Callable[[Shared], Triple]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from tasks.quality.registry import MetricSpec
-from tasks.quality.shared import Shared
+from ivif_bench.tasks.quality.registry import MetricSpec
+from ivif_bench.tasks.quality.shared import Shared
 
 SPECS = (
     MetricSpec(
         name="AG",
-        entry="tasks.quality.metrics.average_gradient:average_gradient",
+        entry="ivif_bench.tasks.quality.metrics.average_gradient:average_gradient",
         title="Average gradient",
         direction="up",
         range=(0.0, 4.0 * 255.0),  # a 2x2 checkerboard divided by one; below 256 from 64x64 on
@@ -31,7 +31,7 @@ def average_gradient(shared: Shared, divisor: Literal["inner", "pixels"] = "inne
     >>> round(average_gradient(Shared(ramp, ramp, ramp), divisor="pixels") * 2**0.5, 12)
     8.0
     """
-    from tasks.quality.kernels.differences import differences
+    from ivif_bench.tasks.quality.kernels.differences import differences
 
     rows, columns = shared.shape
     total = shared.part(differences).gradient

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from tasks.quality.registry import MetricSpec
-from tasks.quality.shared import Shared
+from ivif_bench.tasks.quality.registry import MetricSpec
+from ivif_bench.tasks.quality.shared import Shared
 
 SPECS = (
     MetricSpec(
         name="Q_CB",
-        entry="tasks.quality.metrics.chen_blum:perceived_contrast_quality",
+        entry="ivif_bench.tasks.quality.metrics.chen_blum:perceived_contrast_quality",
         title="Chen and Blum's perceived contrast",
         direction="up",
         range=(0.0, 1.0),
@@ -31,6 +31,6 @@ def perceived_contrast_quality(shared: Shared) -> float:
     VIFB's published values agree to half a unit of their fifth digit. Undefined where an image is
     constant.
     """
-    from tasks.quality.kernels.perception import contrast_kept
+    from ivif_bench.tasks.quality.kernels.perception import contrast_kept
 
     return shared.part(contrast_kept)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 
-from tasks.quality.registry import MetricSpec
-from tasks.quality.shared import Shared
+from ivif_bench.tasks.quality.registry import MetricSpec
+from ivif_bench.tasks.quality.shared import Shared
 
 SPECS = (
     MetricSpec(
         name="Q_CV",
-        entry="tasks.quality.metrics.chen_varshney:perceived_difference",
+        entry="ivif_bench.tasks.quality.metrics.chen_varshney:perceived_difference",
         title="Chen and Varshney's perceived difference",
         direction="down",
         range=(0.0, math.inf),
@@ -31,7 +31,7 @@ def perceived_difference(shared: Shared) -> float:
     VIFB's published values agree to half a unit of their fifth digit. Undefined where an image is
     constant.
     """
-    from tasks.quality.kernels.perception import weighted_differences
+    from ivif_bench.tasks.quality.kernels.perception import weighted_differences
 
     different, present = shared.part(weighted_differences)
     return different / present

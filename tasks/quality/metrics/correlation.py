@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from tasks.quality.registry import MetricSpec
-from tasks.quality.shared import Shared, Undefined
+from ivif_bench.tasks.quality.registry import MetricSpec
+from ivif_bench.tasks.quality.shared import Shared, Undefined
 
 SPECS = (
     MetricSpec(
         name="CC",
-        entry="tasks.quality.metrics.correlation:correlation_coefficient",
+        entry="ivif_bench.tasks.quality.metrics.correlation:correlation_coefficient",
         title="Correlation coefficient",
         direction="up",
         range=(-1.0, 1.0),
@@ -29,7 +29,7 @@ def correlation_coefficient(shared: Shared) -> float:
     >>> correlation_coefficient(Shared(a, 255 - a, a))
     0.0
     """
-    from tasks.quality.kernels.moments import correlation, moments
+    from ivif_bench.tasks.quality.kernels.moments import correlation, moments
 
     m = shared.part(moments)
     if m.ff == 0:

@@ -6,13 +6,13 @@ import math
 
 import numpy as np
 
-from tasks.quality.registry import MetricSpec
-from tasks.quality.shared import Shared, Undefined
+from ivif_bench.tasks.quality.registry import MetricSpec
+from ivif_bench.tasks.quality.shared import Shared, Undefined
 
 SPECS = (
     MetricSpec(
         name="CE",
-        entry="tasks.quality.metrics.cross_entropy:cross_entropy",
+        entry="ivif_bench.tasks.quality.metrics.cross_entropy:cross_entropy",
         title="Cross entropy",
         direction="down",
         range=(-0.531, math.inf),
@@ -38,7 +38,7 @@ def cross_entropy(shared: Shared) -> float:
     >>> round(cross_entropy(Shared(a, f, f)), 6)  # half of 3/4 log2(3/2) + 1/4 log2(1/2)
     0.094361
     """
-    from tasks.quality.kernels.histograms import histograms
+    from ivif_bench.tasks.quality.kernels.histograms import histograms
 
     counts = shared.part(histograms)
     fused = counts.fused

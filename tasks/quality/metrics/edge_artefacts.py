@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from tasks.quality.registry import MetricSpec
-from tasks.quality.shared import Shared, Undefined
+from ivif_bench.tasks.quality.registry import MetricSpec
+from ivif_bench.tasks.quality.shared import Shared, Undefined
 
 SPECS = (
     MetricSpec(
         name="Nabf",
-        entry="tasks.quality.metrics.edge_artefacts:added_edges",
+        entry="ivif_bench.tasks.quality.metrics.edge_artefacts:added_edges",
         title="Fusion artefacts",
         direction="down",
         range=(0.0, 1.0),
@@ -20,7 +20,7 @@ SPECS = (
     ),
     MetricSpec(
         name="LABF",
-        entry="tasks.quality.metrics.edge_artefacts:lost_edges",
+        entry="ivif_bench.tasks.quality.metrics.edge_artefacts:lost_edges",
         title="Loss of edge information",
         direction="down",
         range=(0.0, 1.0),
@@ -52,7 +52,7 @@ def added_edges(
         judged: ``infrared`` gives what Tang's MATLAB script prints, whose call has its arguments
             in the wrong order: artefacts of the infrared image beside visible and fused image.
     """
-    from tasks.quality.kernels.edge_artefacts import edge_sums
+    from ivif_bench.tasks.quality.kernels.edge_artefacts import edge_sums
 
     _check(shared)
     sums = shared.part(edge_sums, weak_weight, judged)
@@ -73,7 +73,7 @@ def lost_edges(
         weak_weight: w where g < 2; the Python port of Tang's metrics has 0 there.
         lost: ``both`` takes pixels where gF ≤ gA and gF ≤ gB, as that port does.
     """
-    from tasks.quality.kernels.edge_artefacts import edge_sums
+    from ivif_bench.tasks.quality.kernels.edge_artefacts import edge_sums
 
     _check(shared)
     sums = shared.part(edge_sums, weak_weight, "fused")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from tasks.quality.registry import MetricSpec
-from tasks.quality.shared import Shared
+from ivif_bench.tasks.quality.registry import MetricSpec
+from ivif_bench.tasks.quality.shared import Shared
 
 SPECS = (
     MetricSpec(
         name="EI",
-        entry="tasks.quality.metrics.edge_intensity:edge_intensity",
+        entry="ivif_bench.tasks.quality.metrics.edge_intensity:edge_intensity",
         title="Edge intensity",
         direction="up",
         range=(0.0, 1140.4),
@@ -30,6 +30,6 @@ def edge_intensity(shared: Shared) -> float:
     >>> edge_intensity(Shared(ramp, ramp, ramp))  # 8 inside, half of it at the two borders
     6.0
     """
-    from tasks.quality.kernels.sobel import mean_strength
+    from ivif_bench.tasks.quality.kernels.sobel import mean_strength
 
     return shared.part(mean_strength)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from tasks.quality.registry import MetricSpec
-from tasks.quality.shared import Shared
+from ivif_bench.tasks.quality.registry import MetricSpec
+from ivif_bench.tasks.quality.shared import Shared
 
 SPECS = (
     MetricSpec(
         name="EN",
-        entry="tasks.quality.metrics.entropy:entropy",
+        entry="ivif_bench.tasks.quality.metrics.entropy:entropy",
         title="Entropy",
         direction="up",
         range=(0.0, 8.0),
@@ -29,6 +29,6 @@ def entropy(shared: Shared, log_epsilon: float = 0.0) -> float:
     >>> entropy(Shared(halves, halves, halves))
     1.0
     """
-    from tasks.quality.kernels.histograms import entropy_bits, histograms
+    from ivif_bench.tasks.quality.kernels.histograms import entropy_bits, histograms
 
     return entropy_bits(shared.part(histograms).fused, log_epsilon)

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tasks.quality.registry import MetricSpec
-from tasks.quality.shared import Shared, planes
+from ivif_bench.tasks.quality.registry import MetricSpec
+from ivif_bench.tasks.quality.shared import Shared, planes
 
 _HAGHIGHAT = (
     "Haghighat, Aghagolzadeh, Seyedarabi, A non-reference image fusion metric based on mutual "
@@ -18,7 +18,7 @@ _HAGHIGHAT = (
 SPECS = tuple(
     MetricSpec(
         name=f"FMI-{feature}",
-        entry=f"tasks.quality.metrics.feature_information:feature_mutual_information_{feature}",
+        entry=f"ivif_bench.tasks.quality.metrics.feature_information:feature_mutual_information_{feature}",
         title=f"Feature mutual information of {what}",
         direction="up",
         range=(0.0, 1.0),
@@ -59,7 +59,7 @@ def feature_mutual_information_gradient(shared: Shared) -> float:
 
     Agrees with the same program to 1e-15 (one recorded triple). Undefined where an image is constant.
     """
-    from tasks.quality.kernels.feature_images import gradients
+    from ivif_bench.tasks.quality.kernels.feature_images import gradients
 
     return _mean_information(shared, gradients)
 
@@ -72,7 +72,7 @@ def feature_mutual_information_edge(shared: Shared) -> float:
     windows have no edge in either image and count as equal, so values are near 1. Undefined where
     an image is constant.
     """
-    from tasks.quality.kernels.feature_images import edge_maps
+    from ivif_bench.tasks.quality.kernels.feature_images import edge_maps
 
     return _mean_information(shared, edge_maps)
 
@@ -83,7 +83,7 @@ def feature_mutual_information_dct(shared: Shared) -> float:
     No recorded value exists: tested on properties. Coefficients are rounded to 1e-8, so that noise
     of rounding is never scaled up to 0..1. Undefined where an image is constant.
     """
-    from tasks.quality.kernels.feature_images import cosine_transforms
+    from ivif_bench.tasks.quality.kernels.feature_images import cosine_transforms
 
     return _mean_information(shared, cosine_transforms)
 
@@ -95,7 +95,7 @@ def feature_mutual_information_wavelet(shared: Shared) -> float:
     exists: tested on properties, filter against its published table. Coefficients are rounded to
     1e-8, so that noise of rounding is never scaled up to 0..1. Undefined where an image is constant.
     """
-    from tasks.quality.kernels.feature_images import wavelet_bands
+    from ivif_bench.tasks.quality.kernels.feature_images import wavelet_bands
 
     return _mean_information(shared, wavelet_bands)
 
@@ -103,7 +103,7 @@ def feature_mutual_information_wavelet(shared: Shared) -> float:
 def _mean_information(
     shared: Shared, features: Callable[[Shared], tuple[np.ndarray, np.ndarray, np.ndarray]]
 ) -> float:
-    from tasks.quality.kernels.feature_windows import window_information
+    from ivif_bench.tasks.quality.kernels.feature_windows import window_information
 
     shared.need_side(_SMALLEST_SIDE)
     shared.need_contrast()

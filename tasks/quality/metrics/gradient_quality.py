@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from tasks.quality.registry import MetricSpec
-from tasks.quality.shared import Shared, Undefined
+from ivif_bench.tasks.quality.registry import MetricSpec
+from ivif_bench.tasks.quality.shared import Shared, Undefined
 
 SPECS = (
     MetricSpec(
         name="Q_G",
-        entry="tasks.quality.metrics.gradient_quality:gradient_quality",
+        entry="ivif_bench.tasks.quality.metrics.gradient_quality:gradient_quality",
         title="Gradient quality, mean over pixels",
         direction="up",
         range=(0.0, 0.98666),
@@ -36,7 +36,7 @@ def gradient_quality(shared: Shared, zeros: Literal["liu", "symmetric"] = "liu")
             as that program does, so exchanging the sources moves the value, by 1e-10 on
             the recorded triples; ``symmetric`` fills them in before (4e-9 away at most there).
     """
-    from tasks.quality.kernels.gradient_match import gradient_match
+    from ivif_bench.tasks.quality.kernels.gradient_match import gradient_match
 
     mean, any_gradient = shared.part(gradient_match, zeros == "symmetric")
     if not any_gradient:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from tasks.quality.registry import MetricSpec
-from tasks.quality.shared import Shared
+from ivif_bench.tasks.quality.registry import MetricSpec
+from ivif_bench.tasks.quality.shared import Shared
 
 SPECS = (
     MetricSpec(
         name="Q_Y",
-        entry="tasks.quality.metrics.local_similarity:yang_similarity",
+        entry="ivif_bench.tasks.quality.metrics.local_similarity:yang_similarity",
         title="Yang's similarity",
         direction="up",
         range=(-1.0, 1.0),
@@ -18,7 +18,7 @@ SPECS = (
     ),
     MetricSpec(
         name="Q_C",
-        entry="tasks.quality.metrics.local_similarity:cvejic_similarity",
+        entry="ivif_bench.tasks.quality.metrics.local_similarity:cvejic_similarity",
         title="Cvejic's similarity",
         direction="up",
         range=(-1.0, 1.0),
@@ -39,7 +39,7 @@ def yang_similarity(shared: Shared) -> float:
     Formula after zhengliu6699/imageFusionMetrics, which has no guard for flat windows. No recorded
     values exist: tested on properties and against the formula written with SciPy.
     """
-    from tasks.quality.kernels.local_similarity import agreement
+    from ivif_bench.tasks.quality.kernels.local_similarity import agreement
 
     shared.need_side(_SMALLEST_SIDE)
     return shared.part(agreement)[0]
@@ -51,7 +51,7 @@ def cvejic_similarity(shared: Shared) -> float:
     c_X = covariance of X and F; λ = 1/2 where both are 0. Windows, constants and provenance as in
     Q_Y. −1..1, 1 for F = A = B.
     """
-    from tasks.quality.kernels.local_similarity import agreement
+    from ivif_bench.tasks.quality.kernels.local_similarity import agreement
 
     shared.need_side(_SMALLEST_SIDE)
     return shared.part(agreement)[1]

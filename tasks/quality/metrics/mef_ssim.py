@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 
-from tasks.quality.registry import MetricSpec
-from tasks.quality.shared import Shared, Undefined
+from ivif_bench.tasks.quality.registry import MetricSpec
+from ivif_bench.tasks.quality.shared import Shared, Undefined
 
 SPECS = (
     MetricSpec(
         name="MEF-SSIM",
-        entry="tasks.quality.metrics.mef_ssim:mef_structural_similarity",
+        entry="ivif_bench.tasks.quality.metrics.mef_ssim:mef_structural_similarity",
         title="Multi-exposure fusion structural similarity",
         direction="up",
         range=(0.0, 1.0),
@@ -40,7 +40,7 @@ def mef_structural_similarity(shared: Shared) -> float:
     called MS_SSIM) to 1e-13. Undefined where the mean q_s of a scale is negative: its power is a
     complex number, of which MATLAB prints the real part.
     """
-    from tasks.quality.kernels.mef_ssim import wanted_structure
+    from ivif_bench.tasks.quality.kernels.mef_ssim import wanted_structure
 
     shared.need_side(_SMALLEST_SIDE)
     means = shared.part(wanted_structure)

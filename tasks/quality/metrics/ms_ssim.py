@@ -6,13 +6,13 @@ from typing import Literal
 
 import numpy as np
 
-from tasks.quality.registry import MetricSpec
-from tasks.quality.shared import Shared
+from ivif_bench.tasks.quality.registry import MetricSpec
+from ivif_bench.tasks.quality.shared import Shared
 
 SPECS = (
     MetricSpec(
         name="MS-SSIM",
-        entry="tasks.quality.metrics.ms_ssim:multiscale_structural_similarity",
+        entry="ivif_bench.tasks.quality.metrics.ms_ssim:multiscale_structural_similarity",
         title="Multiscale structural similarity",
         direction="up",
         range=(0.0, 2.0),
@@ -40,8 +40,8 @@ def multiscale_structural_similarity(
         data_range: L in C1 = (0.01 L)² and C2 = (0.03 L)². Images multiplied by k with range L are
             these images with range L/k: 1 for a toolkit that multiplies 0..255 by 255.
     """
-    from tasks.quality.kernels.structure import structure
-    from tasks.quality.kernels.windows import similarity_taps
+    from ivif_bench.tasks.quality.kernels.structure import structure
+    from ivif_bench.tasks.quality.kernels.windows import similarity_taps
 
     shared.need_side(_SMALLEST_SIDE)
     taps = similarity_taps("gaussian" if window == "exact" else window)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-from tasks.quality.registry import MetricSpec
-from tasks.quality.shared import Shared
+from ivif_bench.tasks.quality.registry import MetricSpec
+from ivif_bench.tasks.quality.shared import Shared
 
 SPECS = (
     MetricSpec(
         name="MI",
-        entry="tasks.quality.metrics.mutual_information:mutual_information",
+        entry="ivif_bench.tasks.quality.metrics.mutual_information:mutual_information",
         title="Mutual information",
         direction="up",
         range=(0.0, 16.0),
@@ -36,7 +36,7 @@ def mutual_information(
     >>> mutual_information(Shared(a, a, a))
     4.0
     """
-    from tasks.quality.kernels.histograms import entropy_bits, histograms, top_merged
+    from ivif_bench.tasks.quality.kernels.histograms import entropy_bits, histograms, top_merged
 
     h = shared.part(histograms)
     with_infrared, with_visible = h.infrared_fused, h.visible_fused

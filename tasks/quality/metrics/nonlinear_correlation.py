@@ -6,13 +6,13 @@ import math
 
 import numpy as np
 
-from tasks.quality.registry import MetricSpec
-from tasks.quality.shared import Shared
+from ivif_bench.tasks.quality.registry import MetricSpec
+from ivif_bench.tasks.quality.shared import Shared
 
 SPECS = (
     MetricSpec(
         name="NCIE",
-        entry="tasks.quality.metrics.nonlinear_correlation:nonlinear_correlation",
+        entry="ivif_bench.tasks.quality.metrics.nonlinear_correlation:nonlinear_correlation",
         title="Nonlinear correlation information entropy",
         direction="up",
         range=(1.0 - math.log2(3.0) / 8.0, 1.0),
@@ -35,8 +35,8 @@ def nonlinear_correlation(shared: Shared) -> float:
     >>> round(nonlinear_correlation(Shared(every_level, every_level, every_level)), 12)
     1.0
     """
-    from tasks.quality.kernels.histograms import histograms
-    from tasks.quality.kernels.pair_information import mutual_bits, source_histogram
+    from ivif_bench.tasks.quality.kernels.histograms import histograms
+    from ivif_bench.tasks.quality.kernels.pair_information import mutual_bits, source_histogram
 
     h = shared.part(histograms)
     infrared_visible = mutual_bits(shared.part(source_histogram)) / 8.0

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from tasks.quality.registry import MetricSpec
-from tasks.quality.shared import Shared, Undefined
+from ivif_bench.tasks.quality.registry import MetricSpec
+from ivif_bench.tasks.quality.shared import Shared, Undefined
 
 SPECS = (
     MetricSpec(
         name="Q_MI",
-        entry="tasks.quality.metrics.normalised_information:normalised_information",
+        entry="ivif_bench.tasks.quality.metrics.normalised_information:normalised_information",
         title="Normalised mutual information (Hossny)",
         direction="up",
         range=(0.0, 2.0),
@@ -18,7 +18,7 @@ SPECS = (
     ),
     MetricSpec(
         name="NMI",
-        entry="tasks.quality.metrics.normalised_information:information_per_source_entropy",
+        entry="ivif_bench.tasks.quality.metrics.normalised_information:information_per_source_entropy",
         title="Mutual information over the sources' entropy",
         direction="up",
         range=(0.0, 2.0),
@@ -40,8 +40,8 @@ def normalised_information(shared: Shared) -> float:
     >>> normalised_information(Shared(a, a, a))
     2.0
     """
-    from tasks.quality.kernels.histograms import entropy_bits, histograms
-    from tasks.quality.kernels.pair_information import mutual_bits
+    from ivif_bench.tasks.quality.kernels.histograms import entropy_bits, histograms
+    from ivif_bench.tasks.quality.kernels.pair_information import mutual_bits
 
     h = shared.part(histograms)
     total = 0.0
@@ -64,8 +64,8 @@ def information_per_source_entropy(shared: Shared) -> float:
     >>> information_per_source_entropy(Shared(a, flat, a))
     2.0
     """
-    from tasks.quality.kernels.histograms import entropy_bits, histograms
-    from tasks.quality.kernels.pair_information import mutual_bits
+    from ivif_bench.tasks.quality.kernels.histograms import entropy_bits, histograms
+    from ivif_bench.tasks.quality.kernels.pair_information import mutual_bits
 
     h = shared.part(histograms)
     entropies = entropy_bits(h.infrared) + entropy_bits(h.visible)

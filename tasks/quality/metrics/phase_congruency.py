@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from tasks.quality.registry import MetricSpec
-from tasks.quality.shared import Shared, Undefined
+from ivif_bench.tasks.quality.registry import MetricSpec
+from ivif_bench.tasks.quality.shared import Shared, Undefined
 
 SPECS = (
     MetricSpec(
         name="Q_P",
-        entry="tasks.quality.metrics.phase_congruency:phase_congruency_agreement",
+        entry="ivif_bench.tasks.quality.metrics.phase_congruency:phase_congruency_agreement",
         title="Phase congruency agreement",
         direction="up",
         range=(-1.0, 1.0),
@@ -44,7 +44,7 @@ def phase_congruency_agreement(
             moment is a quarter of Kovesi's, and on odd sides frequencies are stretched by n/(n−1)
             and the low-pass filter is one line off centre. ``exact`` has none of these.
     """
-    from tasks.quality.kernels.phase_agreement import phase_agreement
+    from ivif_bench.tasks.quality.kernels.phase_agreement import phase_agreement
 
     shared.need_side(_SMALLEST_SIDE)
     shared.need_contrast()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tasks.quality.registry import MetricSpec
-from tasks.quality.shared import Shared, Undefined
+from ivif_bench.tasks.quality.registry import MetricSpec
+from ivif_bench.tasks.quality.shared import Shared, Undefined
 
 _REFERENCE = (
     "Piella and Heijmans, A new quality metric for image fusion, ICIP 2003; SSIM as Liu et al."
@@ -12,7 +12,7 @@ _REFERENCE = (
 SPECS = (
     MetricSpec(
         name="Q_S",
-        entry="tasks.quality.metrics.piella:fusion_quality",
+        entry="ivif_bench.tasks.quality.metrics.piella:fusion_quality",
         title="Piella's fusion quality",
         direction="up",
         range=(-1.0, 1.0),
@@ -21,7 +21,7 @@ SPECS = (
     ),
     MetricSpec(
         name="Q_W",
-        entry="tasks.quality.metrics.piella:weighted_fusion_quality",
+        entry="ivif_bench.tasks.quality.metrics.piella:weighted_fusion_quality",
         title="Piella's weighted fusion quality",
         direction="up",
         range=(-1.0, 1.0),
@@ -30,7 +30,7 @@ SPECS = (
     ),
     MetricSpec(
         name="Q_E",
-        entry="tasks.quality.metrics.piella:edge_dependent_fusion_quality",
+        entry="ivif_bench.tasks.quality.metrics.piella:edge_dependent_fusion_quality",
         title="Piella's edge-dependent fusion quality",
         direction="up",
         range=(-1.0, 1.0),
@@ -53,8 +53,8 @@ def fusion_quality(shared: Shared) -> float:
     Agrees with zhengliu6699/imageFusionMetrics to 1e-12 on every recorded triple. Where windows
     are flat in both sources that program's λ is arbitrary, so there it may differ.
     """
-    from tasks.quality.kernels.local_similarity import saliency
-    from tasks.quality.kernels.window_means import originals
+    from ivif_bench.tasks.quality.kernels.local_similarity import saliency
+    from ivif_bench.tasks.quality.kernels.window_means import originals
 
     shared.need_side(_SMALLEST_SIDE)
     sums = shared.part(saliency, originals, 0.5)
@@ -70,8 +70,8 @@ def weighted_fusion_quality(shared: Shared, flat_weight: float = 0.5) -> float:
             the paper's formula, undefined for constant sources. Elsewhere the weights are
             variances of tens to thousands, so flat windows hardly count either way.
     """
-    from tasks.quality.kernels.local_similarity import saliency
-    from tasks.quality.kernels.window_means import originals
+    from ivif_bench.tasks.quality.kernels.local_similarity import saliency
+    from ivif_bench.tasks.quality.kernels.window_means import originals
 
     shared.need_side(_SMALLEST_SIDE)
     sums = shared.part(saliency, originals, flat_weight)
@@ -86,7 +86,7 @@ def edge_dependent_fusion_quality(shared: Shared) -> float:
     The weight of the edges, the paper's α, is 1 as in zhengliu6699/imageFusionMetrics. No recorded
     values exist: tested on properties and against the formula written with SciPy.
     """
-    from tasks.quality.kernels.local_similarity import saliency, strengths
+    from ivif_bench.tasks.quality.kernels.local_similarity import saliency, strengths
 
     images = weighted_fusion_quality(shared)
     edges = shared.part(saliency, strengths, 0.5)

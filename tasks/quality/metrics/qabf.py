@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from tasks.quality.registry import MetricSpec
-from tasks.quality.shared import Shared, Undefined
+from ivif_bench.tasks.quality.registry import MetricSpec
+from ivif_bench.tasks.quality.shared import Shared, Undefined
 
 SPECS = (
     MetricSpec(
         name="Qabf",
-        entry="tasks.quality.metrics.qabf:edge_preservation",
+        entry="ivif_bench.tasks.quality.metrics.qabf:edge_preservation",
         title="Gradient-based edge preservation",
         direction="up",
         range=(0.0, 0.9754),
@@ -26,7 +26,7 @@ def edge_preservation(shared: Shared) -> float:
     α = 1 − |θX−θF|/(π/2), θ = atan(Sy/Sx), π/2 where Sx = 0. Undefined where both sources are
     black: other constants have an edge at the border.
     """
-    from tasks.quality.kernels.edges import edges
+    from ivif_bench.tasks.quality.kernels.edges import edges
 
     kept, present = shared.part(edges)
     if present == 0.0:

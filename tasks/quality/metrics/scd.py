@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from tasks.quality.registry import MetricSpec
-from tasks.quality.shared import Shared, Undefined
+from ivif_bench.tasks.quality.registry import MetricSpec
+from ivif_bench.tasks.quality.shared import Shared, Undefined
 
 SPECS = (
     MetricSpec(
         name="SCD",
-        entry="tasks.quality.metrics.scd:sum_of_correlations",
+        entry="ivif_bench.tasks.quality.metrics.scd:sum_of_correlations",
         title="Sum of the correlations of differences",
         direction="up",
         range=(-2.0, 2.0),
@@ -30,7 +30,7 @@ def sum_of_correlations(shared: Shared) -> float:
     >>> sum_of_correlations(Shared(a, b, a + b))
     2.0
     """
-    from tasks.quality.kernels.moments import correlation, moments
+    from ivif_bench.tasks.quality.kernels.moments import correlation, moments
 
     m = shared.part(moments)
     if m.aa == 0 or m.bb == 0:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-from tasks.quality.registry import MetricSpec
-from tasks.quality.shared import Shared
+from ivif_bench.tasks.quality.registry import MetricSpec
+from ivif_bench.tasks.quality.shared import Shared
 
 SPECS = (
     MetricSpec(
         name="SF",
-        entry="tasks.quality.metrics.spatial_frequency:spatial_frequency",
+        entry="ivif_bench.tasks.quality.metrics.spatial_frequency:spatial_frequency",
         title="Spatial frequency",
         direction="up",
         range=(0.0, 255.0 * math.sqrt(2.0)),
@@ -38,7 +38,7 @@ def spatial_frequency(
     >>> spatial_frequency(Shared(stripes, stripes, stripes))
     5.0
     """
-    from tasks.quality.kernels.differences import differences
+    from ivif_bench.tasks.quality.kernels.differences import differences
 
     rows, columns = shared.shape
     found = shared.part(differences)

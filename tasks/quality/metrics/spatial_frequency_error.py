@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 
-from tasks.quality.registry import MetricSpec
-from tasks.quality.shared import Shared, Undefined
+from ivif_bench.tasks.quality.registry import MetricSpec
+from ivif_bench.tasks.quality.shared import Shared, Undefined
 
 SPECS = (
     MetricSpec(
         name="Q_SF",
-        entry="tasks.quality.metrics.spatial_frequency_error:spatial_frequency_error",
+        entry="ivif_bench.tasks.quality.metrics.spatial_frequency_error:spatial_frequency_error",
         title="Ratio of spatial frequency error",
         direction="down",
         range=(0.0, math.inf),
@@ -39,7 +39,7 @@ def spatial_frequency_error(shared: Shared, signed: bool = False) -> float:
     >>> spatial_frequency_error(Shared(steps, steps, 0 * steps), signed=True)
     -1.0
     """
-    from tasks.quality.kernels.four_directions import four_direction_frequencies
+    from ivif_bench.tasks.quality.kernels.four_directions import four_direction_frequencies
 
     found, wanted = shared.part(four_direction_frequencies)
     if wanted == 0.0:

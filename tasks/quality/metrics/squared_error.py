@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-from tasks.quality.registry import MetricSpec
-from tasks.quality.shared import Shared, Undefined
+from ivif_bench.tasks.quality.registry import MetricSpec
+from ivif_bench.tasks.quality.shared import Shared, Undefined
 
 _REFERENCE = "textbook error of one image, as mean over both sources"
 
 SPECS = (
     MetricSpec(
         name="MSE",
-        entry="tasks.quality.metrics.squared_error:mean_squared_error",
+        entry="ivif_bench.tasks.quality.metrics.squared_error:mean_squared_error",
         title="Mean squared error",
         direction="down",
         range=(0.0, 65025.0),
@@ -22,7 +22,7 @@ SPECS = (
     ),
     MetricSpec(
         name="RMSE",
-        entry="tasks.quality.metrics.squared_error:root_mean_squared_error",
+        entry="ivif_bench.tasks.quality.metrics.squared_error:root_mean_squared_error",
         title="Root mean squared error",
         direction="down",
         range=(0.0, 255.0),
@@ -31,7 +31,7 @@ SPECS = (
     ),
     MetricSpec(
         name="PSNR",
-        entry="tasks.quality.metrics.squared_error:peak_signal_to_noise",
+        entry="ivif_bench.tasks.quality.metrics.squared_error:peak_signal_to_noise",
         title="Peak signal-to-noise ratio",
         direction="up",
         range=(0.0, math.inf),
@@ -52,7 +52,7 @@ def mean_squared_error(shared: Shared, white: float = 255.0) -> float:
     >>> mean_squared_error(Shared(black, white, white))
     32512.5
     """
-    from tasks.quality.kernels.squares import squared_differences
+    from ivif_bench.tasks.quality.kernels.squares import squared_differences
 
     total = sum(shared.part(squared_differences))
     return total / (2 * math.prod(shared.shape)) * (white / 255.0) ** 2
@@ -72,7 +72,7 @@ def root_mean_squared_error(shared: Shared, form: Literal["mean", "vifb"] = "mea
     >>> root_mean_squared_error(Shared(black, gray, gray), form="vifb")
     1.25
     """
-    from tasks.quality.kernels.squares import squared_differences
+    from ivif_bench.tasks.quality.kernels.squares import squared_differences
 
     pixels = math.prod(shared.shape)
     # Only VIFB leaves the number of pixels outside the root.

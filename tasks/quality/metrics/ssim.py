@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from tasks.quality.registry import MetricSpec
-from tasks.quality.shared import Shared
+from ivif_bench.tasks.quality.registry import MetricSpec
+from ivif_bench.tasks.quality.shared import Shared
 
 SPECS = (
     MetricSpec(
         name="SSIM",
-        entry="tasks.quality.metrics.ssim:structural_similarity",
+        entry="ivif_bench.tasks.quality.metrics.ssim:structural_similarity",
         title="Structural similarity",
         direction="up",
         range=(-2.0, 2.0),
@@ -39,8 +39,8 @@ def structural_similarity(
             a toolkit that multiplies 0..255 by 255.
         sample: variances and covariance with n−1 instead of n.
     """
-    from tasks.quality.kernels.structure import structure
-    from tasks.quality.kernels.windows import similarity_taps
+    from ivif_bench.tasks.quality.kernels.structure import structure
+    from ivif_bench.tasks.quality.kernels.windows import similarity_taps
 
     taps = similarity_taps(window)
     side = 2 * len(taps) - 1

@@ -7,13 +7,13 @@ from typing import Literal
 
 import numpy as np
 
-from tasks.quality.registry import MetricSpec
-from tasks.quality.shared import Shared
+from ivif_bench.tasks.quality.registry import MetricSpec
+from ivif_bench.tasks.quality.shared import Shared
 
 SPECS = (
     MetricSpec(
         name="SD",
-        entry="tasks.quality.metrics.standard_deviation:standard_deviation",
+        entry="ivif_bench.tasks.quality.metrics.standard_deviation:standard_deviation",
         title="Standard deviation",
         direction="up",
         range=(0.0, 127.5),
@@ -36,7 +36,7 @@ def standard_deviation(shared: Shared, arithmetic: Literal["exact", "uint8"] = "
     >>> standard_deviation(Shared(halves, halves, halves))
     5.0
     """
-    from tasks.quality.kernels.moments import moments
+    from ivif_bench.tasks.quality.kernels.moments import moments
 
     if arithmetic == "uint8":
         return _saturated(shared)
@@ -45,7 +45,7 @@ def standard_deviation(shared: Shared, arithmetic: Literal["exact", "uint8"] = "
 
 
 def _saturated(shared: Shared) -> float:
-    from tasks.quality.kernels.histograms import histograms
+    from ivif_bench.tasks.quality.kernels.histograms import histograms
 
     counts = shared.part(histograms).fused
     pixels, levels = int(counts.sum()), np.arange(256)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from tasks.quality.registry import MetricSpec
-from tasks.quality.shared import Shared
+from ivif_bench.tasks.quality.registry import MetricSpec
+from ivif_bench.tasks.quality.shared import Shared
 
 _ORDER = 1.85
 
 SPECS = (
     MetricSpec(
         name="Q_TE",
-        entry="tasks.quality.metrics.tsallis_information:tsallis_information",
+        entry="ivif_bench.tasks.quality.metrics.tsallis_information:tsallis_information",
         title="Tsallis mutual information",
         direction="up",
         range=(0.0, 2.0 * (256.0 ** (_ORDER - 1.0) - 1.0) / (_ORDER - 1.0)),
@@ -37,7 +37,7 @@ def tsallis_information(shared: Shared, order: float = _ORDER) -> float:
     >>> tsallis_information(Shared(halves, halves, halves), order=2.0)
     2.0
     """
-    from tasks.quality.kernels.histograms import histograms
+    from ivif_bench.tasks.quality.kernels.histograms import histograms
 
     h = shared.part(histograms)
     return _information(h.infrared_fused, order) + _information(h.visible_fused, order)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-from tasks.quality.registry import MetricSpec
-from tasks.quality.shared import Shared, Undefined
+from ivif_bench.tasks.quality.registry import MetricSpec
+from ivif_bench.tasks.quality.shared import Shared, Undefined
 
 SPECS = (
     MetricSpec(
         name="VIF",
-        entry="tasks.quality.metrics.vif:visual_information_fidelity",
+        entry="ivif_bench.tasks.quality.metrics.vif:visual_information_fidelity",
         title="Visual information fidelity",
         direction="up",
         range=(0.0, math.inf),
@@ -47,8 +47,8 @@ def visual_information_fidelity(
         window: ``zoo`` is the window of IVIF_ZOO, half a pixel off the centre and a little wider,
             with zeros around the image in every filtering.
     """
-    from tasks.quality.kernels.information import information
-    from tasks.quality.kernels.information_variants import information_variant
+    from ivif_bench.tasks.quality.kernels.information import information
+    from ivif_bench.tasks.quality.kernels.information_variants import information_variant
 
     if window == "gaussian":
         shared.need_side(_SMALLEST_SIDE)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 
-from tasks.quality.registry import MetricSpec
-from tasks.quality.shared import Shared, Undefined
+from ivif_bench.tasks.quality.registry import MetricSpec
+from ivif_bench.tasks.quality.shared import Shared, Undefined
 
 SPECS = (
     MetricSpec(
         name="VIFF",
-        entry="tasks.quality.metrics.viff:fusion_information_fidelity",
+        entry="ivif_bench.tasks.quality.metrics.viff:fusion_information_fidelity",
         title="Visual information fidelity for fusion",
         direction="up",
         range=(0.0, math.inf),
@@ -41,7 +41,7 @@ def fusion_information_fidelity(shared: Shared, flat_source: float = math.nan) -
             and the formula give a ratio of the small constants, whatever the fused image is. NaN
             leaves the metric undefined. Han's code gives 1 where both sources are constant.
     """
-    from tasks.quality.kernels.viff import visual_information
+    from ivif_bench.tasks.quality.kernels.viff import visual_information
 
     shared.need_side(_SMALLEST_SIDE)
     if any(image.min() == image.max() for image in (shared.infrared, shared.visible)):

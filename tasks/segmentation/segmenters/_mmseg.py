@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from bench.data.images import write_bytes
-from bench.device import strict_float32
-from bench.errors import UserError, first_few
-from bench.origins import sign
-from bench.store import write_json
-from bench.tensors import read_tensors
-from tasks.segmentation.initial import initial_weights
-from tasks.segmentation.registry import Progress, Sample, Segmenter
-from tasks.segmentation.segmenters.mmseg_networks import (
+from ivif_bench.data.images import write_bytes
+from ivif_bench.device import strict_float32
+from ivif_bench.errors import UserError, first_few
+from ivif_bench.origins import sign
+from ivif_bench.store import write_json
+from ivif_bench.tasks.segmentation.initial import initial_weights
+from ivif_bench.tasks.segmentation.registry import Progress, Sample, Segmenter
+from ivif_bench.tasks.segmentation.segmenters.mmseg_networks import (
     IMAGENET_MEAN,
     IMAGENET_STD,
     network_config,
 )
+from ivif_bench.tensors import read_tensors
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -42,7 +42,7 @@ class MmsegSegmenter(Segmenter):
         self, train: Sequence[Sample], seed: int, folder: Path, log: Path, progress: Progress
     ) -> Path:
         import_mmseg(log)
-        from tasks.segmentation.segmenters import _mmseg_train
+        from ivif_bench.tasks.segmentation.segmenters import _mmseg_train
 
         checkpoint = folder / _CHECKPOINT
         if checkpoint.is_file():  # finished in an earlier attempt that was stopped right after

@@ -19,9 +19,9 @@ from mmcv.transforms import (  # type: ignore[import-untyped]
 from mmseg.datasets.transforms import PackSegInputs, PhotoMetricDistortion, RandomCrop
 from torch.utils.data import Dataset
 
-from bench.errors import UserError
-from tasks.segmentation.protocol import SegmentationProtocol
-from tasks.segmentation.registry import Sample
+from ivif_bench.errors import UserError
+from ivif_bench.tasks.segmentation.protocol import SegmentationProtocol
+from ivif_bench.tasks.segmentation.registry import Sample
 
 _MMSEG_IGNORE = 255
 

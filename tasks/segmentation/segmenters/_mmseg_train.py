@@ -34,12 +34,12 @@ from mmengine.logging import MMLogger
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
-from bench.data.images import write_bytes
-from bench.device import strict_float32
-from bench.origins import sign
-from tasks.segmentation.protocol import SegmentationProtocol
-from tasks.segmentation.registry import Progress, Sample
-from tasks.segmentation.segmenters._mmseg_data import TrainingData
+from ivif_bench.data.images import write_bytes
+from ivif_bench.device import strict_float32
+from ivif_bench.origins import sign
+from ivif_bench.tasks.segmentation.protocol import SegmentationProtocol
+from ivif_bench.tasks.segmentation.registry import Progress, Sample
+from ivif_bench.tasks.segmentation.segmenters._mmseg_data import TrainingData
 
 _RESTART = "restart.pt"
 

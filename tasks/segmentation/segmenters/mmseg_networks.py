@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tasks.segmentation.registry import SegmenterSpec
+from ivif_bench.tasks.segmentation.registry import SegmenterSpec
 
 # width of the first stage, layers per stage, parameters with nine classes
 _SEGFORMER: dict[str, tuple[int, list[int], int]] = {
@@ -35,7 +35,7 @@ _COUNTS = {
 SPECS = tuple(
     SegmenterSpec(
         name=name,
-        entry="tasks.segmentation.segmenters._mmseg:MmsegSegmenter",
+        entry="ivif_bench.tasks.segmentation.segmenters._mmseg:MmsegSegmenter",
         title=title,
         parameters=count,
         licence="Apache-2.0 (mmsegmentation)",

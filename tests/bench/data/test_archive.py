@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.data import archive
-from bench.data.archive import checksums, unpack
-from bench.errors import UserError
+from ivif_bench.data import archive
+from ivif_bench.data.archive import checksums, unpack
+from ivif_bench.errors import UserError
 
 FILES = {
     "top/Ir/00000.png": b"infrared" * 100,

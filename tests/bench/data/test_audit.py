@@ -12,15 +12,15 @@ import cv2
 import numpy as np
 import pytest
 
-from bench.data import known
-from bench.data.audit import audit_pairs
-from bench.data.base import open_dataset
-from bench.data.known import Known
-from bench.data.layouts.m3fd import M3FD
-from bench.data.layouts.m3fd_tardal import order_error
-from bench.data.prepare import prepare
-from bench.data.splits import Split, canonical_hash
-from bench.errors import UserError
+from ivif_bench.data import known
+from ivif_bench.data.audit import audit_pairs
+from ivif_bench.data.base import open_dataset
+from ivif_bench.data.known import Known
+from ivif_bench.data.layouts.m3fd import M3FD
+from ivif_bench.data.layouts.m3fd_tardal import order_error
+from ivif_bench.data.prepare import prepare
+from ivif_bench.data.splits import Split, canonical_hash
+from ivif_bench.errors import UserError
 
 TARDAL_ORDER = ["People", "Car", "Bus", "Lamp", "Motorcycle", "Truck"]
 

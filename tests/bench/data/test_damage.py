@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.data import images
-from bench.errors import UserError
+from ivif_bench.data import images
+from ivif_bench.errors import UserError
 
 HEIGHT, WIDTH = 112, 150
 END = b"\xff\xd9"

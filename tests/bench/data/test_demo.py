@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from bench.data import demo
+from ivif_bench.data import demo
 
 SIZE = (192, 256)
 SCENES = 18

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from bench.data import images
-from bench.data.chroma import to_rgb
-from bench.errors import UserError
+from ivif_bench.data import images
+from ivif_bench.data.chroma import to_rgb
+from ivif_bench.errors import UserError
 
 PICTURE = np.random.default_rng(1).integers(0, 256, (13, 17, 3), dtype=np.uint8)
 

@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 import pytest
 
-from bench.data.base import LAYOUTS, Dataset, open_dataset
-from bench.data.images import size_of
-from bench.errors import UserError
+from ivif_bench.data.base import LAYOUTS, Dataset, open_dataset
+from ivif_bench.data.images import size_of
+from ivif_bench.errors import UserError
 
 HEIGHT, WIDTH = 24, 32
 TARDAL_ORDER = ["People", "Car", "Bus", "Lamp", "Motorcycle", "Truck"]
@@ -454,7 +454,7 @@ def test_two_folder_datasets_keep_their_own_classes(tmp_path: Path) -> None:
 
 
 def test_the_user_palette_is_that_of_pascal_voc() -> None:
-    from bench.data.layouts.paired_folders import voc_palette
+    from ivif_bench.data.layouts.paired_folders import voc_palette
 
     palette = voc_palette(21)
     assert palette[1] == (128, 0, 0)

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.data.headers import read_header
-from bench.data.images import read_rgb
-from bench.data.pictures import read_picture
-from bench.errors import UserError
+from ivif_bench.data.headers import read_header
+from ivif_bench.data.images import read_rgb
+from ivif_bench.data.pictures import read_picture
+from ivif_bench.errors import UserError
 
 RGBA = np.random.default_rng(2).integers(0, 256, (12, 15, 4), dtype=np.uint8)
 RGB, GRAY = RGBA[:, :, :3], RGBA[:, :, 0]

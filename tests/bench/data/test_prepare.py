@@ -16,13 +16,13 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from bench.cli import app
-from bench.data.base import Dataset, open_dataset
-from bench.data.demo import write_detection, write_segmentation
-from bench.data.prepare import KNOWN_MD5, Prepared, md5_note, prepare, yolo_text
-from bench.data.splits import canonical_hash, read_list, resolve_split
-from bench.errors import UserError
-from bench.types import Boxes
+from ivif_bench.cli import app
+from ivif_bench.data.base import Dataset, open_dataset
+from ivif_bench.data.demo import write_detection, write_segmentation
+from ivif_bench.data.prepare import KNOWN_MD5, Prepared, md5_note, prepare, yolo_text
+from ivif_bench.data.splits import canonical_hash, read_list, resolve_split
+from ivif_bench.errors import UserError
+from ivif_bench.types import Boxes
 
 
 @pytest.fixture(scope="module")

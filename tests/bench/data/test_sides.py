@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-from bench.data.sides import equal_pixels
-from bench.errors import UserError
-from bench.pipeline.fuse import read_pair
+from ivif_bench.data.sides import equal_pixels
+from ivif_bench.errors import UserError
+from ivif_bench.pipeline.fuse import read_pair
 
 COLOUR = np.random.default_rng(3).integers(0, 256, (16, 20, 3), dtype=np.uint8)
 GRAY = COLOUR[:, :, 0].copy()

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.data.base import Dataset
-from bench.data.splits import (
+from ivif_bench.data.base import Dataset
+from ivif_bench.data.splits import (
     Split,
     canonical_hash,
     check_disjoint,
@@ -24,8 +24,8 @@ from bench.data.splits import (
     shipped_splits,
     within,
 )
-from bench.errors import UserError
-from bench.types import Pair
+from ivif_bench.errors import UserError
+from ivif_bench.types import Pair
 
 # sha256 of the sorted stems of DAMSDet's lists, as counted when they were published.
 DAMSDET_TRAIN = "a0ea0e1172c8f85828e69807509957dfb56389311541b47334995b695a16630b"

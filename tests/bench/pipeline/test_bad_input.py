@@ -135,7 +135,7 @@ def test_holes_are_allowed_only_when_asked_for_and_then_shown(small):
 
 def _m3fd(folder: Path) -> Path:
     """A tiny M3FD with its XML, and a configuration that detects on it."""
-    from bench.data.demo import write_detection
+    from ivif_bench.data.demo import write_detection
 
     write_detection(folder / "m3fd", train=2, test=2, seed=3)
     content = {

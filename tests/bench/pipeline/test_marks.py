@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from small_runs import ivif, write_config, write_pairs
 
-from bench.config import MethodConfig
-from bench.data.images import encode_png, png_provenance, read_rgb
-from bench.pipeline import marks
-from bench.pipeline.fuse import fuse_job, plan_fusing
-from bench.store import Store
-from bench.types import Pair
+from ivif_bench.config import MethodConfig
+from ivif_bench.data.images import encode_png, png_provenance, read_rgb
+from ivif_bench.pipeline import marks
+from ivif_bench.pipeline.fuse import fuse_job, plan_fusing
+from ivif_bench.store import Store
+from ivif_bench.types import Pair
 
 COUNT = 4
 

@@ -9,10 +9,10 @@ import pytest
 import yaml
 from small_runs import ivif, write_config, write_pairs
 
-from bench.config import load_config
-from bench.errors import UserError
-from bench.pipeline.executors import local
-from bench.pipeline.run import Listener, run
+from ivif_bench.config import load_config
+from ivif_bench.errors import UserError
+from ivif_bench.pipeline.executors import local
+from ivif_bench.pipeline.run import Listener, run
 
 
 @pytest.fixture
@@ -143,7 +143,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(small):
 
 
 def test_an_audit_with_a_split_lists_defects_instead_of_stopping_at_the_first(tmp_path):
-    from bench.data.demo import write_segmentation
+    from ivif_bench.data.demo import write_segmentation
 
     write_segmentation(tmp_path / "msrs", train=2, test=2, seed=1)
     next((tmp_path / "msrs" / "test" / "vi").iterdir()).unlink()

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from bench.errors import UserError
-from bench.types import Boxes
-from tasks.detection.geometry import letterbox, rename_classes, select_boxes
+from ivif_bench.errors import UserError
+from ivif_bench.tasks.detection.geometry import letterbox, rename_classes, select_boxes
+from ivif_bench.types import Boxes
 
 
 @pytest.mark.parametrize("size", [(480, 640), (768, 1024), (331, 585), (256, 256), (17, 900)])

@@ -8,8 +8,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from bench.data.base import open_dataset
-from tasks.detection.inputs import write_training_images
+from ivif_bench.data.base import open_dataset
+from ivif_bench.tasks.detection.inputs import write_training_images
 
 
 def test_crowd_regions_are_not_trained_on_and_difficult_objects_are(tmp_path: Path) -> None:

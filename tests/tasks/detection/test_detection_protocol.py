@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bench.errors import UserError
-from bench.protocol import shipped_protocols
-from tasks.detection.protocol import SHIPPED_PROTOCOLS, load_protocol
-from tasks.detection.registry import DETECTORS
+from ivif_bench.errors import UserError
+from ivif_bench.protocol import shipped_protocols
+from ivif_bench.tasks.detection.protocol import SHIPPED_PROTOCOLS, load_protocol
+from ivif_bench.tasks.detection.registry import DETECTORS
 
 
 def _edited(tmp_path: Path, **changes: object) -> Path:

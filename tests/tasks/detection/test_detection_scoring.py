@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from stored_detections import IMAGES, PARTS, oracle, stored_set, values
 
-from bench.errors import UserError
-from bench.types import Boxes
-from tasks.detection.scoring import Score, coco_ap, score
-from tasks.detection.yolov5_ap import average_precision, iou_matrix, yolov5_ap
+from ivif_bench.errors import UserError
+from ivif_bench.tasks.detection.scoring import Score, coco_ap, score
+from ivif_bench.tasks.detection.yolov5_ap import average_precision, iou_matrix, yolov5_ap
+from ivif_bench.types import Boxes
 
 BOX = [10.0, 10.0, 50.0, 60.0]
 OTHER = [100.0, 100.0, 140.0, 160.0]

@@ -15,16 +15,16 @@ import yaml
 from other_process import become
 from pydantic import ValidationError
 
-from bench.data.base import open_dataset
-from bench.data.chroma import fused_rgb
-from bench.data.images import encode_png, read_rgb, write_bytes
-from bench.errors import UserError
-from bench.store import Fingerprints
-from bench.task import ABOUT_KEYS, Planning, Workspace
-from bench.types import Boxes, DatasetRef, FusedSet, Record, Unit
-from tasks.detection.protocol import SHIPPED_PROTOCOLS
-from tasks.detection.registry import DETECTORS, Detector, DetectorSpec
-from tasks.detection.task import DetectionSection, DetectionTask
+from ivif_bench.data.base import open_dataset
+from ivif_bench.data.chroma import fused_rgb
+from ivif_bench.data.images import encode_png, read_rgb, write_bytes
+from ivif_bench.errors import UserError
+from ivif_bench.store import Fingerprints
+from ivif_bench.task import ABOUT_KEYS, Planning, Workspace
+from ivif_bench.tasks.detection.protocol import SHIPPED_PROTOCOLS
+from ivif_bench.tasks.detection.registry import DETECTORS, Detector, DetectorSpec
+from ivif_bench.tasks.detection.task import DetectionSection, DetectionTask
+from ivif_bench.types import Boxes, DatasetRef, FusedSet, Record, Unit
 
 TRAIN, TEST = ("00000", "00001", "00002"), ("00003", "00004")
 CLASSES = ("People", "Car", "Bus", "Motorcycle", "Lamp", "Truck")
@@ -316,7 +316,7 @@ def test_another_version_of_the_scoring_judges_again_but_trains_nothing(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = bench.plan(protocol=bench.protocol())[0]
-    monkeypatch.setattr("tasks.detection.plan.VERSION", 1)
+    monkeypatch.setattr("ivif_bench.tasks.detection.plan.VERSION", 1)
     other = bench.plan(protocol=bench.protocol())[0]
     assert other.key != first.key
     assert other.payload["training_key"] == first.payload["training_key"]
@@ -440,9 +440,9 @@ def test_what_fits_passes_the_check_without_loading_a_network_library(bench: Ben
     code = (
         "import sys\n"
         "from pathlib import Path\n"
-        "from bench.data.base import open_dataset\n"
-        "from bench.types import DatasetRef\n"
-        "from tasks.detection.task import DetectionSection, DetectionTask\n"
+        "from ivif_bench.data.base import open_dataset\n"
+        "from ivif_bench.types import DatasetRef\n"
+        "from ivif_bench.tasks.detection.task import DetectionSection, DetectionTask\n"
         "root, protocol = sys.argv[1:]\n"
         "dataset = open_dataset('m3fd', Path(root), 'data')\n"
         "section = DetectionSection(dataset='data', protocol=protocol)\n"

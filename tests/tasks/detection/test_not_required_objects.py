@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench.types import Boxes
-from tasks.detection.scoring import coco_ap, coco_document, score
-from tasks.detection.yolov5_ap import IOU_THRESHOLDS, yolov5_ap
+from ivif_bench.tasks.detection.scoring import coco_ap, coco_document, score
+from ivif_bench.tasks.detection.yolov5_ap import IOU_THRESHOLDS, yolov5_ap
+from ivif_bench.types import Boxes
 
 # Far apart; a detection of one never overlaps another.
 FIRST, SECOND, THIRD = [0.0, 0, 40, 40], [100.0, 0, 140, 40], [200.0, 0, 240, 40]

@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 import yaml
 
-from bench.data.images import encode_png, write_bytes
-from bench.errors import UserError
-from bench.types import Boxes
-from tasks.detection.detectors.ultralytics_yolo import (
+from ivif_bench.data.images import encode_png, write_bytes
+from ivif_bench.errors import UserError
+from ivif_bench.tasks.detection.detectors.ultralytics_yolo import (
     UltralyticsYolo,
     read_weights,
     save_weights,
     write_yolo_layout,
 )
-from tasks.detection.protocol import SHIPPED_PROTOCOLS, DetectionProtocol
+from ivif_bench.tasks.detection.protocol import SHIPPED_PROTOCOLS, DetectionProtocol
+from ivif_bench.types import Boxes
 
 pytest.importorskip("ultralytics")
 pytestmark = pytest.mark.ultralytics
@@ -78,7 +78,7 @@ def test_training_is_repeatable_silent_and_leaves_the_users_folder_alone(
 def test_a_trained_detector_finds_what_it_was_shown(
     tmp_path: Path, train: list[tuple[Path, Boxes]]
 ) -> None:
-    from bench.data.images import read_rgb
+    from ivif_bench.data.images import read_rgb
 
     recipe = protocol()
     assert recipe.training is not None
@@ -120,7 +120,7 @@ def test_half_precision_files_are_half_as_large_and_load_as_float32(
 ) -> None:
     import torch
 
-    from tasks.detection.detectors._hermetic import engine
+    from ivif_bench.tasks.detection.detectors._hermetic import engine
 
     network = engine().build("yolov5n.yaml", 2, 1)
     full, half = tmp_path / "full.safetensors", tmp_path / "half.safetensors"
@@ -141,7 +141,7 @@ def test_half_precision_files_are_half_as_large_and_load_as_float32(
 def test_a_pickled_ultralytics_network_is_opened_by_name_only(tmp_path: Path) -> None:
     import torch
 
-    from tasks.detection.detectors._hermetic import engine
+    from ivif_bench.tasks.detection.detectors._hermetic import engine
 
     network = engine().build("yolov5n.yaml", 3, 1)
     network.names = {0: "x", 1: "y", 2: "z"}
@@ -164,8 +164,8 @@ def test_our_boxes_equal_those_of_ultralytics_own_suppression(tmp_path: Path) ->
     import torch
     from ultralytics.utils.nms import non_max_suppression
 
-    from tasks.detection.detectors._hermetic import engine
-    from tasks.detection.geometry import letterbox, to_tensor
+    from ivif_bench.tasks.detection.detectors._hermetic import engine
+    from ivif_bench.tasks.detection.geometry import letterbox, to_tensor
 
     torch.manual_seed(0)
     recipe = protocol(image_size=256)

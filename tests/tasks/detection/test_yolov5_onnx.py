@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from stored_detections import IMAGES, PARTS, oracle, stored_set, values
 
-from bench.data.images import read_rgb
-from bench.types import Boxes
-from tasks.detection.geometry import letterbox, rename_classes, select_boxes, to_tensor
-from tasks.detection.scoring import score
+from ivif_bench.data.images import read_rgb
+from ivif_bench.tasks.detection.geometry import letterbox, rename_classes, select_boxes, to_tensor
+from ivif_bench.tasks.detection.scoring import score
+from ivif_bench.types import Boxes
 
 Find = Callable[[Path], Boxes]
 # COCO's names of each set's classes; Lamp has none.

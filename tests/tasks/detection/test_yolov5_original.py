@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.data.images import read_rgb
-from bench.errors import UserError
-from tasks.detection.geometry import letterbox, to_tensor
-from tasks.detection.protocol import load_protocol
-from tasks.detection.registry import DETECTORS
+from ivif_bench.data.images import read_rgb
+from ivif_bench.errors import UserError
+from ivif_bench.tasks.detection.geometry import letterbox, to_tensor
+from ivif_bench.tasks.detection.protocol import load_protocol
+from ivif_bench.tasks.detection.registry import DETECTORS
 
 torch = pytest.importorskip("torch")
 
@@ -181,11 +181,11 @@ CHECKPOINT_AP = {
 def test_zero_shot_on_msrs_gives_the_ap_of_this_checkpoint_and_fusion_beats_both_sources(
     shared: Path, tmp_path: Path
 ) -> None:
-    from bench.data.base import open_dataset
-    from bench.store import Fingerprints
-    from bench.task import Planning, Workspace
-    from bench.types import DatasetRef, FusedSet
-    from tasks.detection.task import DetectionSection, DetectionTask
+    from ivif_bench.data.base import open_dataset
+    from ivif_bench.store import Fingerprints
+    from ivif_bench.task import Planning, Workspace
+    from ivif_bench.tasks.detection.task import DetectionSection, DetectionTask
+    from ivif_bench.types import DatasetRef, FusedSet
 
     data = shared / "data"
     dataset = open_dataset("msrs-detection", data / "MSRS/detection", "msrs")

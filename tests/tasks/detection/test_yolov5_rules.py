@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 from stored_detections import stored_set, values
 
-from bench.types import Boxes
-from tasks.detection.geometry import Letterbox, candidates, select_boxes, suppress
-from tasks.detection.scoring import score
-from tasks.detection.yolov5_ap import (
+from ivif_bench.tasks.detection.geometry import Letterbox, candidates, select_boxes, suppress
+from ivif_bench.tasks.detection.scoring import score
+from ivif_bench.tasks.detection.yolov5_ap import (
     IOU_THRESHOLDS,
     average_precision,
     iou_matrix,
     match,
     yolov5_ap,
 )
+from ivif_bench.types import Boxes
 
 # mAP@0.5 that yolov5's own functions give on the stored boxes (facts sheet of detection, part 3).
 YOLOV5 = {

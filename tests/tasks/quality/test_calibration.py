@@ -10,17 +10,22 @@ import math
 import numpy as np
 import pytest
 
-from bench.data.images import encode_png, write_bytes
-from bench.errors import UserError
-from tasks.quality.calibration.blocks import definition, insert, metrics_block, undefined_block
-from tasks.quality.calibration.compare import Row, compare, uncompared, unexplained
-from tasks.quality.calibration.comparisons import COMPARISONS, EXCEPTIONS, Comparison
-from tasks.quality.calibration.distances import Distance, fast_errors
-from tasks.quality.calibration.golden import Recorded, read_golden
-from tasks.quality.calibration.numbers import about, at_most, changes
-from tasks.quality.calibration.sheet import CSV_COLUMNS, to_csv, to_markdown, versions
-from tasks.quality.engine import Value
-from tasks.quality.registry import CONVENTIONS, METRICS
+from ivif_bench.data.images import encode_png, write_bytes
+from ivif_bench.errors import UserError
+from ivif_bench.tasks.quality.calibration.blocks import (
+    definition,
+    insert,
+    metrics_block,
+    undefined_block,
+)
+from ivif_bench.tasks.quality.calibration.compare import Row, compare, uncompared, unexplained
+from ivif_bench.tasks.quality.calibration.comparisons import COMPARISONS, EXCEPTIONS, Comparison
+from ivif_bench.tasks.quality.calibration.distances import Distance, fast_errors
+from ivif_bench.tasks.quality.calibration.golden import Recorded, read_golden
+from ivif_bench.tasks.quality.calibration.numbers import about, at_most, changes
+from ivif_bench.tasks.quality.calibration.sheet import CSV_COLUMNS, to_csv, to_markdown, versions
+from ivif_bench.tasks.quality.engine import Value
+from ivif_bench.tasks.quality.registry import CONVENTIONS, METRICS
 
 
 @pytest.fixture(scope="module")
@@ -227,7 +232,7 @@ def made_up(folder, value):
 def calibrate(*arguments):
     from typer.testing import CliRunner
 
-    from bench.cli import app
+    from ivif_bench.cli import app
 
     return CliRunner().invoke(app, ["calibrate", *map(str, arguments)])
 

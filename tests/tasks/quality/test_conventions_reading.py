@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.data.images import luma
-from bench.errors import UserError
-from tasks.quality.engine import measure, resolve
-from tasks.quality.reading import gray, opencv_float, pillow, read_triple
+from ivif_bench.data.images import luma
+from ivif_bench.errors import UserError
+from ivif_bench.tasks.quality.engine import measure, resolve
+from ivif_bench.tasks.quality.reading import gray, opencv_float, pillow, read_triple
 
 
 def colours(seed=0, shape=(50, 60)):

@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from bench.errors import UserError
-from tasks.quality.engine import (
+from ivif_bench.errors import UserError
+from ivif_bench.tasks.quality.engine import (
     convention_of,
     describe,
     measure,
@@ -16,7 +16,7 @@ from tasks.quality.engine import (
     printed_metrics,
     resolve,
 )
-from tasks.quality.registry import CONVENTIONS, METRICS, TEN, Convention, Variant
+from ivif_bench.tasks.quality.registry import CONVENTIONS, METRICS, TEN, Convention, Variant
 
 NAMES = ("cddfuse", "reference", "tang-matlab", "tang-python", "tno42-sheet", "vifb", "zoo")
 GENERATOR = np.random.default_rng(5)
@@ -152,7 +152,7 @@ def test_fast_mode_reaches_the_metrics_and_other_modes_are_refused():
 def test_values_that_are_not_finite_become_undefined_with_a_reason():
     from dataclasses import replace
 
-    from tasks.quality.shared import REASONS, Shared
+    from ivif_bench.tasks.quality.shared import REASONS, Shared
 
     measurement = resolve(["EN"]).measurements[0]
     for number, reason in ((math.inf, "infinite"), (math.nan, "not_a_number")):

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from tasks.quality.metrics.edge_artefacts import added_edges, lost_edges
-from tasks.quality.metrics.spatial_frequency_error import spatial_frequency_error
-from tasks.quality.shared import Shared, Undefined
+from ivif_bench.tasks.quality.metrics.edge_artefacts import added_edges, lost_edges
+from ivif_bench.tasks.quality.metrics.spatial_frequency_error import spatial_frequency_error
+from ivif_bench.tasks.quality.shared import Shared, Undefined
 
 
 @pytest.fixture(scope="module")

@@ -12,15 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage, stats
 
-from bench.data.images import find_image, read_gray
-from tasks.quality.metrics.cross_entropy import cross_entropy
-from tasks.quality.metrics.edge_intensity import edge_intensity
-from tasks.quality.metrics.squared_error import (
+from ivif_bench.data.images import find_image, read_gray
+from ivif_bench.tasks.quality.metrics.cross_entropy import cross_entropy
+from ivif_bench.tasks.quality.metrics.edge_intensity import edge_intensity
+from ivif_bench.tasks.quality.metrics.squared_error import (
     mean_squared_error,
     peak_signal_to_noise,
     root_mean_squared_error,
 )
-from tasks.quality.shared import Shared, Undefined
+from ivif_bench.tasks.quality.shared import Shared, Undefined
 
 
 @st.composite

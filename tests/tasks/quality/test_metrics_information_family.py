@@ -12,15 +12,15 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats
 from sklearn.metrics import mutual_info_score
 
-from tasks.quality.metrics.mutual_information import mutual_information
-from tasks.quality.metrics.nonlinear_correlation import nonlinear_correlation
-from tasks.quality.metrics.normalised_information import (
+from ivif_bench.tasks.quality.metrics.mutual_information import mutual_information
+from ivif_bench.tasks.quality.metrics.nonlinear_correlation import nonlinear_correlation
+from ivif_bench.tasks.quality.metrics.normalised_information import (
     information_per_source_entropy,
     normalised_information,
 )
-from tasks.quality.metrics.tsallis_information import tsallis_information
-from tasks.quality.registry import METRICS
-from tasks.quality.shared import Shared, Undefined
+from ivif_bench.tasks.quality.metrics.tsallis_information import tsallis_information
+from ivif_bench.tasks.quality.registry import METRICS
+from ivif_bench.tasks.quality.shared import Shared, Undefined
 
 FUNCTIONS = {
     "Q_MI": normalised_information,

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from scipy import fft, ndimage
 
-from tasks.quality.kernels.phase_congruency import phase_maps
-from tasks.quality.metrics.phase_congruency import phase_congruency_agreement
-from tasks.quality.shared import Shared, Undefined
+from ivif_bench.tasks.quality.kernels.phase_congruency import phase_maps
+from ivif_bench.tasks.quality.metrics.phase_congruency import phase_congruency_agreement
+from ivif_bench.tasks.quality.shared import Shared, Undefined
 
 EPSILON = 1e-4
 

@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage, signal
 
-from bench.data.images import read_gray
-from tasks.quality.engine import measure
-from tasks.quality.metrics.gradient_quality import gradient_quality
-from tasks.quality.metrics.piella import weighted_fusion_quality
-from tasks.quality.metrics.viff import fusion_information_fidelity
-from tasks.quality.registry import METRICS
-from tasks.quality.shared import REASONS, Shared, Undefined
+from ivif_bench.data.images import read_gray
+from ivif_bench.tasks.quality.engine import measure
+from ivif_bench.tasks.quality.metrics.gradient_quality import gradient_quality
+from ivif_bench.tasks.quality.metrics.piella import weighted_fusion_quality
+from ivif_bench.tasks.quality.metrics.viff import fusion_information_fidelity
+from ivif_bench.tasks.quality.registry import METRICS
+from ivif_bench.tasks.quality.shared import REASONS, Shared, Undefined
 
 NAMES = ("VIFF", "MEF-SSIM", "Q_S", "Q_W", "Q_E", "Q_G", "Q_Y", "Q_C")
 RECORDED = {
@@ -214,9 +214,9 @@ def test_mef_ssim_of_a_checkerboard_keeps_its_digits_where_the_sources_do_not_ca
 @pytest.mark.parametrize("square", [1, 2, 8])
 def test_mef_ssim_of_a_checkerboard_and_its_negative_wants_no_structure_and_has_a_jump(square):
     """Their sum has no direction. Exact zeros are found as such; one level in one pixel decides."""
-    from tasks.quality.batched._evaluator import BatchedEvaluator
-    from tasks.quality.engine import resolve
-    from tasks.quality.jobs import Loaded
+    from ivif_bench.tasks.quality.batched._evaluator import BatchedEvaluator
+    from ivif_bench.tasks.quality.engine import resolve
+    from ivif_bench.tasks.quality.jobs import Loaded
 
     board = checkerboard(square)
     evaluator = BatchedEvaluator(resolve(("MEF-SSIM",)), "cpu")
@@ -396,7 +396,7 @@ def test_sources_without_any_gradient_or_information_are_named():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_bands_of_rows_do_not_show(name, monkeypatch):
-    from tasks.quality.kernels import window_means
+    from ivif_bench.tasks.quality.kernels import window_means
 
     images = np.random.default_rng(1).integers(0, 256, (3, 150, 57)).astype(np.uint8)
     whole = value(images, name)

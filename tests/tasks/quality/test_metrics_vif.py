@@ -7,7 +7,7 @@ import pytest
 from exact_windows import moments
 from scipy import ndimage
 
-from tasks.quality.engine import measure, resolve
+from ivif_bench.tasks.quality.engine import measure, resolve
 
 # The sums of the published program's windows, less 1: part of the definition of VIF here.
 EXCESS = (-(2.0**-52), 2.0**-52, 2.0**-52, 0.0)
@@ -80,7 +80,7 @@ def test_vif_is_that_of_exact_arithmetic_at_any_size(content, size):
 
 @pytest.mark.parametrize("content", CONTENTS)
 def test_vif_of_batches_is_that_of_exact_arithmetic(content):
-    from tasks.quality.batched._evaluator import BatchedEvaluator
+    from ivif_bench.tasks.quality.batched._evaluator import BatchedEvaluator
 
     for convention, excess, top in (("reference", EXCESS, None), ("tno42-sheet", (0,) * 4, 255)):
         images = triple(content, (97, 131))
@@ -90,7 +90,7 @@ def test_vif_of_batches_is_that_of_exact_arithmetic(content):
 
 
 def loaded(images):
-    from tasks.quality.jobs import Loaded
+    from ivif_bench.tasks.quality.jobs import Loaded
 
     return Loaded(*images, (), {})
 

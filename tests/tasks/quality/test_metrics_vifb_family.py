@@ -12,14 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import fft, ndimage, signal
 
-from bench.data.images import read_rgb
-from tasks.quality.engine import measure
-from tasks.quality.metrics.chen_blum import perceived_contrast_quality
-from tasks.quality.metrics.chen_varshney import perceived_difference
-from tasks.quality.metrics.cross_entropy import cross_entropy
-from tasks.quality.metrics.edge_intensity import edge_intensity
-from tasks.quality.metrics.squared_error import peak_signal_to_noise, root_mean_squared_error
-from tasks.quality.shared import Shared
+from ivif_bench.data.images import read_rgb
+from ivif_bench.tasks.quality.engine import measure
+from ivif_bench.tasks.quality.metrics.chen_blum import perceived_contrast_quality
+from ivif_bench.tasks.quality.metrics.chen_varshney import perceived_difference
+from ivif_bench.tasks.quality.metrics.cross_entropy import cross_entropy
+from ivif_bench.tasks.quality.metrics.edge_intensity import edge_intensity
+from ivif_bench.tasks.quality.metrics.squared_error import (
+    peak_signal_to_noise,
+    root_mean_squared_error,
+)
+from ivif_bench.tasks.quality.shared import Shared
 
 PUBLISHED = {
     "Rmse": lambda shared: root_mean_squared_error(shared, form="vifb"),
@@ -155,7 +158,7 @@ def test_chen_and_varshneys_difference_follows_its_formula_written_with_scipy(tr
 
 @pytest.mark.parametrize("seed", range(3))
 def test_halves_are_stretched_away_from_zero(seed):
-    from tasks.quality.kernels.perception import stretched as stretch
+    from ivif_bench.tasks.quality.kernels.perception import stretched as stretch
 
     generator = np.random.default_rng(seed)
     for span in (2, 34, 102, 170, 254):  # 255 k / span has halves

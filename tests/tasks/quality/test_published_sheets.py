@@ -8,12 +8,18 @@ import numpy as np
 import pytest
 from scipy import signal
 
-from bench.data.images import encode_png, write_bytes
-from bench.errors import UserError
-from tasks.quality.calibration.published import FILE, SHEETS, Sheet, measure_sheet, unexplained
-from tasks.quality.calibration.rounding import qabf, vif_saturated
-from tasks.quality.engine import measure
-from tasks.quality.shared import Shared
+from ivif_bench.data.images import encode_png, write_bytes
+from ivif_bench.errors import UserError
+from ivif_bench.tasks.quality.calibration.published import (
+    FILE,
+    SHEETS,
+    Sheet,
+    measure_sheet,
+    unexplained,
+)
+from ivif_bench.tasks.quality.calibration.rounding import qabf, vif_saturated
+from ivif_bench.tasks.quality.engine import measure
+from ivif_bench.tasks.quality.shared import Shared
 
 TNO42, VIFB = SHEETS
 

@@ -16,12 +16,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.data.images import luma, read_gray, read_rgb
-from bench.errors import UserError
-from tasks.quality import evaluate, evaluate_folder
-from tasks.quality.engine import Evaluator, measure
-from tasks.quality.folder import score_folder
-from tasks.quality.registry import TEN
+from ivif_bench.data.images import luma, read_gray, read_rgb
+from ivif_bench.errors import UserError
+from ivif_bench.tasks.quality import evaluate, evaluate_folder
+from ivif_bench.tasks.quality.engine import Evaluator, measure
+from ivif_bench.tasks.quality.folder import score_folder
+from ivif_bench.tasks.quality.registry import TEN
 
 SIZE = (168, 170)
 
@@ -317,7 +317,7 @@ def test_progress_counts_every_image(folders):
 
 
 def test_each_source_is_read_once_for_all_methods(folders, monkeypatch):
-    from tasks.quality import jobs
+    from ivif_bench.tasks.quality import jobs
 
     read = []
     original = jobs.read_bytes
@@ -327,7 +327,7 @@ def test_each_source_is_read_once_for_all_methods(folders, monkeypatch):
 
 
 def test_images_are_scored_side_by_side_and_all_cores_are_the_default(folders, monkeypatch):
-    from tasks.quality import jobs
+    from ivif_bench.tasks.quality import jobs
 
     monkeypatch.setattr(jobs, "available_cores", lambda: 3)
     together = threading.Barrier(3, timeout=30)  # opens only when three images are in the works
@@ -345,7 +345,7 @@ def test_images_are_scored_side_by_side_and_all_cores_are_the_default(folders, m
 
 
 def test_the_cores_are_those_this_process_may_use():
-    from tasks.quality.jobs import available_cores
+    from ivif_bench.tasks.quality.jobs import available_cores
 
     assert 1 <= available_cores() <= (os.cpu_count() or 1)
 

@@ -10,9 +10,9 @@ import math
 
 import pytest
 
-from bench.data.images import read_gray
-from tasks.quality.engine import measure
-from tasks.quality.registry import TEN
+from ivif_bench.data.images import read_gray
+from ivif_bench.tasks.quality.engine import measure
+from ivif_bench.tasks.quality.registry import TEN
 
 pytestmark = pytest.mark.golden
 

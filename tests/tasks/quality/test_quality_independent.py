@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy import ndimage, signal, stats
 
-from tasks.quality.engine import measure
-from tasks.quality.registry import TEN
+from ivif_bench.tasks.quality.engine import measure
+from ivif_bench.tasks.quality.registry import TEN
 
 
 @pytest.fixture(scope="module")

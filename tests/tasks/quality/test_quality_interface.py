@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.data.images import luma
-from bench.errors import UserError
-from tasks.quality import evaluate, evaluate_folder, interface
-from tasks.quality.engine import measure, metrics_of, resolve
-from tasks.quality.registry import TEN
+from ivif_bench.data.images import luma
+from ivif_bench.errors import UserError
+from ivif_bench.tasks.quality import evaluate, evaluate_folder, interface
+from ivif_bench.tasks.quality.engine import measure, metrics_of, resolve
+from ivif_bench.tasks.quality.registry import TEN
 
 
 @pytest.fixture(scope="module")

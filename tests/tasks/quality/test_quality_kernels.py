@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-import tasks.quality.kernels as kernels
-from tasks.quality.batched._evaluator import BatchedEvaluator
-from tasks.quality.engine import resolve
-from tasks.quality.jobs import Loaded
-from tasks.quality.kernels import jit
-from tasks.quality.registry import TEN
+import ivif_bench.tasks.quality.kernels as kernels
+from ivif_bench.tasks.quality.batched._evaluator import BatchedEvaluator
+from ivif_bench.tasks.quality.engine import resolve
+from ivif_bench.tasks.quality.jobs import Loaded
+from ivif_bench.tasks.quality.kernels import jit
+from ivif_bench.tasks.quality.registry import TEN
 
 ELEVEN = (*TEN, "SSIM")
 # Largest absolute error of the fast mode; metrics that are not here are the same in both.

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from bench.errors import UserError
-from tasks.quality.engine import measure, metrics_of, resolve
-from tasks.quality.registry import CONVENTIONS, TEN
-from tasks.quality.shared import REASONS, Shared
+from ivif_bench.errors import UserError
+from ivif_bench.tasks.quality.engine import measure, metrics_of, resolve
+from ivif_bench.tasks.quality.registry import CONVENTIONS, TEN
+from ivif_bench.tasks.quality.shared import REASONS, Shared
 
 NAMES = (*TEN, "SSIM")
 
@@ -184,9 +184,9 @@ def test_a_part_is_computed_once_for_each_set_of_arguments():
 
 
 def test_ssim_costs_nothing_beside_ms_ssim():
-    from tasks.quality.kernels.structure import structure
-    from tasks.quality.metrics.ms_ssim import multiscale_structural_similarity
-    from tasks.quality.metrics.ssim import structural_similarity
+    from ivif_bench.tasks.quality.kernels.structure import structure
+    from ivif_bench.tasks.quality.metrics.ms_ssim import multiscale_structural_similarity
+    from ivif_bench.tasks.quality.metrics.ssim import structural_similarity
 
     image = np.random.default_rng(0).integers(0, 256, (170, 170)).astype(np.uint8)
     shared = Shared(image, image, image)

@@ -15,11 +15,11 @@ import types
 import numpy as np
 import pytest
 
-from bench.errors import UserError
-from bench.registry import load_entry
-from tasks.quality import evaluate
-from tasks.quality.engine import measure, metrics_of, resolve
-from tasks.quality.registry import (
+from ivif_bench.errors import UserError
+from ivif_bench.registry import load_entry
+from ivif_bench.tasks.quality import evaluate
+from ivif_bench.tasks.quality.engine import measure, metrics_of, resolve
+from ivif_bench.tasks.quality.registry import (
     CONVENTIONS,
     METRICS,
     TEN,
@@ -145,7 +145,7 @@ def test_there_are_at_least_25_families_of_metrics():
 
 def test_listing_metrics_and_conventions_loads_no_compiler():
     code = (
-        "import sys; from tasks.quality.registry import METRICS, CONVENTIONS; "
+        "import sys; from ivif_bench.tasks.quality.registry import METRICS, CONVENTIONS; "
         "METRICS.specs(); [CONVENTIONS.load(n) for n in CONVENTIONS.specs()]; "
         "heavy = {'numba', 'torch', 'scipy', 'pandas', 'pyarrow'} & set(sys.modules); "
         "assert not heavy, heavy"
@@ -155,8 +155,8 @@ def test_listing_metrics_and_conventions_loads_no_compiler():
 
 def test_kernels_are_cached_where_the_user_says_and_found_again(tmp_path):
     code = (
-        "import numpy as np; from tasks.quality.kernels.histograms import histograms, _count; "
-        "from tasks.quality.shared import Shared; "
+        "import numpy as np; from ivif_bench.tasks.quality.kernels.histograms import histograms, _count; "
+        "from ivif_bench.tasks.quality.shared import Shared; "
         "image = np.zeros((4, 4), np.uint8); Shared(image, image, image).part(histograms); "
         "print(sum(_count.stats.cache_hits.values()), sum(_count.stats.cache_misses.values()))"
     )

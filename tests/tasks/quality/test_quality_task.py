@@ -12,14 +12,14 @@ import pytest
 from other_process import become
 from pydantic import ValidationError
 
-from bench.data.base import Dataset
-from bench.errors import UserError
-from bench.store import Store
-from bench.task import ABOUT_KEYS, TASKS, Planning, Workspace
-from bench.types import DatasetRef, FusedSet, Pair
-from tasks.quality.engine import metrics_of, printed_metrics
-from tasks.quality.registry import CONVENTIONS, TEN, Convention
-from tasks.quality.task import QualitySection, QualityTask
+from ivif_bench.data.base import Dataset
+from ivif_bench.errors import UserError
+from ivif_bench.store import Store
+from ivif_bench.task import ABOUT_KEYS, TASKS, Planning, Workspace
+from ivif_bench.tasks.quality.engine import metrics_of, printed_metrics
+from ivif_bench.tasks.quality.registry import CONVENTIONS, TEN, Convention
+from ivif_bench.tasks.quality.task import QualitySection, QualityTask
+from ivif_bench.types import DatasetRef, FusedSet, Pair
 
 COUNT = 6
 
@@ -183,7 +183,7 @@ def test_results_of_other_modes_and_devices_stand_in_tables_of_their_own_and_say
 def test_a_device_gives_the_records_of_the_engine(root, tmp_path, monkeypatch):
     (unit,) = plan(root)
     expected = run(unit, tmp_path / "engine")
-    from tasks.quality import task as module
+    from ivif_bench.tasks.quality import task as module
 
     original = module.batched_evaluator
     monkeypatch.setattr(
@@ -246,7 +246,7 @@ def test_killed_and_restarted_it_gives_the_same_bytes(root, tmp_path, monkeypatc
     scratch.mkdir()
     (scratch / "images.jsonl").write_bytes(b"".join(lines[:3]) + tail)
     measured = []
-    from tasks.quality import task as module
+    from ivif_bench.tasks.quality import task as module
 
     original = module.score_jobs
 

@@ -11,9 +11,9 @@ import sys
 import numpy as np
 import pytest
 
-from bench.errors import UserError
-from tasks.segmentation.protocol import load_protocol
-from tasks.segmentation.registry import SEGMENTERS
+from ivif_bench.errors import UserError
+from ivif_bench.tasks.segmentation.protocol import load_protocol
+from ivif_bench.tasks.segmentation.registry import SEGMENTERS
 
 pytest.importorskip("mmseg")
 pytestmark = pytest.mark.mmseg
@@ -63,7 +63,7 @@ def trained(tmp_path_factory):
     [("segformer-b0", 3.72), ("deeplabv3plus-r18", 12.47), ("deeplabv3plus-r50", 43.58)],
 )
 def test_networks_have_the_published_and_declared_number_of_parameters(name, millions):
-    from tasks.segmentation.segmenters._mmseg import import_mmseg
+    from ivif_bench.tasks.segmentation.segmenters._mmseg import import_mmseg
 
     import_mmseg()
     model = segmenter(segmenter=name)._build()
@@ -159,7 +159,7 @@ def test_any_image_size_gives_labels_of_that_size(trained):
 
 
 def test_training_lowers_the_loss_on_what_it_saw(tmp_path):
-    from tasks.segmentation.scoring import confusion, score
+    from ivif_bench.tasks.segmentation.scoring import confusion, score
 
     network = segmenter()
     before = fit(tmp_path / "one", iterations=1, warmup=0, lr=1e-9)
@@ -182,7 +182,7 @@ def test_initial_weights_must_fit_by_name_and_shape(tmp_path, trained):
 
 
 def test_a_backbone_alone_is_taken_only_if_the_protocol_draws_a_new_head(tmp_path, trained):
-    from bench.tensors import read_tensors
+    from ivif_bench.tensors import read_tensors
 
     bare = str(_partial(trained, tmp_path))
     done = fit(tmp_path / "c", initial=bare, reinit_head=True, lr=1e-12, weight_decay=0.0)
@@ -197,7 +197,7 @@ def _partial(trained, folder):
     """The backbone of a checkpoint, named as ImageNet files name it, in half precision."""
     from safetensors.torch import save_file
 
-    from bench.tensors import read_tensors
+    from ivif_bench.tensors import read_tensors
 
     state = read_tensors(trained)
     kept = {name.removeprefix("backbone."): value for name, value in state.items()}
@@ -207,10 +207,10 @@ def _partial(trained, folder):
 
 
 def test_samples_reach_the_network_in_bgr_with_their_labels_and_ignored_pixels(tmp_path):
-    from tasks.segmentation.segmenters._mmseg import import_mmseg
+    from ivif_bench.tasks.segmentation.segmenters._mmseg import import_mmseg
 
     import_mmseg()
-    from tasks.segmentation.segmenters._mmseg_data import TrainingData
+    from ivif_bench.tasks.segmentation.segmenters._mmseg_data import TrainingData
 
     protocol = segmenter(photometric_distortion=False, ratio_range=(1.0, 1.0)).protocol
     rgb = np.zeros((64, 96, 3), np.uint8)
@@ -229,10 +229,10 @@ def test_samples_reach_the_network_in_bgr_with_their_labels_and_ignored_pixels(t
 
 
 def test_every_epoch_sees_every_sample_once_whatever_was_read_before(tmp_path):
-    from tasks.segmentation.segmenters._mmseg import import_mmseg
+    from ivif_bench.tasks.segmentation.segmenters._mmseg import import_mmseg
 
     import_mmseg()
-    from tasks.segmentation.segmenters._mmseg_data import TrainingData
+    from ivif_bench.tasks.segmentation.segmenters._mmseg_data import TrainingData
 
     protocol = segmenter(ratio_range=(0.9, 1.1)).protocol
     grey = [
@@ -252,7 +252,7 @@ def test_every_epoch_sees_every_sample_once_whatever_was_read_before(tmp_path):
 def test_shipped_half_precision_weights_predict_the_same(tmp_path, trained):
     from safetensors.torch import save_file
 
-    from bench.tensors import read_tensors
+    from ivif_bench.tensors import read_tensors
 
     state = {n: v.half() if v.is_floating_point() else v for n, v in read_tensors(trained).items()}
     save_file(state, tmp_path / "half.safetensors")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from bench.data.layouts.msrs import MSRS
-from bench.errors import UserError
-from bench.protocol import shipped_protocols
-from tasks.segmentation.protocol import SHIPPED_PROTOCOLS, load_protocol
-from tasks.segmentation.registry import SEGMENTERS
+from ivif_bench.data.layouts.msrs import MSRS
+from ivif_bench.errors import UserError
+from ivif_bench.protocol import shipped_protocols
+from ivif_bench.tasks.segmentation.protocol import SHIPPED_PROTOCOLS, load_protocol
+from ivif_bench.tasks.segmentation.registry import SEGMENTERS
 
 
 @pytest.mark.parametrize("name", shipped_protocols(SHIPPED_PROTOCOLS))

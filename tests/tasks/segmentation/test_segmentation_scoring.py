@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.data.images import read_labels
-from tasks.segmentation.scoring import confusion, mean_iou, score
+from ivif_bench.data.images import read_labels
+from ivif_bench.tasks.segmentation.scoring import confusion, mean_iou, score
 
 VOID = 11
 
@@ -151,7 +151,7 @@ def test_scores_equal_set_arithmetic_on_pixels(generator, classes, void):
 @pytest.mark.mmseg
 def test_mmsegmentation_counts_the_same_and_rounds_to_two_decimals():
     pytest.importorskip("mmseg")
-    from tasks.segmentation.segmenters._mmseg import import_mmseg
+    from ivif_bench.tasks.segmentation.segmenters._mmseg import import_mmseg
 
     import_mmseg()
     import torch

@@ -17,15 +17,15 @@ import pytest
 import yaml
 from other_process import become
 
-from bench.data.base import open_dataset
-from bench.data.images import encode_png, read_labels, write_bytes
-from bench.errors import UserError
-from bench.task import ABOUT_KEYS, TASKS, Planning, Workspace
-from bench.types import DatasetRef, FusedSet
-from tasks.segmentation.inputs import Samples
-from tasks.segmentation.protocol import load_protocol
-from tasks.segmentation.registry import SEGMENTERS, Segmenter, SegmenterSpec
-from tasks.segmentation.scoring import confusion, score
+from ivif_bench.data.base import open_dataset
+from ivif_bench.data.images import encode_png, read_labels, write_bytes
+from ivif_bench.errors import UserError
+from ivif_bench.task import ABOUT_KEYS, TASKS, Planning, Workspace
+from ivif_bench.tasks.segmentation.inputs import Samples
+from ivif_bench.tasks.segmentation.protocol import load_protocol
+from ivif_bench.tasks.segmentation.registry import SEGMENTERS, Segmenter, SegmenterSpec
+from ivif_bench.tasks.segmentation.scoring import confusion, score
+from ivif_bench.types import DatasetRef, FusedSet
 
 TRAIN = ("00001D", "00002N", "00003D", "00004N")
 TEST = ("00005D", "00006N", "00007D")
@@ -432,9 +432,9 @@ def test_the_check_loads_no_network_library(world):
     code = (
         "import sys\n"
         "from pathlib import Path\n"
-        "from bench.data.base import open_dataset\n"
-        "from bench.types import DatasetRef\n"
-        "from tasks.segmentation.task import SegmentationSection, SegmentationTask\n"
+        "from ivif_bench.data.base import open_dataset\n"
+        "from ivif_bench.types import DatasetRef\n"
+        "from ivif_bench.tasks.segmentation.task import SegmentationSection, SegmentationTask\n"
         "root, protocol = sys.argv[1:]\n"
         "dataset = open_dataset('msrs', Path(root))\n"
         "section = SegmentationSection(dataset='msrs', protocol=protocol)\n"

@@ -6,9 +6,9 @@ import pickle
 
 import pytest
 
-from bench.errors import UserError
-from bench.tensors import read_tensors
-from tasks.segmentation.initial import initial_weights
+from ivif_bench.errors import UserError
+from ivif_bench.tasks.segmentation.initial import initial_weights
+from ivif_bench.tensors import read_tensors
 
 torch = pytest.importorskip("torch")
 
