@@ -51,7 +51,10 @@ class DatasetConfig(_Strict):
 
 
 class MethodConfig(_Strict):
-    """One method (a row of the tables); a bare name stands for ``{name: NAME}``."""
+    """One method (a row of the tables); a bare name stands for ``{name: NAME}``.
+
+    ``type`` is the registered name of the method that the row runs; by default the row's name.
+    """
 
     name: str
     type: str = ""
@@ -65,10 +68,11 @@ class MethodConfig(_Strict):
     def _bare_name(cls, value: Any) -> Any:
         return {"name": value} if isinstance(value, str) else value
 
-    @property
-    def kind(self) -> str:
-        """Registered name of the method that this row runs."""
-        return self.type or self.name
+    @model_validator(mode="after")
+    def _type_is_name(self) -> MethodConfig:
+        if not self.type:
+            object.__setattr__(self, "type", self.name)
+        return self
 
 
 class ReportConfig(_Strict):
@@ -182,14 +186,14 @@ def _check_names(config: RunConfig) -> None:
                 f"{where}.name: {method.name!r} occurs twice; rows need different names"
             )
         seen.add(method.name)
-        if method.kind not in METHODS.specs():
-            hint = suggest(method.kind, list(METHODS.specs()))
-            raise UserError(f"{where}: unknown fusion method {method.kind!r}; {hint}")
-        options = METHODS.get(method.kind).options
+        if method.type not in METHODS.specs():
+            hint = suggest(method.type, list(METHODS.specs()))
+            raise UserError(f"{where}: unknown fusion method {method.type!r}; {hint}")
+        options = METHODS.get(method.type).options
         for option in method.options:
             if option not in options:
                 hint = suggest(option, sorted(options)) if options else "it takes none"
-                raise UserError(f"{where}.options: {method.kind} has no option {option!r}; {hint}")
+                raise UserError(f"{where}.options: {method.type} has no option {option!r}; {hint}")
         for dataset_name in method.datasets or ():
             if dataset_name not in config.datasets:
                 hint = suggest(dataset_name, sorted(config.datasets))

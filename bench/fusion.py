@@ -61,7 +61,7 @@ class MethodSpec:
         weights: files it needs.
         alternative: a method that runs without files of the user's.
         source: the row is one of the two source images itself.
-        finished: the images exist already; the class offers ``locate`` instead of ``fuse``.
+        precomputed: the images exist already; the class offers ``locate`` instead of ``fuse``.
     """
 
     name: str
@@ -77,12 +77,12 @@ class MethodSpec:
     weights: tuple[WeightsSpec, ...] = ()
     alternative: str = ""
     source: bool = False
-    finished: bool = False
+    precomputed: bool = False
 
     @property
     def needs_files(self) -> bool:
         """Whether it needs files that only the user can bring."""
-        return self.finished or not all(file.shipped for file in self.weights)
+        return self.precomputed or not all(file.shipped for file in self.weights)
 
 
 class FusionMethod(ABC):
@@ -103,8 +103,8 @@ class FusionMethod(ABC):
         """
 
 
-class FinishedImages(ABC):
-    """A method whose images exist already; registered with ``finished=True``."""
+class PrecomputedImages(ABC):
+    """A method whose images exist already; registered with ``precomputed=True``."""
 
     @abstractmethod
     def locate(self, dataset: str, stem: str) -> Path:

@@ -20,7 +20,7 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-from ivif_bench.data.images import write_bytes
+from ivif_bench.files import write_bytes
 from ivif_bench.types import Origin
 
 FILE = "origins.json"

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -25,8 +25,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock
 
-from ivif_bench.data.images import write_bytes
 from ivif_bench.errors import UserError
+from ivif_bench.files import plain, write_bytes, write_json
 from ivif_bench.naming import safe_name
 from ivif_bench.origins import Origins, signed, this_process
 from ivif_bench.types import Provenance, Record, Unit
@@ -49,14 +49,8 @@ RECORD_SCHEMA = pa.schema(
 
 def key_of(*parts: Any) -> str:
     """Short hash over JSON values that decide a result: 16 hexadecimal digits."""
-    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=_plain)
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=plain)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write JSON atomically and readable; the order of keys is kept, for it may be a column order."""
-    text = json.dumps(value, indent=1, ensure_ascii=False, default=_plain)
-    write_bytes(path, text.encode() + b"\n")
 
 
 @contextmanager
@@ -202,11 +196,3 @@ class Store:
         )
         write_json(path.with_suffix(".json"), asdict(provenance))
         return path
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return dict(value)
-    if isinstance(value, Path):
-        return str(value)
-    raise TypeError(f"{type(value).__name__} is not a JSON value")

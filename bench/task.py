@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from ivif_bench.data.base import Dataset
 from ivif_bench.origins import Origins
 from ivif_bench.registry import Registry
-from ivif_bench.types import DatasetRef, FusedSet, Record, Unit
+from ivif_bench.types import DatasetRef, FusedSet, Progress, Record, Unit
 
 # What a unit's ``about`` may hold. Reports read nothing else of a task, so a table's footer,
 # its column order and its warnings all come from here.
@@ -64,7 +64,7 @@ class TaskSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class Planning:
+class TaskInputs:
     """What a task may look at while it plans.
 
     Attributes:
@@ -100,7 +100,7 @@ class Workspace:
     scratch: Path
     shared: Path
     log: Path
-    progress: Callable[[int, int, str], None]
+    progress: Progress
     origins: Origins = field(default_factory=Origins)
 
     def once(self, name: str, make: Callable[[Path], None]) -> Path:
@@ -129,7 +129,7 @@ class Task(ABC):
         """
 
     @abstractmethod
-    def plan(self, section: Any, planning: Planning) -> list[Unit]:
+    def plan(self, section: Any, inputs: TaskInputs) -> list[Unit]:
         """The units of work that answer this section, for every method that has images."""
 
     @abstractmethod

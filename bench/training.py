@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ivif_bench.errors import UserError
 from ivif_bench.registry import Registry, suggest
-
-Progress = Callable[[int, int, str], None]
+from ivif_bench.types import Progress
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+Progress = Callable[[int, int, str], None]
+"""Told (done, total, what) as long work goes on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,15 +13,14 @@ import importlib.util
 import os
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ivif_bench.errors import UserError
 from ivif_bench.fusion import MethodSpec, WeightsSpec
 from ivif_bench.registry import load_entry
+from ivif_bench.types import Progress
 
-Progress = Callable[[int, int, str], None]
 _BLOCK = 1 << 20
 
 
@@ -56,12 +55,19 @@ def locate(method: MethodSpec, file: WeightsSpec, given: str | None = None) -> P
 
 
 def shipped_folder(method: MethodSpec) -> Path:
-    """The folder ``weights`` of the package that declares a method."""
-    package = method.entry.partition(".")[0]
-    found = importlib.util.find_spec(package)
-    if found is None or not found.submodule_search_locations:
-        raise UserError(f"{method.name}: the package {package} cannot be found")
-    return Path(found.submodule_search_locations[0]) / "weights"
+    """The folder ``weights`` nearest to a method: of its own package, or of one that holds it.
+
+    Raises:
+        UserError: no package around the method has such a folder.
+    """
+    package = method.entry.partition(":")[0]
+    while package:
+        package = package.rpartition(".")[0]
+        found = importlib.util.find_spec(package) if package else None
+        for place in (found and found.submodule_search_locations) or ():
+            if (Path(place) / "weights").is_dir():
+                return Path(place) / "weights"
+    raise UserError(f"{method.name}: no folder 'weights' in the package of {method.entry}")
 
 
 def advice(method: MethodSpec, file: WeightsSpec) -> str:

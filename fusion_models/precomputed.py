@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ivif_bench.errors import UserError
-from ivif_bench.fusion import FinishedImages, MethodSpec
+from ivif_bench.fusion import MethodSpec, PrecomputedImages
 
 SPECS = (
     MethodSpec(
@@ -19,13 +19,13 @@ SPECS = (
         options={
             "root": "pattern of the files, with {stem} and, if wanted, {dataset}; or one per dataset"
         },
-        finished=True,
+        precomputed=True,
     ),
 )
 
 
-class Precomputed(FinishedImages):
-    """Finished images found by a pattern.
+class Precomputed(PrecomputedImages):
+    """Precomputed images found by a pattern.
 
     Args:
         root: such as ``results/SeAFusion/{dataset}/{stem}.png``; ``{dataset}`` is the dataset's

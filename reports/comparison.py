@@ -8,7 +8,7 @@ from typing import Any
 
 from ivif_bench.errors import UserError
 from ivif_bench.naming import safe_name
-from ivif_bench.reports.frame import PlannedUnit, RunResults, UnitResult
+from ivif_bench.reports.frame import ListedUnit, RunResults, UnitResult
 from ivif_bench.store import key_of
 
 # Results that differ in one of these were asked different questions, whatever they are called.
@@ -33,8 +33,8 @@ class Comparison:
     dataset: str
     protocol: str
     methods: Mapping[str, str]
-    planned: Mapping[str, tuple[PlannedUnit, ...]]
-    results: Mapping[PlannedUnit, UnitResult]
+    planned: Mapping[str, tuple[ListedUnit, ...]]
+    results: Mapping[ListedUnit, UnitResult]
     dataset_title: str = ""
     sources: frozenset[str] = frozenset()
 
@@ -45,7 +45,7 @@ class Comparison:
         return found if len(found) == len(units) else ()
 
     @property
-    def missing(self) -> tuple[PlannedUnit, ...]:
+    def missing(self) -> tuple[ListedUnit, ...]:
         """Planned units without a result."""
         return tuple(
             unit for units in self.planned.values() for unit in units if unit not in self.results
@@ -86,7 +86,7 @@ def comparisons(run: RunResults) -> tuple[Comparison, ...]:
     Raises:
         UserError: one method has two results for the same question and seed.
     """
-    kinds: dict[tuple[str, str, str], list[PlannedUnit]] = {}
+    kinds: dict[tuple[str, str, str], list[ListedUnit]] = {}
     for unit in run.planned:
         kinds.setdefault((unit.task, unit.dataset, unit.protocol), []).append(unit)
     found: list[tuple[Comparison, str]] = []
@@ -115,12 +115,12 @@ def comparisons(run: RunResults) -> tuple[Comparison, ...]:
     return _named(found)
 
 
-def _by_question(units: Sequence[PlannedUnit], run: RunResults) -> dict[str, list[PlannedUnit]]:
+def _by_question(units: Sequence[ListedUnit], run: RunResults) -> dict[str, list[ListedUnit]]:
     """Units by what was really asked.
 
     A missing unit of which the plan says nothing joins where its method and seed are wanted.
     """
-    groups: dict[str, list[PlannedUnit]] = {}
+    groups: dict[str, list[ListedUnit]] = {}
     homeless = []
     for unit in units:
         about = run.results[unit].about if unit in run.results else run.abouts.get(unit)
@@ -144,8 +144,8 @@ def _question(about: Mapping[str, Any]) -> str:
     return key_of([about.get(key) for key in _IDENTITY], metrics)
 
 
-def _refuse_doubles(units: Sequence[PlannedUnit]) -> None:
-    seen: dict[tuple[str, int], PlannedUnit] = {}
+def _refuse_doubles(units: Sequence[ListedUnit]) -> None:
+    seen: dict[tuple[str, int], ListedUnit] = {}
     for unit in units:
         other = seen.setdefault((unit.method, unit.seed), unit)
         if other is not unit:

@@ -29,7 +29,7 @@ _IDENTITY = ("dataset", "method", "task", "protocol", "seed")
 
 
 @dataclass(frozen=True, slots=True)
-class PlannedUnit:
+class ListedUnit:
     """A unit of work that ``plan.json`` counts to the run.
 
     Attributes:
@@ -58,7 +58,7 @@ class Subject(NamedTuple):
     metric: str
 
 
-class Score(NamedTuple):
+class StoredValue(NamedTuple):
     """A value in the unit of the records, NaN if undefined, and then the reason."""
 
     value: float
@@ -76,9 +76,9 @@ class UnitResult:
         about: what the task tells tables (``ivif_bench.task.ABOUT_KEYS``).
     """
 
-    unit: PlannedUnit
+    unit: ListedUnit
     records: pa.Table
-    scores: Mapping[Subject, Score]
+    scores: Mapping[Subject, StoredValue]
     provenance: Provenance
     about: Mapping[str, Any]
 
@@ -100,9 +100,9 @@ class RunResults:
     name: str
     run: Path
     methods: Mapping[str, str]
-    planned: tuple[PlannedUnit, ...]
-    abouts: Mapping[PlannedUnit, Mapping[str, Any]]
-    results: Mapping[PlannedUnit, UnitResult]
+    planned: tuple[ListedUnit, ...]
+    abouts: Mapping[ListedUnit, Mapping[str, Any]]
+    results: Mapping[ListedUnit, UnitResult]
     panels: tuple[Mapping[str, Any], ...] = ()
     sources: frozenset[str] = frozenset()
     datasets: Mapping[str, str] = field(default_factory=dict)
@@ -120,7 +120,7 @@ class RunResults:
         return pd.concat(parts, ignore_index=True)
 
     @property
-    def missing(self) -> tuple[PlannedUnit, ...]:
+    def missing(self) -> tuple[ListedUnit, ...]:
         """Planned units without a finished result."""
         return tuple(unit for unit in self.planned if unit not in self.results)
 
@@ -176,14 +176,14 @@ def load_run(run: Path) -> RunResults:
     )
 
 
-def _planned(item: Mapping[str, Any]) -> PlannedUnit:
+def _planned(item: Mapping[str, Any]) -> ListedUnit:
     texts = {
         name: str(item[name]) for name in ("task", "dataset", "method", "protocol", "key", "result")
     }
-    return PlannedUnit(seed=int(item["seed"]), **texts)
+    return ListedUnit(seed=int(item["seed"]), **texts)
 
 
-def _load_unit(run: Path, unit: PlannedUnit, about: Mapping[str, Any] | None) -> UnitResult | None:
+def _load_unit(run: Path, unit: ListedUnit, about: Mapping[str, Any] | None) -> UnitResult | None:
     """The result of a unit, or None: the JSON is written last, so both files make it finished.
 
     Args:
@@ -214,15 +214,15 @@ def _load_unit(run: Path, unit: PlannedUnit, about: Mapping[str, Any] | None) ->
                     f"{path}: holds records of {name} {other!r}, the plan says "
                     f"{getattr(unit, name)!r}; {again}"
                 )
-    scores: dict[Subject, Score] = {}
-    columns = (records[name].to_pylist() for name in (*Subject._fields, *Score._fields))
+    scores: dict[Subject, StoredValue] = {}
+    columns = (records[name].to_pylist() for name in (*Subject._fields, *StoredValue._fields))
     for stem, class_name, metric, value, reason in zip(*columns, strict=True):
         subject = Subject(stem, class_name, metric)
         if subject in scores:
             raise UserError(
                 f"{path}: two values of {metric} for stem {stem!r}, class {class_name!r}; {again}"
             )
-        scores[subject] = Score(math.nan if value is None else value, reason or "")
+        scores[subject] = StoredValue(math.nan if value is None else value, reason or "")
     try:
         earlier = tuple(Origin(**each) for each in stored.get("earlier", ()))
     except TypeError as problem:

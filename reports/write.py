@@ -8,15 +8,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ivif_bench.data.images import write_bytes
 from ivif_bench.errors import UserError, first_few
+from ivif_bench.files import write_bytes, write_json
 from ivif_bench.naming import safe_name
 from ivif_bench.registry import suggest
 from ivif_bench.reports.comparison import comparisons
 from ivif_bench.reports.formats import FORMATS
 from ivif_bench.reports.frame import RunResults, load_run
 from ivif_bench.reports.tables import BUILDERS
-from ivif_bench.store import write_json
 
 if TYPE_CHECKING:
     from ivif_bench.reports.table import Table

@@ -19,8 +19,9 @@ from typing import Any
 import torch
 
 from ivif_bench.data.base import open_dataset
-from ivif_bench.data.images import encode_png, write_bytes
+from ivif_bench.data.images import encode_png
 from ivif_bench.errors import UserError
+from ivif_bench.files import write_bytes
 from ivif_bench.fusion import METHODS
 from ivif_bench.fusion_models.ddfm.published import TABLE_2, TABLE_2_METRICS
 from ivif_bench.pipeline.fuse import fuse_one

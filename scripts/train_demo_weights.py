@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +22,10 @@ import torch
 from ivif_bench.data.base import Dataset, open_dataset
 from ivif_bench.data.chroma import to_rgb
 from ivif_bench.data.demo import write_detection, write_segmentation
-from ivif_bench.data.images import encode_png, read_gray, read_rgb, write_bytes
+from ivif_bench.data.images import encode_png, read_gray, read_rgb
+from ivif_bench.files import write_bytes
 from ivif_bench.fusion import METHODS
-from ivif_bench.types import Pair
+from ivif_bench.types import Pair, Progress
 
 SEED = 50  # seed of the scenes; demo runs use small seeds, tests up to 9
 SHOWN_AS = ("visible", "infrared", "average", "laplacian")
@@ -100,7 +101,7 @@ def train_segmenter(scenes: int, folder: Path) -> Path:
     return checkpoint
 
 
-def report_progress() -> Callable[[int, int, str], None]:
+def report_progress() -> Progress:
     """Prints a line every tenth of the way."""
     started = time.monotonic()
 

@@ -29,7 +29,7 @@ def calibrate(
 ) -> None:
     """Compare every metric with public programs; exit code 1 if a difference is not explained."""
     from ivif_bench.commands.progress import counting
-    from ivif_bench.data.images import write_bytes
+    from ivif_bench.files import write_bytes
     from ivif_bench.tasks.quality.calibration.blocks import insert as inserted
     from ivif_bench.tasks.quality.calibration.blocks import page_blocks
     from ivif_bench.tasks.quality.calibration.compare import compare, uncompared, unexplained

@@ -91,7 +91,7 @@ def validate(
 ) -> None:
     """Check a configuration, its datasets and its precomputed images without computing anything."""
     from ivif_bench.config import load_config
-    from ivif_bench.pipeline.plan import Plan
+    from ivif_bench.pipeline.plan import RunPlan
     from ivif_bench.pipeline.run import check_formats
     from ivif_bench.store import Store
 
@@ -106,8 +106,8 @@ def validate(
         for line in absent:
             typer.echo(line)
     else:
-        plan = Plan(run_config, Store(run_config.folder))
-        plan.check_finished_methods(typer.echo)
+        plan = RunPlan(run_config, Store(run_config.folder))
+        plan.check_precomputed_methods(typer.echo)
         for name, pairs in plan.pairs.items():
             typer.echo(f"{name}: {len(pairs)} pairs to fuse and judge")
     typer.echo(

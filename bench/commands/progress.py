@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import Progress as Bars
+
+    from ivif_bench.types import Progress
 
 
 @contextmanager
-def counting(title: str) -> Iterator[Callable[[int, int, str], None]]:
+def counting(title: str) -> Iterator[Progress]:
     """One progress bar for a loop that reports (done, total, what); quiet without a terminal."""
     if not sys.stderr.isatty():
         yield lambda done, total, what: None
@@ -29,18 +31,18 @@ def counting(title: str) -> Iterator[Callable[[int, int, str], None]]:
         yield progress
 
 
-def bars(console: Console) -> Progress:
+def bars(console: Console) -> Bars:
     """Bars with counts, elapsed and remaining time; lines must go through the same console."""
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
-        Progress,
         TextColumn,
         TimeElapsedColumn,
         TimeRemainingColumn,
     )
+    from rich.progress import Progress as Bars
 
-    return Progress(
+    return Bars(
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=24),
         MofNCompleteColumn(),

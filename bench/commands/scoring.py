@@ -42,8 +42,7 @@ def score(
 ) -> None:
     """Score fused images: all metrics at once, pairs found by stem whatever the extension."""
     from ivif_bench.commands.progress import counting
-    from ivif_bench.data.images import write_bytes
-    from ivif_bench.store import write_json
+    from ivif_bench.files import write_bytes, write_json
     from ivif_bench.tasks.quality.folder import score_folder
 
     with counting("scoring") as progress:

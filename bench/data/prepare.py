@@ -25,9 +25,9 @@ import numpy as np
 
 from ivif_bench.data.base import Dataset
 from ivif_bench.data.examine import equal_sides, examine
-from ivif_bench.data.images import write_bytes
 from ivif_bench.data.splits import Split, canonical_hash
 from ivif_bench.errors import UserError, first_few
+from ivif_bench.files import write_bytes
 from ivif_bench.types import Boxes, Pair
 
 SUMMARY = "prepare.json"

@@ -10,29 +10,28 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ivif_bench.config import MethodConfig
-from ivif_bench.data.images import read_gray, read_rgb, write_bytes
+from ivif_bench.data.images import read_gray, read_rgb
 from ivif_bench.data.sides import refuse_equal_pixels
 from ivif_bench.errors import UserError
-from ivif_bench.fusion import METHODS, FinishedImages, FusionMethod, WeightsSpec
+from ivif_bench.files import write_bytes
+from ivif_bench.fusion import METHODS, FusionMethod, PrecomputedImages, WeightsSpec
 from ivif_bench.pipeline.marks import Checked, checked_as, image_mark, marked_png, misfit, to_make
 from ivif_bench.store import Fingerprints, Store, key_of
-from ivif_bench.types import Pair
+from ivif_bench.types import Pair, Progress
 from ivif_bench.weights import locate
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-Progress = Callable[[int, int, str], None]
 
-
-def load_method(method: MethodConfig) -> FusionMethod | FinishedImages:
+def load_method(method: MethodConfig) -> FusionMethod | PrecomputedImages:
     """Create the method of a configuration row.
 
     Raises:
         UserError: an option has a wrong value or a required one is missing.
     """
     try:
-        loaded: FusionMethod | FinishedImages = METHODS.load(method.kind)(**method.options)
+        loaded: FusionMethod | PrecomputedImages = METHODS.load(method.type)(**method.options)
     except (TypeError, ValueError) as problem:
         raise UserError(f"method {method.name!r}: {problem}") from problem
     return loaded
@@ -47,7 +46,7 @@ def method_key(method: MethodConfig, seed: int, fingerprint: Fingerprints) -> st
     Raises:
         UserError: the method needs a weights file that is not here, or a shipped one is damaged.
     """
-    spec = METHODS.get(method.kind)
+    spec = METHODS.get(method.type)
     options = {
         name: fingerprint(Path(value))
         if isinstance(value, str) and Path(value).is_file()
@@ -60,7 +59,7 @@ def method_key(method: MethodConfig, seed: int, fingerprint: Fingerprints) -> st
 
 def _weights_mark(method: MethodConfig, file: WeightsSpec, fingerprint: Fingerprints) -> str:
     """Content of a weights file that the method finds by itself; empty for one that an option names."""
-    spec = METHODS.get(method.kind)
+    spec = METHODS.get(method.type)
     for option in (file.option, "weights"):
         if given := method.options.get(option):
             locate(spec, file, str(given))

@@ -16,7 +16,8 @@ import numpy as np
 
 from ivif_bench.data.images import decode, encode_png, pixel_hash, png_provenance
 from ivif_bench.errors import UserError, first_few
-from ivif_bench.store import Fingerprints, write_json
+from ivif_bench.files import write_json
+from ivif_bench.store import Fingerprints
 from ivif_bench.types import Pair
 
 _PIXELS = "pixels"

@@ -10,16 +10,16 @@ from ivif_bench.config import MethodConfig, RunConfig
 from ivif_bench.data.base import Dataset, open_ref
 from ivif_bench.data.sides import refuse_equal_files
 from ivif_bench.errors import UserError
-from ivif_bench.fusion import METHODS, FinishedImages
+from ivif_bench.fusion import METHODS, PrecomputedImages
 from ivif_bench.pipeline.fuse import load_method, method_key, plan_fusing
-from ivif_bench.pipeline.precomputed import check_finished
+from ivif_bench.pipeline.precomputed import check_precomputed
 from ivif_bench.registry import load_entry
 from ivif_bench.store import Store
-from ivif_bench.task import TASKS, Planning, Section, Task, task_names
+from ivif_bench.task import TASKS, Section, Task, TaskInputs, task_names
 from ivif_bench.types import DatasetRef, FusedSet, Pair, Unit
 
 
-class Plan:
+class RunPlan:
     """The plan of one run: what exists, what is missing. Reads file names and hashes, no pixels.
 
     Args:
@@ -85,7 +85,7 @@ class Plan:
         """Fusing that is still to be done, one job per method; ``note`` is told what is done again."""
         jobs = []
         for method in self.config.methods:
-            if METHODS.get(method.kind).finished:
+            if METHODS.get(method.type).precomputed:
                 continue
             pairs = self._datasets_of(method)
             job = plan_fusing(method, self.config.seed, pairs, self.store, note)
@@ -93,10 +93,10 @@ class Plan:
                 jobs.append((method, job))
         return jobs
 
-    def check_finished_methods(self, note: Callable[[str], None]) -> None:
+    def check_precomputed_methods(self, note: Callable[[str], None]) -> None:
         """Check precomputed images before anything is computed; oddities are told to ``note``."""
         for method in self.config.methods:
-            if METHODS.get(method.kind).finished:
+            if METHODS.get(method.type).precomputed:
                 self._fused_sets(method, note)
 
     def _fused_sets(
@@ -104,10 +104,10 @@ class Plan:
     ) -> list[FusedSet]:
         key = method_key(method, self.config.seed, self.store.fingerprint)
         sets = []
-        finished = load_method(method) if METHODS.get(method.kind).finished else None
+        finished = load_method(method) if METHODS.get(method.type).precomputed else None
         for dataset, pairs in self._datasets_of(method).items():
-            if isinstance(finished, FinishedImages):
-                found = check_finished(method, finished, dataset, pairs, key, self.store, note)
+            if isinstance(finished, PrecomputedImages):
+                found = check_precomputed(method, finished, dataset, pairs, key, self.store, note)
                 sets.append(found)
             else:
                 folder = self.store.fused_folder(dataset, method.name, key)
@@ -125,7 +125,7 @@ class Plan:
 
     def units(self, fused: Mapping[tuple[str, str], FusedSet]) -> list[Unit]:
         """Units of work of all planned sections."""
-        planning = Planning(
+        inputs = TaskInputs(
             datasets=self.datasets,
             refs=self.refs,
             fused=fused,
@@ -133,11 +133,11 @@ class Plan:
             seed=self.config.seed,
             fingerprint=self.store.fingerprint,
         )
-        return [unit for _, task, section in self.sections for unit in task.plan(section, planning)]
+        return [unit for _, task, section in self.sections for unit in task.plan(section, inputs)]
 
 
 def plan_document(
-    plan: Plan,
+    plan: RunPlan,
     units: list[Unit],
     fused: Mapping[tuple[str, str], FusedSet],
     earlier: Mapping[str, Any],
@@ -178,7 +178,7 @@ def plan_document(
         {
             "name": method.name,
             "title": method.title or _title(method),
-            "source": METHODS.get(method.kind).source,
+            "source": METHODS.get(method.type).source,
         }
         for method in config.methods
     ]
@@ -192,12 +192,12 @@ def plan_document(
 
 
 def _title(method: MethodConfig) -> str:
-    return METHODS.get(method.kind).title if method.kind == method.name else method.name
+    return METHODS.get(method.type).title if method.type == method.name else method.name
 
 
-def _panels(plan: Plan, fused: Mapping[tuple[str, str], FusedSet]) -> list[dict[str, Any]]:
+def _panels(plan: RunPlan, fused: Mapping[tuple[str, str], FusedSet]) -> list[dict[str, Any]]:
     """A few pairs that every method has, spread over the dataset, with their images."""
-    sources = {row.name: METHODS.get(row.kind).source for row in plan.config.methods}
+    sources = {row.name: METHODS.get(row.type).source for row in plan.config.methods}
     panels = []
     for dataset, pairs in plan.pairs.items():
         sets = {name: found for (owner, name), found in fused.items() if owner == dataset}

@@ -1,4 +1,4 @@
-"""Finished images of a method: found, checked, and listed by stem where something is wrong."""
+"""Precomputed images of a method: found, checked, and listed by stem where something is wrong."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from ivif_bench.config import MethodConfig
 from ivif_bench.data.images import images_in, size_of
 from ivif_bench.errors import UserError, first_few
-from ivif_bench.fusion import FinishedImages
+from ivif_bench.fusion import PrecomputedImages
 from ivif_bench.pipeline.marks import Checked
 from ivif_bench.store import Store
 from ivif_bench.types import FusedSet, Pair
@@ -17,9 +17,9 @@ from ivif_bench.types import FusedSet, Pair
 _RULES = "2"
 
 
-def check_finished(
+def check_precomputed(
     method: MethodConfig,
-    images: FinishedImages,
+    images: PrecomputedImages,
     dataset: str,
     pairs: Sequence[Pair],
     key: str,

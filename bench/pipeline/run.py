@@ -12,14 +12,14 @@ from typing import Any
 import yaml
 
 from ivif_bench.config import RunConfig
-from ivif_bench.data.images import write_bytes
 from ivif_bench.errors import UserError, first_few
+from ivif_bench.files import write_bytes, write_json
 from ivif_bench.fusion import METHODS
 from ivif_bench.naming import safe_name
 from ivif_bench.origins import commit, own_version
 from ivif_bench.pipeline.executors.local import Job, run_jobs
-from ivif_bench.pipeline.plan import Plan, plan_document
-from ivif_bench.store import Store, key_of, locked, write_json
+from ivif_bench.pipeline.plan import RunPlan, plan_document
+from ivif_bench.store import Store, key_of, locked
 from ivif_bench.types import Unit
 
 
@@ -78,8 +78,8 @@ def run(
     workers = workers or os.cpu_count() or 1
     store = Store(config.folder)
     write_demo_data(config, listener)
-    plan = Plan(config, store, tasks)
-    plan.check_finished_methods(listener.note)
+    plan = RunPlan(config, store, tasks)
+    plan.check_precomputed_methods(listener.note)
     _write_config(config, store)
     try:
         fused_now = _fuse(plan, workers, listener)
@@ -133,11 +133,11 @@ def write_demo_data(config: RunConfig, listener: Listener) -> None:
             raise UserError(f"datasets.{name}: {problem}") from problem
 
 
-def _fuse(plan: Plan, workers: int, listener: Listener) -> int:
+def _fuse(plan: RunPlan, workers: int, listener: Listener) -> int:
     jobs = []
     for method, description in plan.fuse_jobs(listener.note):
         name = safe_name(method.name)
-        gpus = int(METHODS.get(method.kind).parameters > 0)
+        gpus = int(METHODS.get(method.type).parameters > 0)
         log = plan.store.root / "logs" / "fuse" / f"{name}.log"
         job = Job(
             label=method.name,

@@ -19,8 +19,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from safetensors.torch import save
 from torch import Tensor
 
-from ivif_bench.data.images import write_bytes
 from ivif_bench.device import device_of
+from ivif_bench.files import write_bytes
 from ivif_bench.fusion_models.ddfm.prior import LITE, TINY, PriorShape, build
 from ivif_bench.fusion_models.ddfm.schedule import TRAINED_STEPS, base_alphas_cumprod, respaced
 from ivif_bench.fusion_models.training.images import Crops, PairPool, read_sources

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from safetensors.torch import save
 from torch import Tensor
 
-from ivif_bench.data.images import write_bytes
+from ivif_bench.files import write_bytes
 from ivif_bench.fusion_models.training.images import Crops, PairPool
 from ivif_bench.fusion_models.training.loop import LoopSettings
 from ivif_bench.origins import commit

@@ -12,8 +12,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from ivif_bench.data.images import write_bytes
 from ivif_bench.errors import UserError, first_few
+from ivif_bench.files import write_bytes
 from ivif_bench.fusion_models.dmnet.network import DMNet
 from ivif_bench.fusion_models.dmnet.options import Architecture
 from ivif_bench.validation import checked

@@ -16,8 +16,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from ivif_bench.data.images import write_bytes
 from ivif_bench.errors import UserError
+from ivif_bench.files import write_bytes
 
 NAME = "checkpoint.safetensors"
 

@@ -28,7 +28,7 @@ from ivif_bench.fusion_models.training.checkpoint import (
 )
 from ivif_bench.fusion_models.training.processes import Processes, join
 from ivif_bench.fusion_models.training.record import LOG, Log, draw_curves
-from ivif_bench.training import Progress
+from ivif_bench.types import Progress
 
 
 @dataclass(frozen=True)

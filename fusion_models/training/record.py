@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ivif_bench.data.images import encode_png, write_bytes
+from ivif_bench.data.images import encode_png
+from ivif_bench.files import write_bytes
 
 LOG = "log.jsonl"
 

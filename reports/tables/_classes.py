@@ -33,13 +33,13 @@ if TYPE_CHECKING:
     from ivif_bench.reports.comparison import Comparison
     from ivif_bench.reports.frame import UnitResult
 
-Scores = Mapping[tuple[str, str], tuple[float, str]]
+ClassValues = Mapping[tuple[str, str], tuple[float, str]]
 _NONE = "has none of the images"
 _BEST = " Best value bold, second best underlined; the source images take part."
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class ClassTable:
     """What one such table shows.
 
     Attributes:
@@ -93,7 +93,7 @@ def without_truth(comparison: Comparison, metric: str, classes: Sequence[str]) -
     ]
 
 
-def tables(comparison: Comparison, layout: Layout) -> list[Table]:
+def tables(comparison: Comparison, shown: ClassTable) -> list[Table]:
     """The main table and, if some methods were judged on other images, the one of those."""
     judged = {name: _images(comparison.of(name)) for name in comparison.methods}
     finished = [images for images in judged.values() if images and images[0]]
@@ -112,40 +112,38 @@ def tables(comparison: Comparison, layout: Layout) -> list[Table]:
     rows = []
     for name, title in comparison.methods.items():
         if name in (*apart, *bare):
-            other = f"judged on other images; see table {layout.name}-own-images"
+            other = f"judged on other images; see table {shown.name}-own-images"
             note = notes.letter(_NONE if name in bare else other)
-            cells: tuple[Cell, ...] = tuple(missing_cell(note) for _ in layout.columns)
+            cells: tuple[Cell, ...] = tuple(missing_cell(note) for _ in shown.columns)
         else:
-            cells = _cells(comparison.of(name), layout.columns, notes)
+            cells = _cells(comparison.of(name), shown.columns, notes)
         rows.append(Row(name, title, cells))
-    rows = _same_classes(rows, comparison, layout.columns, notes)
+    rows = _same_classes(rows, comparison, shown.columns, notes)
     few = too_few_images(usual[0]) if usual else ""
-    shown = [name for name in judged if judged[name] == usual]
+    seen = [name for name in judged if judged[name] == usual]
     stand_on = {
         column.title: count
-        for column in layout.columns
-        if (count := _count(comparison, shown, layout.counts.get(column.key, ""))) is not None
+        for column in shown.columns
+        if (count := _count(comparison, seen, shown.counts.get(column.key, ""))) is not None
     }
     unranked = {
-        column.key
-        for column in layout.columns
-        if few or stand_on.get(column.title, FEWEST) < FEWEST
+        column.key for column in shown.columns if few or stand_on.get(column.title, FEWEST) < FEWEST
     }
-    best = _BEST if len(unranked) < len(layout.columns) else ""
-    few = few or too_few_columns(stand_on, layout.counted)
+    best = _BEST if len(unranked) < len(shown.columns) else ""
+    few = few or too_few_columns(stand_on, shown.counted)
     main = Table(
-        name=layout.name,
-        title=layout.what,
-        caption=f"{layout.what}: {layout.measure}.{best}",
-        columns=layout.columns,
-        rows=with_marks(rows, layout.columns, unranked),
+        name=shown.name,
+        title=shown.what,
+        caption=f"{shown.what}: {shown.measure}.{best}",
+        columns=shown.columns,
+        rows=with_marks(rows, shown.columns, unranked),
         notes=notes.all(),
-        footer=footer(comparison, [line, *layout.lines]),
+        footer=footer(comparison, [line, *shown.lines]),
         warnings=(*comparison.warnings, *filter(None, [few])),
     )
     if not apart:
         return [main]
-    return [main, _own_images(comparison, layout, apart, judged)]
+    return [main, _own_images(comparison, shown, apart, judged)]
 
 
 def _count(comparison: Comparison, methods: Sequence[str], key: str) -> int | None:
@@ -162,7 +160,7 @@ def _count(comparison: Comparison, methods: Sequence[str], key: str) -> int | No
 
 def _own_images(
     comparison: Comparison,
-    layout: Layout,
+    shown: ClassTable,
     apart: Sequence[str],
     judged: Mapping[str, tuple[int, tuple[str, ...]] | None],
 ) -> Table:
@@ -171,22 +169,22 @@ def _own_images(
         Row(
             name,
             f"{comparison.methods[name]} (n = {images[0] if (images := judged[name]) else 0})",
-            _cells(comparison.of(name), layout.columns, notes),
+            _cells(comparison.of(name), shown.columns, notes),
         )
         for name in apart
     )
     line = f"Images: {'; '.join(f'{comparison.methods[name]} {_describe(judged[name])}' for name in apart)}."
     return Table(
-        name=f"{layout.name}-own-images",
-        title=f"{layout.what}: methods judged on their own images",
+        name=f"{shown.name}-own-images",
+        title=f"{shown.what}: methods judged on their own images",
         caption=(
-            f"{layout.what}, each method on the n images it has: {layout.measure}. "
+            f"{shown.what}, each method on the n images it has: {shown.measure}. "
             "Not comparable with each other or with the main table, so nothing is marked."
         ),
-        columns=layout.columns,
+        columns=shown.columns,
         rows=rows,
         notes=notes.all(),
-        footer=footer(comparison, [line, *layout.lines]),
+        footer=footer(comparison, [line, *shown.lines]),
         warnings=comparison.warnings,
     )
 
@@ -245,7 +243,7 @@ def _cells(
     return tuple(_cell(scores, column, images, notes) for column in columns)
 
 
-def _cell(scores: Sequence[Scores], column: Column, images: int, notes: Notes) -> Cell:
+def _cell(scores: Sequence[ClassValues], column: Column, images: int, notes: Notes) -> Cell:
     metric, _, class_name = column.key.partition(":")
     found = [mine[metric, class_name] for mine in scores if (metric, class_name) in mine]
     if not found or len(found) < len(scores):
@@ -259,5 +257,5 @@ def _cell(scores: Sequence[Scores], column: Column, images: int, notes: Notes) -
     return cell(over_seeds([Estimate(value, n=images) for value, _ in found]), column)
 
 
-def _scores(result: UnitResult) -> Scores:
+def _scores(result: UnitResult) -> ClassValues:
     return {(s.metric, s.class_name): score for s, score in result.scores.items() if s.stem == ""}

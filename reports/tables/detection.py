@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ivif_bench.reports.tables import BuilderSpec
-from ivif_bench.reports.tables._classes import Layout, metrics_of, number, percent, tables
+from ivif_bench.reports.tables._classes import ClassTable, metrics_of, number, percent, tables
 
 if TYPE_CHECKING:
     from ivif_bench.reports.comparison import Comparison
@@ -45,5 +45,5 @@ def build(comparison: Comparison) -> list[Table]:
     lines = (f"Not required: {'; '.join(flagged)}.",) if flagged else ()
     boxes = {column.key: f"n_boxes:{column.key.partition(':')[2]}" for column in columns}
     what = f"Detection on {comparison.dataset_title}"
-    layout = Layout(comparison.name, what, measure, columns, lines, boxes, "boxes")
-    return tables(comparison, layout)
+    shown = ClassTable(comparison.name, what, measure, columns, lines, boxes, "boxes")
+    return tables(comparison, shown)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ivif_bench.reports.tables import BuilderSpec
 from ivif_bench.reports.tables._classes import (
-    Layout,
+    ClassTable,
     metrics_of,
     number,
     percent,
@@ -42,7 +42,7 @@ def build(comparison: Comparison) -> list[Table]:
         "IoU per class and its means, in percent; in brackets, the number of classes in the mean"
     )
     lines = _labels(comparison, classes) if "ignored" in found else ()
-    made = tables(comparison, Layout(comparison.name, what, measure, columns, lines=lines))
+    made = tables(comparison, ClassTable(comparison.name, what, measure, columns, lines=lines))
     parts = _conditions(found, means, len(classes))
     if parts:
         tags = dict.fromkeys(column.key.partition("[")[2].rstrip("]") for column in parts)
@@ -51,7 +51,7 @@ def build(comparison: Comparison) -> list[Table]:
         images = {column.key: f"n_images[{column.key.partition('[')[2]}" for column in parts}
         name = f"{comparison.name}-conditions"
         made += tables(
-            comparison, Layout(name, f"{what} by condition", measure, parts, counts=images)
+            comparison, ClassTable(name, f"{what} by condition", measure, parts, counts=images)
         )
     return made
 

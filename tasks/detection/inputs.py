@@ -9,7 +9,8 @@ import numpy as np
 
 from ivif_bench.data.base import Dataset
 from ivif_bench.data.chroma import Chroma, fused_rgb, source_rgb
-from ivif_bench.data.images import encode_png, write_bytes
+from ivif_bench.data.images import encode_png
+from ivif_bench.files import write_bytes
 from ivif_bench.types import Boxes, Pair
 
 SOURCES = ("visible", "infrared")

@@ -12,7 +12,7 @@ from ivif_bench.data.chroma import DESCRIBED
 from ivif_bench.data.splits import Split
 from ivif_bench.errors import UserError
 from ivif_bench.store import key_of
-from ivif_bench.task import Planning
+from ivif_bench.task import TaskInputs
 from ivif_bench.tasks.detection.inputs import SOURCES
 from ivif_bench.tasks.detection.protocol import TRAINED_MODES, DetectionProtocol, weights_file
 from ivif_bench.tasks.detection.registry import DETECTORS
@@ -34,7 +34,7 @@ _METRICS = ("mAP50", "mAP50_95", "mAP50[yolov5]", "mAP50_95[yolov5]", "AP50", "A
 _METRICS_ALL = ("mAP50[all]", "mAP50_95[all]")
 
 
-class Planner:
+class UnitBuilder:
     """Makes the units of one section that ``ivif_bench.tasks.detection.check`` found nothing wrong with.
 
     Raises:
@@ -46,7 +46,7 @@ class Planner:
         protocol: DetectionProtocol,
         dataset: Dataset,
         split: Split,
-        planning: Planning,
+        inputs: TaskInputs,
         weights: Path | None,
         threads: int,
         gpus: int,
@@ -54,16 +54,14 @@ class Planner:
         self.protocol = protocol
         self.dataset = dataset
         self.split = split
-        self.planning = planning
-        self.ref = planning.refs[dataset.name]
+        self.inputs = inputs
+        self.ref = inputs.refs[dataset.name]
         self.threads = threads
         self.gpus = gpus
         self.spec = DETECTORS.get(protocol.detector)
         self.trained = protocol.mode in TRAINED_MODES
         self.weights = weights_file(protocol, weights)
-        self.weights_hash = (
-            "scratch" if self.weights is None else planning.fingerprint(self.weights)
-        )
+        self.weights_hash = "scratch" if self.weights is None else inputs.fingerprint(self.weights)
         self.teacher = self._teacher()
 
     def _teacher(self) -> FusedSet | None:
@@ -71,11 +69,11 @@ class Planner:
         wanted = self.protocol.train_on
         if wanted is None or wanted in SOURCES:
             return None
-        found = self.planning.fused.get((self.dataset.name, wanted))
+        found = self.inputs.fused.get((self.dataset.name, wanted))
         if found is None:
             raise UserError(
                 f"protocol {self.protocol.name!r} trains on method {wanted!r}, which has no images "
-                f"of dataset {self.dataset.name!r}; methods: {', '.join(self.planning.methods)}"
+                f"of dataset {self.dataset.name!r}; methods: {', '.join(self.inputs.methods)}"
             )
         return found
 
@@ -162,7 +160,7 @@ class Planner:
                 files.append(fused.images[pair.stem])
             if pair.annotation is not None:
                 files.append(pair.annotation)
-            marks.append([pair.stem, *(self.planning.fingerprint(path) for path in files)])
+            marks.append([pair.stem, *(self.inputs.fingerprint(path) for path in files)])
         return marks
 
     def _source(self, pair: Pair) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,9 +11,7 @@ import numpy as np
 
 from ivif_bench.registry import Registry
 from ivif_bench.tasks.detection.protocol import DetectionProtocol
-from ivif_bench.types import Boxes
-
-Progress = Callable[[int, int, str], None]
+from ivif_bench.types import Boxes, Progress
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import numpy as np
 from ivif_bench.data.base import Dataset, open_ref
 from ivif_bench.data.chroma import fused_rgb
 from ivif_bench.errors import UserError
-from ivif_bench.store import write_json
+from ivif_bench.files import write_json
 from ivif_bench.task import Workspace
 from ivif_bench.tasks.detection.geometry import rename_classes
 from ivif_bench.tasks.detection.inputs import truth_of, write_training_images

@@ -24,7 +24,7 @@ _REMEDY = {
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
+class DetectionScore:
     """One number of a scoring: ``value`` is NaN where it is undefined, and ``reason`` says why."""
 
     metric: str
@@ -39,7 +39,7 @@ def score(
     classes: Sequence[str],
     scored: Sequence[str] | None = None,
     once: bool = False,
-) -> list[Score]:
+) -> list[DetectionScore]:
     """Score detections against objects; the order of the boxes of an image changes nothing.
 
     Crowd regions and difficult objects need not be found, and detections of them are not false
@@ -85,15 +85,18 @@ def score(
     coco = coco_ap(real, mine, classes)
     yolo = [yolov5_ap(real, mine, name, once) for name in scored]
     yolov5 = np.array([np.full(10, math.nan) if ap is None else ap for ap in yolo]).reshape(-1, 10)
-    rows: list[Score] = []
+    rows: list[DetectionScore] = []
     for index, name in enumerate(classes):
         if name not in scored and counts[name]:
             ap50, ap, reason = math.nan, math.nan, NO_COUNTERPART
         else:
             ap50, ap = float(coco[index, 0]), float(coco[index].mean())
             reason = "" if counts[name] else NO_TRUTH
-        rows += [Score("AP50", name, ap50, reason), Score("AP50_95", name, ap, reason)]
-        rows.append(Score("n_boxes", name, float(counts[name])))
+        rows += [
+            DetectionScore("AP50", name, ap50, reason),
+            DetectionScore("AP50_95", name, ap, reason),
+        ]
+        rows.append(DetectionScore("n_boxes", name, float(counts[name])))
 
     chosen = [index for index, name in enumerate(classes) if name in scored]
     rows += [
@@ -101,15 +104,15 @@ def score(
         _mean("mAP50_95", coco[chosen].mean(axis=1)),
         _mean("mAP50[yolov5]", yolov5[:, 0]),
         _mean("mAP50_95[yolov5]", yolov5.mean(axis=1)),
-        Score("n_images", "", float(len(stems))),
-        Score("n_boxes", "", float(sum(counts.values()))),
+        DetectionScore("n_images", "", float(len(stems))),
+        DetectionScore("n_boxes", "", float(sum(counts.values()))),
     ]
     for metric, flags in (
         ("n_crowd", [boxes.crowd for boxes in real]),
         ("n_difficult", [boxes.difficult & ~boxes.crowd for boxes in real]),
     ):
         if number := sum(int(each.sum()) for each in flags):
-            rows.append(Score(metric, "", float(number)))
+            rows.append(DetectionScore(metric, "", float(number)))
     if len(chosen) < len(classes):
         rows += [
             _mean("mAP50[all]", coco[:, 0]),
@@ -189,11 +192,11 @@ def coco_document(boxes: Sequence[Boxes], classes: Sequence[str]) -> dict[str, A
     }
 
 
-def _mean(metric: str, values: np.ndarray) -> Score:
+def _mean(metric: str, values: np.ndarray) -> DetectionScore:
     defined = values[~np.isnan(values)]
     if len(defined) == 0:
-        return Score(metric, "", math.nan, NO_TRUTH)
-    return Score(metric, "", float(defined.mean()))
+        return DetectionScore(metric, "", math.nan, NO_TRUTH)
+    return DetectionScore(metric, "", float(defined.mean()))
 
 
 def _refuse_non_finite(boxes: Boxes, what: str, stem: str) -> None:

@@ -9,11 +9,11 @@ from pydantic import Field
 
 from ivif_bench.data.base import Dataset
 from ivif_bench.data.splits import Split
-from ivif_bench.task import Planning, Section, Task, Workspace
+from ivif_bench.task import Section, Task, TaskInputs, Workspace
 from ivif_bench.tasks._protocol import Seeds, split_of
 from ivif_bench.tasks.detection.check import check
 from ivif_bench.tasks.detection.inputs import SOURCES
-from ivif_bench.tasks.detection.plan import Planner
+from ivif_bench.tasks.detection.plan import UnitBuilder
 from ivif_bench.tasks.detection.protocol import DetectionProtocol, load_protocol
 from ivif_bench.tasks.detection.run import execute
 from ivif_bench.types import DatasetRef, Record, Unit
@@ -68,21 +68,21 @@ class DetectionTask(Task):
         )
         return tuple(sorted(split.test + (split.train if trained else ())))
 
-    def plan(self, section: DetectionSection, planning: Planning) -> list[Unit]:
-        dataset = planning.datasets[section.dataset]
+    def plan(self, section: DetectionSection, inputs: TaskInputs) -> list[Unit]:
+        dataset = inputs.datasets[section.dataset]
         protocol, split = _resolve(section, dataset)
-        planner = Planner(
+        builder = UnitBuilder(
             protocol,
             dataset,
             split,
-            planning,
+            inputs,
             section.weights_path,
             section.threads,
             section.gpus,
         )
-        sets = [planning.fused.get((section.dataset, method)) for method in planning.methods]
+        sets = [inputs.fused.get((section.dataset, method)) for method in inputs.methods]
         return [
-            planner.unit(fused, seed)
+            builder.unit(fused, seed)
             for fused in sets
             if fused is not None
             for seed in protocol.seeds

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -10,9 +10,10 @@ from ivif_bench.data.images import images_in
 from ivif_bench.data.sides import refuse_equal_files
 from ivif_bench.errors import UserError, first_few
 from ivif_bench.tasks.quality.engine import Evaluator, describe, metrics_of, resolve
-from ivif_bench.tasks.quality.jobs import Job, score_jobs
+from ivif_bench.tasks.quality.groups import ImageGroup, score_groups
 from ivif_bench.tasks.quality.registry import Mode
-from ivif_bench.tasks.quality.scores import ImageScores, MethodScores, Scores
+from ivif_bench.tasks.quality.scores import ImageScores, MethodScores, QualityScores
+from ivif_bench.types import Progress
 
 if TYPE_CHECKING:
     from ivif_bench.tasks.quality.batched import BatchedEvaluator
@@ -27,11 +28,11 @@ def score_folder(
     metrics: Metrics = None,
     convention: str = "reference",
     workers: int = 0,
-    progress: Callable[[int, int, str], None] | None = None,
+    progress: Progress | None = None,
     mode: Mode = "exact",
     device: str = "cpu",
     batched: bool | None = None,
-) -> Scores:
+) -> QualityScores:
     """Score every image that is on all three sides, paired by stem whatever the extension.
 
     Args:
@@ -56,17 +57,17 @@ def score_folder(
         raise UserError("no folder of fused images given")
     sources = {"infrared": images_in(infrared), "visible": images_in(visible)}
     folders = {name: images_in(folder) for name, folder in fused.items()}
-    jobs = _jobs(sources, folders)
-    refuse_equal_files("score", [(job.stem, job.infrared, job.visible) for job in jobs])
+    groups = _groups(sources, folders)
+    refuse_equal_files("score", [(group.stem, group.infrared, group.visible) for group in groups])
     on_device = batched_evaluator(evaluator, device, batched)
     images: dict[str, dict[str, ImageScores]] = {name: {} for name in folders}
-    scored = score_jobs(jobs, evaluator, workers, on_device)
+    scored = score_groups(groups, evaluator, workers, on_device)
     for done, (stem, found) in enumerate(scored, start=1):
         for name, scores in found.items():
             images[name][stem] = scores
         if progress is not None:
-            progress(done, len(jobs), stem)
-    return Scores(
+            progress(done, len(groups), stem)
+    return QualityScores(
         convention,
         describe(evaluator.names, convention, mode),
         mode,
@@ -107,13 +108,13 @@ def device_name(device: str) -> str:
     return f"{device} ({torch.cuda.get_device_name(device)})" if kind == "cuda" else device
 
 
-def _jobs(
+def _groups(
     sources: Mapping[str, Mapping[str, Path]], folders: Mapping[str, Mapping[str, Path]]
-) -> list[Job]:
-    """One job per stem that both sources and some method have."""
+) -> list[ImageGroup]:
+    """One group per stem that both sources and some method have."""
     common = {name: _common(name, sources, found) for name, found in folders.items()}
     return [
-        Job(
+        ImageGroup(
             stem,
             sources["infrared"][stem],
             sources["visible"][stem],

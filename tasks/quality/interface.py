@@ -14,7 +14,7 @@ from ivif_bench.errors import UserError
 from ivif_bench.tasks.quality.engine import Evaluator, resolve
 from ivif_bench.tasks.quality.folder import Metrics, chosen_metrics, score_folder
 from ivif_bench.tasks.quality.registry import Mode
-from ivif_bench.tasks.quality.scores import Scores
+from ivif_bench.tasks.quality.scores import QualityScores
 
 Image = np.ndarray | Path | str
 
@@ -67,7 +67,7 @@ def evaluate_folder(
     workers: int = 0,
     mode: Mode = "exact",
     device: str = "cpu",
-) -> Scores:
+) -> QualityScores:
     """Fusion quality of whole folders; see ``ivif_bench.tasks.quality.folder.score_folder``.
 
     Args:

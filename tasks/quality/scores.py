@@ -115,7 +115,7 @@ class MethodScores:
 
 
 @dataclass(frozen=True, slots=True)
-class Scores:
+class QualityScores:
     """Everything that ``score_folder`` found.
 
     Attributes:

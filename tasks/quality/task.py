@@ -15,7 +15,7 @@ from ivif_bench.data.base import Dataset
 from ivif_bench.data.splits import Split, resolve_split
 from ivif_bench.errors import UserError, first_few
 from ivif_bench.store import key_of
-from ivif_bench.task import Planning, Section, Task, Workspace
+from ivif_bench.task import Section, Task, TaskInputs, Workspace
 from ivif_bench.tasks.quality.engine import (
     Value,
     check_names,
@@ -26,7 +26,7 @@ from ivif_bench.tasks.quality.engine import (
     resolve,
 )
 from ivif_bench.tasks.quality.folder import batched_evaluator
-from ivif_bench.tasks.quality.jobs import Job, score_jobs
+from ivif_bench.tasks.quality.groups import ImageGroup, score_groups
 from ivif_bench.tasks.quality.registry import CONVENTIONS, METRICS, Mode
 from ivif_bench.types import DatasetRef, FusedSet, Record, Unit
 
@@ -120,20 +120,20 @@ class QualityTask(Task):
         """Stems of the part of the split that is measured."""
         return _select(section, dataset)[1]
 
-    def plan(self, section: QualitySection, planning: Planning) -> list[Unit]:
+    def plan(self, section: QualitySection, inputs: TaskInputs) -> list[Unit]:
         """One unit per method that has images of the dataset, in the order of the run."""
-        if section.dataset not in planning.datasets:
+        if section.dataset not in inputs.datasets:
             raise UserError(
                 f"task quality: unknown dataset {section.dataset!r}; "
-                f"the run has {', '.join(planning.datasets)}"
+                f"the run has {', '.join(inputs.datasets)}"
             )
-        dataset = planning.datasets[section.dataset]
+        dataset = inputs.datasets[section.dataset]
         split, stems = _select(section, dataset)
         units = []
-        for method in planning.methods:
-            fused = planning.fused.get((section.dataset, method))
+        for method in inputs.methods:
+            fused = inputs.fused.get((section.dataset, method))
             if fused is not None:
-                units.append(_unit(section, planning, dataset, split, stems, fused))
+                units.append(_unit(section, inputs, dataset, split, stems, fused))
         return units
 
     def execute(self, unit: Unit, workspace: Workspace) -> list[Record]:
@@ -147,15 +147,15 @@ class QualityTask(Task):
         finished = _resume(kept, metrics)
         if finished:
             workspace.origins.take_over(workspace.scratch)
-        jobs = [
-            Job(stem, Path(infrared), Path(visible), {unit.method: Path(fused)})
+        groups = [
+            ImageGroup(stem, Path(infrared), Path(visible), {unit.method: Path(fused)})
             for stem, infrared, visible, fused in images
             if stem not in finished
         ]
         threads = unit.threads if on_device is None else 0  # beside a device they only decode
         signed = -math.inf
         with kept.open("a", encoding="utf-8") as file:
-            for stem, scores in score_jobs(jobs, evaluator, threads, on_device):
+            for stem, scores in score_groups(groups, evaluator, threads, on_device):
                 if time.monotonic() > signed + _SIGNED_EVERY:
                     workspace.origins.sign(workspace.scratch)
                     signed = time.monotonic()
@@ -193,7 +193,7 @@ def _select(section: QualitySection, dataset: Dataset) -> tuple[Split, tuple[str
 
 def _unit(
     section: QualitySection,
-    planning: Planning,
+    inputs: TaskInputs,
     dataset: Dataset,
     split: Split,
     stems: tuple[str, ...],
@@ -218,7 +218,7 @@ def _unit(
         dataset=section.dataset,
         method=fused.method,
         protocol=section.protocol,
-        seed=planning.seed,
+        seed=inputs.seed,
         key=key_of(
             "quality",
             VERSION,
@@ -227,8 +227,8 @@ def _unit(
             [section.mode, section.kind],
             [[name, METRICS.get(name).version] for name in section.names],
             # Names do not change a value, but they are stored beside the values.
-            [section.dataset, fused.method, planning.seed, split_name, split.sha256, lacking],
-            [[stem, *(planning.fingerprint(path) for path in paths)] for stem, *paths in files],
+            [section.dataset, fused.method, inputs.seed, split_name, split.sha256, lacking],
+            [[stem, *(inputs.fingerprint(path) for path in paths)] for stem, *paths in files],
         ),
         payload={
             "convention": section.convention,

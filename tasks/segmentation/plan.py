@@ -11,7 +11,7 @@ from ivif_bench.data.base import Dataset
 from ivif_bench.data.chroma import DESCRIBED
 from ivif_bench.data.splits import Split
 from ivif_bench.store import key_of
-from ivif_bench.task import Planning
+from ivif_bench.task import TaskInputs
 from ivif_bench.tasks.segmentation.initial import initial_weights
 from ivif_bench.tasks.segmentation.protocol import SegmentationProtocol
 from ivif_bench.tasks.segmentation.registry import SEGMENTERS
@@ -31,7 +31,7 @@ _VOID = {
 }
 
 
-class Planner:
+class UnitBuilder:
     """Makes the units of one section that ``ivif_bench.tasks.segmentation.check`` found nothing wrong with.
 
     Raises:
@@ -43,15 +43,15 @@ class Planner:
         protocol: SegmentationProtocol,
         dataset: Dataset,
         split: Split,
-        planning: Planning,
+        inputs: TaskInputs,
         threads: int,
         gpus: int,
     ) -> None:
         self.protocol = protocol
         self.dataset = dataset
         self.split = split
-        self.ref = planning.refs[dataset.name]
-        self.fingerprint = planning.fingerprint
+        self.ref = inputs.refs[dataset.name]
+        self.fingerprint = inputs.fingerprint
         self.threads = threads
         self.gpus = gpus
         self.spec = SEGMENTERS.get(protocol.segmenter)

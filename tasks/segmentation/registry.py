@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ivif_bench.registry import Registry
+from ivif_bench.types import Progress
 
 if TYPE_CHECKING:
     from ivif_bench.tasks.segmentation.protocol import SegmentationProtocol
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 # An RGB image, uint8 [H, W, 3], and its class ids, uint8 [H, W]. A sequence of them reads its files
 # when it is indexed, so a training set need not fit into memory.
 Sample = tuple[np.ndarray, np.ndarray]
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from ivif_bench.data.base import Dataset, open_ref
-from ivif_bench.data.images import encode_png, read_labels, write_bytes
+from ivif_bench.data.images import encode_png, read_labels
 from ivif_bench.errors import UserError
-from ivif_bench.store import write_json
+from ivif_bench.files import write_bytes, write_json
 from ivif_bench.task import Workspace
 from ivif_bench.tasks.segmentation.inputs import Samples
 from ivif_bench.tasks.segmentation.protocol import SegmentationProtocol
@@ -19,7 +19,7 @@ from ivif_bench.tasks.segmentation.registry import SEGMENTERS, Segmenter
 from ivif_bench.tasks.segmentation.scoring import (
     ABSENT,
     NO_TRUTH,
-    Scores,
+    SegmentationScores,
     confusion,
     ignored_share,
     mean_iou,
@@ -149,7 +149,7 @@ def _records(
         )
 
     for tag, matrix in matrices.items():
-        scores: Scores = score(matrix, protocol.void)
+        scores: SegmentationScores = score(matrix, protocol.void)
         suffix = f"[{tag}]" if tag else ""
         for label, iou, recall in zip(protocol.classes, scores.iou, scores.recall, strict=True):
             add(f"IoU{suffix}", iou, label, ABSENT)

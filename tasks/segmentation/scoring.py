@@ -64,7 +64,7 @@ def _indices(image: np.ndarray, classes: int, ignore_index: int, what: str) -> n
 
 
 @dataclass(frozen=True, slots=True)
-class Scores:
+class SegmentationScores:
     """Numbers of one confusion matrix; NaN where a quantity is undefined.
 
     Attributes:
@@ -85,7 +85,7 @@ class Scores:
         return mean_defined(self.recall)
 
 
-def score(matrix: np.ndarray, void: Void = "ignore") -> Scores:
+def score(matrix: np.ndarray, void: Void = "ignore") -> SegmentationScores:
     """IoU and accuracies of a confusion matrix.
 
     Args:
@@ -99,7 +99,7 @@ def score(matrix: np.ndarray, void: Void = "ignore") -> Scores:
     rows = matrix[:classes] if void == "ignore" else matrix
     predicted = rows.sum(axis=0)[:classes]
     total = int(labelled.sum())
-    return Scores(
+    return SegmentationScores(
         iou=_ratio(right, labelled + predicted - right),
         recall=_ratio(right, labelled),
         accuracy=float(right.sum() / total) if total else float("nan"),
@@ -120,7 +120,7 @@ def mean_defined(values: np.ndarray) -> float:
 
 
 def mean_iou(
-    scores: Scores, classes: Sequence[str], means: Mapping[str, Sequence[str]]
+    scores: SegmentationScores, classes: Sequence[str], means: Mapping[str, Sequence[str]]
 ) -> dict[str, tuple[float, int]]:
     """Means over classes, each with the number of classes it holds.
 

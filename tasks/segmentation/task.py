@@ -8,10 +8,10 @@ from pydantic import Field
 
 from ivif_bench.data.base import Dataset
 from ivif_bench.data.splits import Split
-from ivif_bench.task import Planning, Section, Task, Workspace
+from ivif_bench.task import Section, Task, TaskInputs, Workspace
 from ivif_bench.tasks._protocol import Seeds, split_of
 from ivif_bench.tasks.segmentation.check import check
-from ivif_bench.tasks.segmentation.plan import Planner
+from ivif_bench.tasks.segmentation.plan import UnitBuilder
 from ivif_bench.tasks.segmentation.protocol import SegmentationProtocol, load_protocol
 from ivif_bench.tasks.segmentation.run import execute
 from ivif_bench.types import DatasetRef, Record, Unit
@@ -63,13 +63,13 @@ class SegmentationTask(Task):
         retrained = protocol.mode == "retrain"
         return tuple(sorted(split.test + (split.train if retrained else ())))
 
-    def plan(self, section: SegmentationSection, planning: Planning) -> list[Unit]:
-        dataset = planning.datasets[section.dataset]
+    def plan(self, section: SegmentationSection, inputs: TaskInputs) -> list[Unit]:
+        dataset = inputs.datasets[section.dataset]
         protocol, split = _resolve(section, dataset)
-        planner = Planner(protocol, dataset, split, planning, section.threads, section.gpus)
-        sets = [planning.fused.get((section.dataset, method)) for method in planning.methods]
+        builder = UnitBuilder(protocol, dataset, split, inputs, section.threads, section.gpus)
+        sets = [inputs.fused.get((section.dataset, method)) for method in inputs.methods]
         return [
-            planner.unit(fused, seed)
+            builder.unit(fused, seed)
             for fused in sets
             if fused is not None
             for seed in protocol.seeds

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from ivif_bench.data.base import open_dataset
-from ivif_bench.data.images import encode_png, write_bytes
+from ivif_bench.data.images import encode_png
+from ivif_bench.files import write_bytes
 from ivif_bench.fusion import METHODS
 from ivif_bench.pipeline.fuse import fuse_one
 from ivif_bench.tasks.quality.folder import score_folder

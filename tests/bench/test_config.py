@@ -24,7 +24,7 @@ def _load(tmp_path, **changes):
 
 def test_a_bare_method_name_is_a_row_of_its_own_type(tmp_path):
     config = _load(tmp_path)
-    assert [(method.name, method.kind) for method in config.methods] == [
+    assert [(method.name, method.type) for method in config.methods] == [
         ("visible", "visible"),
         ("lap3", "laplacian"),
     ]

@@ -11,8 +11,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from ivif_bench.data.images import write_bytes
 from ivif_bench.errors import UserError
+from ivif_bench.files import write_bytes
 from ivif_bench.naming import safe_name
 from ivif_bench.store import Fingerprints, Store, key_of, once
 from ivif_bench.types import Record, Unit

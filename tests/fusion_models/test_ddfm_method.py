@@ -10,8 +10,9 @@ from float32 import NORMAL_DRAW
 from golden_weights import rule_state
 
 from ivif_bench.data.base import open_dataset
-from ivif_bench.data.images import encode_png, write_bytes
+from ivif_bench.data.images import encode_png
 from ivif_bench.errors import UserError
+from ivif_bench.files import write_bytes
 from ivif_bench.fusion import METHODS
 from ivif_bench.fusion_models.ddfm.convert import convert_state
 from ivif_bench.fusion_models.ddfm.em import EM, EMSettings

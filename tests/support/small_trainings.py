@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ivif_bench.data.images import encode_png, write_bytes
+from ivif_bench.data.images import encode_png
+from ivif_bench.files import write_bytes
 from ivif_bench.types import Boxes
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ivif_bench.tasks.detection.scoring import Score
+from ivif_bench.tasks.detection.scoring import DetectionScore
 from ivif_bench.types import Boxes
 
 # Folder of the images, by recorded set and input.
@@ -81,7 +81,7 @@ def oracle(shared: Path, group: str, source: str) -> dict[tuple[str, str], float
     return recorded
 
 
-def values(rows: Sequence[Score]) -> dict[tuple[str, str], float]:
+def values(rows: Sequence[DetectionScore]) -> dict[tuple[str, str], float]:
     """Scores by metric and class."""
     return {(row.metric, row.class_name): row.value for row in rows}
 

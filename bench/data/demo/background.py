@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from ivif_bench.data.demo.scene import ROAD, WALL, Layout
+from ivif_bench.data.demo.scene import ROAD, WALL, Composition
 
 GAP = (19.0, 27.0)  # metres: the crossing street, where house fronts stop
 END = 55.0  # metres: the street ends in front of trees
@@ -66,9 +66,11 @@ def _phase(x: Image, period: float) -> Image:
     return x - period * np.floor(x / period)
 
 
-def cast(layout: Layout, size: tuple[int, int], rng: np.random.Generator) -> tuple[Image, Image]:
+def cast(
+    composition: Composition, size: tuple[int, int], rng: np.random.Generator
+) -> tuple[Image, Image]:
     """Street without objects: visible float RGB [H, W, 3] and infrared [H, W], 0..255."""
-    camera, height, width = layout.camera, *size
+    camera, height, width = composition.camera, *size
     column = (np.arange(width) + 0.5 - camera.centre)[None, :] / camera.focal
     row = (np.arange(height) + 0.5 - camera.horizon)[:, None] / camera.focal
     row = np.broadcast_to(row, size)
@@ -89,30 +91,30 @@ def cast(layout: Layout, size: tuple[int, int], rng: np.random.Generator) -> tup
     z = np.where(is_wall, z_wall, np.where(is_ground, z_ground, END))
 
     grain = smooth(noise(rng, size), 1)
-    reflect, heat = _ground(column * z_ground, z_ground, layout, grain)
-    wall_reflect, wall_heat, lit = _walls(wall_y, z_wall, block, layout, rng)
+    reflect, heat = _ground(column * z_ground, z_ground, composition, grain)
+    wall_reflect, wall_heat, lit = _walls(wall_y, z_wall, block, composition, rng)
     leaves = 0.15 + 0.05 * smooth(noise(rng, size), 2)
     reflect = np.where(is_wall[..., None], wall_reflect, reflect)
     reflect = np.where(is_backdrop[..., None], leaves[..., None] * (0.8, 1.0, 0.65), reflect)
     heat = np.where(is_wall, wall_heat, np.where(is_backdrop, 62.0 + 60.0 * (leaves - 0.15), heat))
 
-    light = LIGHT[layout.condition]
-    across = np.where(is_wall, np.sign(column) * WALL, column * z) * layout.clear_side
+    light = LIGHT[composition.condition]
+    across = np.where(is_wall, np.sign(column) * WALL, column * z) * composition.clear_side
     # 0 on the obscured side, 1 on the clear one; the edge wanders, and fog has a soft one.
     edge = 0.22 * smooth(noise(rng, (height, 1)), 12) * np.minimum(z / 4.0, 3.0)
-    width_of_edge = 2.4 if layout.condition == "fog" else 0.7
+    width_of_edge = 2.4 if composition.condition == "fog" else 0.7
     share = np.clip((across + edge) / width_of_edge + 0.5, 0.0, 1.0)
     share = share * share * (3.0 - 2.0 * share)
     amount = share[..., None] * light.clear + (1.0 - share[..., None]) * light.obscured
-    if layout.condition == "night":
+    if composition.condition == "night":
         # Street lamps every 9 m make pools of light on the clear side.
         phase = _phase(z / 9.0, 1.0)
         amount = amount * (0.78 + 0.5 * np.abs(phase - 0.5))[..., None]
         amount = amount * np.where(is_wall, np.clip(1.25 - wall_y / 9.0, 0.25, 1.0), 1.0)[..., None]
     visible = reflect * amount
-    if layout.condition == "night":
+    if composition.condition == "night":
         visible = np.where((is_wall & lit)[..., None], (0.62, 0.52, 0.30), visible)
-    sky, sky_heat = _sky(row, layout, rng)
+    sky, sky_heat = _sky(row, composition, rng)
     is_sky = ~(is_wall | is_ground | is_backdrop)
     reach = share * light.reach[0] + (1.0 - share) * light.reach[1]
     through = transmission(z, reach)[..., None]
@@ -121,7 +123,7 @@ def cast(layout: Layout, size: tuple[int, int], rng: np.random.Generator) -> tup
     return 255.0 * visible, heat
 
 
-def _ground(x: Image, z: Image, layout: Layout, grain: Image) -> tuple[Image, Image]:
+def _ground(x: Image, z: Image, composition: Composition, grain: Image) -> tuple[Image, Image]:
     """Asphalt with worn tracks and paint, paved sidewalk; reflectance RGB and infrared level."""
     detail = np.clip(12.0 / z, 0.0, 1.0)  # texture melts away with distance
     ax = np.abs(x)
@@ -135,14 +137,14 @@ def _ground(x: Image, z: Image, layout: Layout, grain: Image) -> tuple[Image, Im
     on_road = ax < ROAD
     level = np.where(on_road, asphalt, np.where(ax < WALL, paving, lawn))
     tint = np.where(on_road[..., None], (1.0, 1.0, 1.03), (1.04, 1.0, 0.93))
-    base = {"day": 84.0, "night": 58.0, "fog": 66.0}[layout.condition]
+    base = {"day": 84.0, "night": 58.0, "fog": 66.0}[composition.condition]
     heat = base + 8.0 * np.clip(z / 30.0, 0.0, 1.0) + np.where(on_road, 5.0, -3.0)
     heat = heat + 4.0 * tracks + 1.5 * grain * detail
     return level[..., None] * tint, heat
 
 
 def _walls(
-    y: Image, z: Image, block: Image, layout: Layout, rng: np.random.Generator
+    y: Image, z: Image, block: Image, composition: Composition, rng: np.random.Generator
 ) -> tuple[Image, Image, Image]:
     """House fronts with windows and shop bands; also which windows are lit at night."""
     tone = rng.integers(22, 44, 32)[block] / 100.0
@@ -157,12 +159,12 @@ def _walls(
     level = np.where(window, 0.16 + 0.012 * pick, level)
     level = np.where(shop & (floor == 0), 0.14 + 0.01 * pick, level)
     colour = np.stack([level + warm * 0.6, level, level - warm * 0.5], axis=-1)
-    heat = {"day": 80.0, "night": 62.0, "fog": 66.0}[layout.condition] + 40.0 * (tone - 0.33)
+    heat = {"day": 80.0, "night": 62.0, "fog": 66.0}[composition.condition] + 40.0 * (tone - 0.33)
     heat = heat + np.where(window, np.where(pick < 2, 16.0, -6.0), 0.0)
     return colour, heat, window & (pick < 2) & (floor > 0)
 
 
-def _sky(row: Image, layout: Layout, rng: np.random.Generator) -> tuple[Image, Image]:
+def _sky(row: Image, composition: Composition, rng: np.random.Generator) -> tuple[Image, Image]:
     up = np.clip(-row / 0.45, 0.0, 1.0)
     cloud = smooth(noise(rng, ((row.shape[0] + 7) // 8, (row.shape[1] + 7) // 8)), 2)
     cloud = np.repeat(np.repeat(cloud, 4, axis=0), 4, axis=1)
@@ -172,7 +174,7 @@ def _sky(row: Image, layout: Layout, rng: np.random.Generator) -> tuple[Image, I
         "day": ((0.80, 0.84, 0.88), (0.42, 0.58, 0.82)),
         "night": ((0.07, 0.07, 0.10), (0.02, 0.02, 0.05)),
         "fog": ((0.68, 0.70, 0.72), (0.74, 0.76, 0.78)),
-    }[layout.condition]
+    }[composition.condition]
     colour = (1.0 - up)[..., None] * low + up[..., None] * high
-    puffs = {"day": 0.10, "night": 0.005, "fog": 0.012}[layout.condition]
+    puffs = {"day": 0.10, "night": 0.005, "fog": 0.012}[composition.condition]
     return colour + puffs * cloud[..., None], 44.0 - 26.0 * up + 2.5 * cloud

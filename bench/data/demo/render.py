@@ -15,8 +15,8 @@ from ivif_bench.data.demo.scene import (
     CONDITIONS,
     DETECTION_CLASSES,
     TASKS,
+    Composition,
     Item,
-    Layout,
     plan,
 )
 
@@ -98,25 +98,25 @@ def render_scene(seed: int, size: tuple[int, int] = (192, 256), task: str = "det
         raise ValueError(f"demo: unknown task {task!r}; use one of {', '.join(TASKS)}")
     if seed < 0 or min(size) < 96:
         raise ValueError(f"demo: need seed >= 0 and sides >= 96 px, got seed {seed}, size {size}")
-    layout = plan(seed, size, task)
+    composition = plan(seed, size, task)
     source = np.random.SeedSequence([seed, TASKS.index(task), 1])
     rng = np.random.Generator(np.random.PCG64(source))
-    sprites = [_draw(layout, item, size) for item in layout.items]
+    sprites = [_draw(composition, item, size) for item in composition.items]
     owner, boxes = _own(sprites, size)
     gone = [k for k, s in enumerate(sprites) if s.item.kind != "tree" and k not in boxes]
     if gone:
         sprites = [s for k, s in enumerate(sprites) if k not in gone]
         owner, boxes = _own(sprites, size)
 
-    visible, infrared = cast(layout, size, rng)
+    visible, infrared = cast(composition, size, rng)
     ambient = infrared.copy()
     mask = np.zeros(size, np.uint8)
     for k, sprite in enumerate(sprites):
-        _paint_visible(visible, sprite, layout)
-        _paint_infrared(infrared, ambient, sprite, layout)
+        _paint_visible(visible, sprite, composition)
+        _paint_infrared(infrared, ambient, sprite, composition)
         mask[owner == k] = _MASK_ID.get(sprite.item.kind, 0)
     for sprite in sprites:
-        _halo(visible, sprite, layout)
+        _halo(visible, sprite, composition)
     labelled = tuple(
         (sprites[k].item.kind, box)
         for k, box in boxes.items()
@@ -124,10 +124,12 @@ def render_scene(seed: int, size: tuple[int, int] = (192, 256), task: str = "det
     )
     return Scene(
         infrared=_sense(smooth(infrared, 1), 2.6, rng, stripes=1.2),
-        visible=_sense(smooth(visible, 1) * 0.5 + visible * 0.5, _NOISE[layout.condition], rng),
+        visible=_sense(
+            smooth(visible, 1) * 0.5 + visible * 0.5, _NOISE[composition.condition], rng
+        ),
         boxes=labelled,
         mask=mask,
-        condition=layout.condition,
+        condition=composition.condition,
     )
 
 
@@ -135,10 +137,10 @@ _NOISE = {"day": 3.5, "night": 4.5, "fog": 3.0}
 assert tuple(_NOISE) == CONDITIONS
 
 
-def _draw(layout: Layout, item: Item, size: tuple[int, int]) -> Sprite:
+def _draw(composition: Composition, item: Item, size: tuple[int, int]) -> Sprite:
     """Fill the item's polygons on a finer grid, then average down to pixels."""
     rng = np.random.Generator(np.random.PCG64(item.seed))
-    board = Board(layout.camera, item, mirror=item.view == "cross-left")
+    board = Board(composition.camera, item, mirror=item.view == "cross-left")
     _DRAW[item.kind](board, rng)
     points = np.array([p for part in board.parts for p in part.points])
     left, top = (int(v) for v in np.floor(points.min(axis=0)) - 1)
@@ -219,15 +221,15 @@ def _own(sprites: list[Sprite], size: tuple[int, int]) -> tuple[Image, dict[int,
     return owner, boxes
 
 
-def _paint_visible(visible: Image, sprite: Sprite, layout: Layout) -> None:
+def _paint_visible(visible: Image, sprite: Sprite, composition: Composition) -> None:
     found = _window(sprite, visible.shape[:2])
     if found is None:
         return
     image, own = found
-    light, item = LIGHT[layout.condition], sprite.item
-    clear = item.side == layout.clear_side
+    light, item = LIGHT[composition.condition], sprite.item
+    clear = item.side == composition.clear_side
     amount = light.clear if clear else light.obscured
-    glow = sprite.glow[own] if layout.condition != "day" else sprite.glow[own] * 0.96
+    glow = sprite.glow[own] if composition.condition != "day" else sprite.glow[own] * 0.96
     through = transmission(item.z, light.reach[0 if clear else 1])
     cover = sprite.cover[own][..., None]
     seen = sprite.reflect[own] * amount + glow
@@ -235,10 +237,12 @@ def _paint_visible(visible: Image, sprite: Sprite, layout: Layout) -> None:
     visible[image] = visible[image] * (1.0 - cover) + 255.0 * seen
 
 
-def _paint_infrared(infrared: Image, ambient: Image, sprite: Sprite, layout: Layout) -> None:
+def _paint_infrared(
+    infrared: Image, ambient: Image, sprite: Sprite, composition: Composition
+) -> None:
     item = sprite.item
     # The infrared camera sits beside the visible one: near things shift by 2 px, far ones by 1.
-    unit = layout.camera.focal / 220.0
+    unit = composition.camera.focal / 220.0
     parallax = max(1, round((2.0 if item.z < 11.0 else 1.0) * unit))
     found = _window(sprite, infrared.shape, (0, parallax))
     if found is None:
@@ -251,9 +255,13 @@ def _paint_infrared(infrared: Image, ambient: Image, sprite: Sprite, layout: Lay
     infrared[image] += excess * item.warmth * sprite.heat[own]
 
 
-def _halo(visible: Image, sprite: Sprite, layout: Layout) -> None:
+def _halo(visible: Image, sprite: Sprite, composition: Composition) -> None:
     """Scattered light around lamps that are on."""
-    if sprite.item.kind != "Lamp" or sprite.item.band == "infrared" or layout.condition == "day":
+    if (
+        sprite.item.kind != "Lamp"
+        or sprite.item.band == "infrared"
+        or composition.condition == "day"
+    ):
         return
     rows, columns = np.nonzero(sprite.label)
     y, x = sprite.top + (rows.min() + rows.max()) / 2, sprite.left + columns.mean()

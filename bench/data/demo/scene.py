@@ -64,7 +64,7 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Layout:
+class Composition:
     """A planned scene: items sorted far to near; `clear_side` is the half that visible sees."""
 
     camera: Camera
@@ -114,7 +114,7 @@ _SEGMENTATION = (
 _Box = tuple[float, float, float, float]
 
 
-def plan(seed: int, size: tuple[int, int], task: str) -> Layout:
+def plan(seed: int, size: tuple[int, int], task: str) -> Composition:
     """Plan the scene of `seed`; positions are in metres, so `size` only scales it."""
     rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, TASKS.index(task)])))
     height, width = size
@@ -141,7 +141,7 @@ def plan(seed: int, size: tuple[int, int], task: str) -> Layout:
             side = 1 if rng.random() < 0.5 else -1
         _place(rng, camera, size, kind, band, side, items, taken, _REACH[task])
     items.sort(key=_depth_key, reverse=True)
-    return Layout(camera, CONDITIONS[seed % len(CONDITIONS)], clear_side, tuple(items))
+    return Composition(camera, CONDITIONS[seed % len(CONDITIONS)], clear_side, tuple(items))
 
 
 def _bands(rng: np.random.Generator) -> Callable[[str], str]:

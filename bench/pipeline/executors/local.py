@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ivif_bench.store import write_json
+from ivif_bench.files import write_json
 
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",

@@ -29,7 +29,7 @@ from ivif_bench.tasks.detection.detectors._safe_pickle import (
     network_of,
 )
 from ivif_bench.tasks.detection.protocol import DetectionProtocol
-from ivif_bench.tasks.detection.registry import Progress
+from ivif_bench.types import Progress
 
 _INTEGRATIONS = ("sync", "clearml", "comet", "dvc", "mlflow", "raytune", "tensorboard", "wandb")
 # The first convolution of ultralytics' class branch of the head, and all behind it, depends on

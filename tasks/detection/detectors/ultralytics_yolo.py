@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ivif_bench.data.images import encode_png, read_rgb, size_of, write_bytes
+from ivif_bench.data.images import encode_png, read_rgb, size_of
 from ivif_bench.device import strict_float32
 from ivif_bench.errors import UserError, first_few
+from ivif_bench.files import write_bytes
 from ivif_bench.tasks.detection.detectors._hermetic import engine
 from ivif_bench.tasks.detection.geometry import letterbox, select_boxes, to_tensor
-from ivif_bench.tasks.detection.registry import Detector, DetectorSpec, Progress
-from ivif_bench.types import Boxes
+from ivif_bench.tasks.detection.registry import Detector, DetectorSpec
+from ivif_bench.types import Boxes, Progress
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

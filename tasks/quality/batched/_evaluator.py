@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ivif_bench.errors import UserError
 from ivif_bench.tasks.quality.batched._batch import Batch, Member
 from ivif_bench.tasks.quality.engine import Evaluator, Images, Value
-from ivif_bench.tasks.quality.jobs import Loaded, Scored
+from ivif_bench.tasks.quality.groups import Loaded, Scored
 from ivif_bench.tasks.quality.reading import Triple, side_by_side
 from ivif_bench.tasks.quality.registry import Mode
 from ivif_bench.tasks.quality.scores import ImageScores

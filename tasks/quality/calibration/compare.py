@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -11,6 +11,7 @@ from ivif_bench.tasks.quality.calibration.comparisons import COMPARISONS, EXCEPT
 from ivif_bench.tasks.quality.calibration.golden import Golden, Recorded
 from ivif_bench.tasks.quality.engine import Measurement, Value, resolve
 from ivif_bench.tasks.quality.shared import Shared
+from ivif_bench.types import Progress
 
 Verdict = Literal["agrees", "both undefined", "differs", "another definition", "nothing to compare"]
 
@@ -50,7 +51,7 @@ class Row:
         return "agrees" if self.difference <= self.comparison.tolerance else "differs"
 
 
-def compare(golden: Golden, progress: Callable[[int, int, str], None] | None = None) -> list[Row]:
+def compare(golden: Golden, progress: Progress | None = None) -> list[Row]:
     """All comparisons on all triples, by comparison and then by triple."""
     found: list[list[Row]] = [[] for _ in COMPARISONS]
     for done, triple in enumerate(golden.triples, start=1):

@@ -17,6 +17,7 @@ from ivif_bench.tasks.quality.calibration import rounding
 from ivif_bench.tasks.quality.calibration.numbers import half_a_unit
 from ivif_bench.tasks.quality.engine import resolve
 from ivif_bench.tasks.quality.shared import Shared
+from ivif_bench.types import Progress
 
 FILE = "metrics_matlab.csv"
 _SUMS = 1e-12  # what is left of rounding where it decides nothing
@@ -160,7 +161,7 @@ def measure_sheet(
     folder: Path,
     images: Iterable[str] | None = None,
     methods: Iterable[str] | None = None,
-    progress: Callable[[int, int, str], None] | None = None,
+    progress: Progress | None = None,
 ) -> list[Entry]:
     """Ours beside every printed value whose fused image is there.
 

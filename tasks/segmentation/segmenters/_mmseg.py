@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from ivif_bench.data.images import write_bytes
 from ivif_bench.device import strict_float32
 from ivif_bench.errors import UserError, first_few
+from ivif_bench.files import write_bytes, write_json
 from ivif_bench.origins import sign
-from ivif_bench.store import write_json
 from ivif_bench.tasks.segmentation.initial import initial_weights
-from ivif_bench.tasks.segmentation.registry import Progress, Sample, Segmenter
+from ivif_bench.tasks.segmentation.registry import Sample, Segmenter
 from ivif_bench.tasks.segmentation.segmenters.mmseg_networks import (
     IMAGENET_MEAN,
     IMAGENET_STD,
     network_config,
 )
 from ivif_bench.tensors import read_tensors
+from ivif_bench.types import Progress
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -34,12 +34,13 @@ from mmengine.logging import MMLogger
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
-from ivif_bench.data.images import write_bytes
 from ivif_bench.device import strict_float32
+from ivif_bench.files import write_bytes
 from ivif_bench.origins import sign
 from ivif_bench.tasks.segmentation.protocol import SegmentationProtocol
-from ivif_bench.tasks.segmentation.registry import Progress, Sample
+from ivif_bench.tasks.segmentation.registry import Sample
 from ivif_bench.tasks.segmentation.segmenters._mmseg_data import TrainingData
+from ivif_bench.types import Progress
 
 _RESTART = "restart.pt"
 

@@ -105,7 +105,7 @@ def test_other_pixels_under_the_same_mark_are_fused_again_with_a_notice(fused: F
     for path in fused.files[1:3]:
         mark, pixels = png_provenance(path), read_rgb(path)
         pixels[10, 10, 1] ^= 1  # one level in one pixel
-        gray = fused.method.kind == "average"
+        gray = fused.method.type == "average"
         path.write_bytes(encode_png(pixels[:, :, 1] if gray else pixels, mark))
         assert png_provenance(path) == mark
     assert fused.again() == ["00001", "00002"]

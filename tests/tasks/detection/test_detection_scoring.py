@@ -8,7 +8,7 @@ import pytest
 from stored_detections import IMAGES, PARTS, oracle, stored_set, values
 
 from ivif_bench.errors import UserError
-from ivif_bench.tasks.detection.scoring import Score, coco_ap, score
+from ivif_bench.tasks.detection.scoring import DetectionScore, coco_ap, score
 from ivif_bench.tasks.detection.yolov5_ap import average_precision, iou_matrix, yolov5_ap
 from ivif_bench.types import Boxes
 
@@ -24,7 +24,7 @@ def boxes(xyxy: list[list[float]], names: list[str], scores: list[float] | None 
 NOTHING = boxes([], [], [])
 
 
-def value(rows: list[Score], metric: str, class_name: str = "") -> float:
+def value(rows: list[DetectionScore], metric: str, class_name: str = "") -> float:
     (found,) = [row for row in rows if (row.metric, row.class_name) == (metric, class_name)]
     return found.value
 

@@ -17,10 +17,11 @@ from pydantic import ValidationError
 
 from ivif_bench.data.base import open_dataset
 from ivif_bench.data.chroma import fused_rgb
-from ivif_bench.data.images import encode_png, read_rgb, write_bytes
+from ivif_bench.data.images import encode_png, read_rgb
 from ivif_bench.errors import UserError
+from ivif_bench.files import write_bytes
 from ivif_bench.store import Fingerprints
-from ivif_bench.task import ABOUT_KEYS, Planning, Workspace
+from ivif_bench.task import ABOUT_KEYS, TaskInputs, Workspace
 from ivif_bench.tasks.detection.protocol import SHIPPED_PROTOCOLS
 from ivif_bench.tasks.detection.registry import DETECTORS, Detector, DetectorSpec
 from ivif_bench.tasks.detection.task import DetectionSection, DetectionTask
@@ -115,7 +116,7 @@ class Bench:
         return str(path)
 
     def plan(self, **section: object) -> list[Unit]:
-        planning = Planning(
+        planning = TaskInputs(
             datasets={"data": self.dataset},
             refs={"data": self.ref},
             fused=self.fused,

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import yaml
 
-from ivif_bench.data.images import encode_png, write_bytes
+from ivif_bench.data.images import encode_png
 from ivif_bench.errors import UserError
+from ivif_bench.files import write_bytes
 from ivif_bench.tasks.detection.detectors.ultralytics_yolo import (
     UltralyticsYolo,
     read_weights,

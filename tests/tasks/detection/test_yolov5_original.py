@@ -183,7 +183,7 @@ def test_zero_shot_on_msrs_gives_the_ap_of_this_checkpoint_and_fusion_beats_both
 ) -> None:
     from ivif_bench.data.base import open_dataset
     from ivif_bench.store import Fingerprints
-    from ivif_bench.task import Planning, Workspace
+    from ivif_bench.task import TaskInputs, Workspace
     from ivif_bench.tasks.detection.task import DetectionSection, DetectionTask
     from ivif_bench.types import DatasetRef, FusedSet
 
@@ -206,7 +206,7 @@ def test_zero_shot_on_msrs_gives_the_ap_of_this_checkpoint_and_fusion_beats_both
         ("msrs", name): FusedSet("msrs", name, "k", {s: folder / f"{s}.png" for s in stems})
         for name, folder in folders.items()
     }
-    planning = Planning(
+    planning = TaskInputs(
         datasets={"msrs": dataset},
         refs={"msrs": DatasetRef("msrs", "msrs-detection", str(dataset.root))},
         fused=fused,

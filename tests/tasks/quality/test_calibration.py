@@ -10,8 +10,9 @@ import math
 import numpy as np
 import pytest
 
-from ivif_bench.data.images import encode_png, write_bytes
+from ivif_bench.data.images import encode_png
 from ivif_bench.errors import UserError
+from ivif_bench.files import write_bytes
 from ivif_bench.tasks.quality.calibration.blocks import (
     definition,
     insert,

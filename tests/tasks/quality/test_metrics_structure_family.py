@@ -216,7 +216,7 @@ def test_mef_ssim_of_a_checkerboard_and_its_negative_wants_no_structure_and_has_
     """Their sum has no direction. Exact zeros are found as such; one level in one pixel decides."""
     from ivif_bench.tasks.quality.batched._evaluator import BatchedEvaluator
     from ivif_bench.tasks.quality.engine import resolve
-    from ivif_bench.tasks.quality.jobs import Loaded
+    from ivif_bench.tasks.quality.groups import Loaded
 
     board = checkerboard(square)
     evaluator = BatchedEvaluator(resolve(("MEF-SSIM",)), "cpu")

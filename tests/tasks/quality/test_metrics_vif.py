@@ -90,7 +90,7 @@ def test_vif_of_batches_is_that_of_exact_arithmetic(content):
 
 
 def loaded(images):
-    from ivif_bench.tasks.quality.jobs import Loaded
+    from ivif_bench.tasks.quality.groups import Loaded
 
     return Loaded(*images, (), {})
 

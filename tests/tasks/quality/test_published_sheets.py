@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from scipy import signal
 
-from ivif_bench.data.images import encode_png, write_bytes
+from ivif_bench.data.images import encode_png
 from ivif_bench.errors import UserError
+from ivif_bench.files import write_bytes
 from ivif_bench.tasks.quality.calibration.published import (
     FILE,
     SHEETS,

@@ -18,7 +18,7 @@ from ivif_bench.registry import load_entry
 from ivif_bench.tasks.quality.batched import FORMS, BatchedEvaluator, FormSpec, _batch, check_device
 from ivif_bench.tasks.quality.engine import metrics_of, resolve
 from ivif_bench.tasks.quality.folder import score_folder
-from ivif_bench.tasks.quality.jobs import Loaded
+from ivif_bench.tasks.quality.groups import Loaded
 from ivif_bench.tasks.quality.registry import CONVENTIONS, METRICS, TEN, MetricSpec
 
 PROMISED = 1e-5  # of every value; most agree to 1e-12

@@ -317,19 +317,19 @@ def test_progress_counts_every_image(folders):
 
 
 def test_each_source_is_read_once_for_all_methods(folders, monkeypatch):
-    from ivif_bench.tasks.quality import jobs
+    from ivif_bench.tasks.quality import groups
 
     read = []
-    original = jobs.read_bytes
-    monkeypatch.setattr(jobs, "read_bytes", lambda path: read.append(path) or original(path))
+    original = groups.read_bytes
+    monkeypatch.setattr(groups, "read_bytes", lambda path: read.append(path) or original(path))
     score(folders, "one", "two", metrics=["EN"])
     assert sorted(read) == sorted(path for path in folders.rglob("*.*") if path.is_file())
 
 
 def test_images_are_scored_side_by_side_and_all_cores_are_the_default(folders, monkeypatch):
-    from ivif_bench.tasks.quality import jobs
+    from ivif_bench.tasks.quality import groups
 
-    monkeypatch.setattr(jobs, "available_cores", lambda: 3)
+    monkeypatch.setattr(groups, "available_cores", lambda: 3)
     together = threading.Barrier(3, timeout=30)  # opens only when three images are in the works
     waited, entered = [], itertools.count()
     original = Evaluator.measure
@@ -345,7 +345,7 @@ def test_images_are_scored_side_by_side_and_all_cores_are_the_default(folders, m
 
 
 def test_the_cores_are_those_this_process_may_use():
-    from ivif_bench.tasks.quality.jobs import available_cores
+    from ivif_bench.tasks.quality.groups import available_cores
 
     assert 1 <= available_cores() <= (os.cpu_count() or 1)
 

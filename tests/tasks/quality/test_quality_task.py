@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from ivif_bench.data.base import Dataset
 from ivif_bench.errors import UserError
 from ivif_bench.store import Store
-from ivif_bench.task import ABOUT_KEYS, TASKS, Planning, Workspace
+from ivif_bench.task import ABOUT_KEYS, TASKS, TaskInputs, Workspace
 from ivif_bench.tasks.quality.engine import metrics_of, printed_metrics
 from ivif_bench.tasks.quality.registry import CONVENTIONS, TEN, Convention
 from ivif_bench.tasks.quality.task import QualitySection, QualityTask
@@ -51,7 +51,7 @@ def planning(root, missing=(), methods=("mine", "absent"), seed=3, lacking=()):
     images = {
         f"{n}": root / f"fu{n}.png" for n in range(COUNT) if f"{n}" not in {*missing, *lacking}
     }
-    return Planning(
+    return TaskInputs(
         datasets={"d": dataset},
         refs={"d": DatasetRef("d", "no-such-layout", str(root))},
         fused={("d", "mine"): FusedSet("d", "mine", "k", images, tuple(missing))},
@@ -248,13 +248,13 @@ def test_killed_and_restarted_it_gives_the_same_bytes(root, tmp_path, monkeypatc
     measured = []
     from ivif_bench.tasks.quality import task as module
 
-    original = module.score_jobs
+    original = module.score_groups
 
-    def score_jobs(jobs, *rest):
+    def score_groups(jobs, *rest):
         measured.extend(job.stem for job in jobs)
         return original(jobs, *rest)
 
-    monkeypatch.setattr(module, "score_jobs", score_jobs)
+    monkeypatch.setattr(module, "score_groups", score_groups)
     seen = []
     resumed = run(unit, scratch, seen)
     assert measured == ["3", "4", "5"]

@@ -18,9 +18,10 @@ import yaml
 from other_process import become
 
 from ivif_bench.data.base import open_dataset
-from ivif_bench.data.images import encode_png, read_labels, write_bytes
+from ivif_bench.data.images import encode_png, read_labels
 from ivif_bench.errors import UserError
-from ivif_bench.task import ABOUT_KEYS, TASKS, Planning, Workspace
+from ivif_bench.files import write_bytes
+from ivif_bench.task import ABOUT_KEYS, TASKS, TaskInputs, Workspace
 from ivif_bench.tasks.segmentation.inputs import Samples
 from ivif_bench.tasks.segmentation.protocol import load_protocol
 from ivif_bench.tasks.segmentation.registry import SEGMENTERS, Segmenter, SegmenterSpec
@@ -122,7 +123,7 @@ class World:
 
     def plan(self, section, methods=("good", "noisy")):
         fused = {("msrs", name): FusedSet("msrs", name, "k", self.sets[name]) for name in methods}
-        planning = Planning(
+        planning = TaskInputs(
             datasets={"msrs": self.dataset},
             refs={"msrs": self.ref},
             fused=fused,

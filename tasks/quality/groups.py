@@ -1,6 +1,6 @@
 """Scores many triples of image files: reading ahead, decoding and computing in threads.
 
-A job is one stem: its two sources, read once, and any number of fused images. Threads work on
+A group is one stem: its two sources, read once, and any number of fused images. Threads work on
 images, never inside one; decoding and kernels run without the interpreter's lock. Files are read
 ahead by a thread of its own, so no worker waits for a disk.
 """
@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class ImageGroup:
     """One stem: source files, and the fused files by method."""
 
     stem: str
@@ -63,8 +63,8 @@ class Loaded:
         return self.infrared, self.visible, self.fused
 
 
-def score_jobs(
-    jobs: Sequence[Job],
+def score_groups(
+    groups: Sequence[ImageGroup],
     evaluator: Evaluator,
     workers: int = 0,
     batched: BatchedEvaluator | None = None,
@@ -76,7 +76,7 @@ def score_jobs(
         batched: computes on a device instead; ``workers`` then only decode.
 
     Yields:
-        (stem, scores by method): in the order of the jobs, or batch by batch on a device.
+        (stem, scores by method): in the order of the groups, or batch by batch on a device.
 
     Raises:
         UserError: a file is unreadable, sizes differ, or infrared and visible hold the same
@@ -84,19 +84,19 @@ def score_jobs(
     """
     threads = workers if workers > 0 else available_cores()
     if batched is not None:
-        loaded = _in_order(lambda job, data: load(job, evaluator, data), jobs, threads)
+        loaded = _in_order(lambda group, data: load(group, evaluator, data), groups, threads)
         yield from batched.score(loaded)
         return
-    yield from _in_order(lambda job, data: _score(job, evaluator, data), jobs, threads)
+    yield from _in_order(lambda group, data: _score(group, evaluator, data), groups, threads)
 
 
-def load(job: Job, evaluator: Evaluator, data: Sequence[bytes]) -> dict[str, Loaded]:
+def load(group: ImageGroup, evaluator: Evaluator, data: Sequence[bytes]) -> dict[str, Loaded]:
     """Decode one stem; each source once, whatever the number of methods."""
     infrared, visible, *fused = (
-        read_picture(path, content) for path, content in zip(job.files, data, strict=True)
+        read_picture(path, content) for path, content in zip(group.files, data, strict=True)
     )
     refuse_equal_pixels(
-        f"stem {job.stem!r}", (job.infrared, job.visible), infrared.pixels, visible.pixels
+        f"stem {group.stem!r}", (group.infrared, group.visible), infrared.pixels, visible.pixels
     )
     sources = {
         "infrared": evaluator.prepare(infrared.pixels),
@@ -107,9 +107,9 @@ def load(job: Job, evaluator: Evaluator, data: Sequence[bytes]) -> dict[str, Loa
         *_notes("visible", visible, sources["visible"], {"infrared": sources["infrared"]}),
     ]
     found = {}
-    for (method, path), picture in zip(job.fused.items(), fused, strict=True):
+    for (method, path), picture in zip(group.fused.items(), fused, strict=True):
         pixels = evaluator.prepare(picture.pixels)
-        _check_sizes(job.stem, path, {**sources, "fused": pixels})
+        _check_sizes(group.stem, path, {**sources, "fused": pixels})
         found[method] = Loaded(
             sources["infrared"],
             sources["visible"],
@@ -127,10 +127,12 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
-def _score(job: Job, evaluator: Evaluator, data: Sequence[bytes]) -> dict[str, ImageScores]:
+def _score(
+    group: ImageGroup, evaluator: Evaluator, data: Sequence[bytes]
+) -> dict[str, ImageScores]:
     return {
         method: ImageScores(evaluator.measure(*loaded.images), loaded.notes, loaded.kinds)
-        for method, loaded in load(job, evaluator, data).items()
+        for method, loaded in load(group, evaluator, data).items()
     }
 
 
@@ -164,20 +166,20 @@ def _check_sizes(stem: str, path: Path, sides: Mapping[str, np.ndarray]) -> None
 
 
 def _in_order(
-    work: Callable[[Job, Sequence[bytes]], T], jobs: Sequence[Job], threads: int
+    work: Callable[[ImageGroup, Sequence[bytes]], T], groups: Sequence[ImageGroup], threads: int
 ) -> Iterator[tuple[str, T]]:
-    """(stem, result) in the order of the jobs, with a bounded look-ahead."""
-    rest = iter(jobs)
+    """(stem, result) in the order of the groups, with a bounded look-ahead."""
+    rest = iter(groups)
     waiting: deque[tuple[str, Future[T]]] = deque()
     with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(threads) as pool:
 
-        def begin(job: Job) -> None:
-            data = reader.submit(lambda: [read_bytes(path) for path in job.files])
-            waiting.append((job.stem, pool.submit(lambda: work(job, data.result()))))
+        def begin(group: ImageGroup) -> None:
+            data = reader.submit(lambda: [read_bytes(path) for path in group.files])
+            waiting.append((group.stem, pool.submit(lambda: work(group, data.result()))))
 
         try:
-            for job in islice(rest, 2 * threads):
-                begin(job)
+            for group in islice(rest, 2 * threads):
+                begin(group)
             while waiting:
                 stem, future = waiting.popleft()
                 yield stem, future.result()
