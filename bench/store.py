@@ -184,7 +184,7 @@ class Store:
                     "protocol": unit.protocol,
                     "seed": unit.seed,
                 },
-                "about": unit.about,
+                "about": unit.about.to_json(),
                 "bytes": len(data),
             },
             versions=this.versions,

@@ -15,25 +15,6 @@ from ivif_bench.origins import Origins
 from ivif_bench.registry import Registry
 from ivif_bench.types import DatasetRef, FusedSet, Progress, Record, Unit
 
-# What a unit's ``about`` may hold. Reports read nothing else of a task, so a table's footer,
-# its column order and its warnings all come from here.
-ABOUT_KEYS = {
-    "split": "name of the split",
-    "split_sha256": "hash of the split",
-    "images": "number of judged images",
-    "convention": "metric convention (quality)",
-    "metrics": "ordered mapping from metric name to 'up' or 'down'",
-    "classes": "ordered class names (detection, segmentation)",
-    "network": "what judged, with its parameters and initial weights",
-    "mode": "retrain, frozen, zeroshot-coco, ...",
-    "scorer": "who computed AP or IoU, and how",
-    "chroma": "in which colour images were judged, in words",
-    "protocol_sha256": "hash of the resolved protocol",
-    "warnings": "list of sentences a caption must carry, such as PSEUDO LABELS",
-    "missing": "stems that the method lacks",
-    "judges": "distributions that made the numbers; their versions go into the footer",
-}
-
 
 class Section(BaseModel):
     """Base of a task's section in a run configuration; unknown keys are errors."""

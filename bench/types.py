@@ -1,9 +1,9 @@
-"""What crosses from one room to the next: small frozen values, picklable, free of torch."""
+"""Values that cross between modules: small frozen values, picklable, free of torch."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +135,73 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
+class About:
+    """What tables say of a unit: footers, captions, columns. Reports know nothing else of a task.
+
+    Attributes:
+        split, split_sha256: name and hash of the split.
+        images: number of judged images.
+        convention: metric convention (quality).
+        metrics: metric name to ``up`` or ``down``, in the order of the columns.
+        classes: class names in order (detection, segmentation).
+        network: what judged, with its parameters and initial weights.
+        mode: ``retrain``, ``frozen``, ``zeroshot-coco``, ...
+        scorer: who computed AP or IoU, and how.
+        chroma: in which colour images were judged, in words.
+        protocol_sha256: hash of the resolved protocol.
+        warnings: sentences that a caption must carry, such as ``PSEUDO LABELS``.
+        missing: stems that the method lacks.
+        judges: distributions that made the numbers; footers print their versions.
+    """
+
+    split: str = ""
+    split_sha256: str = ""
+    images: int = 0
+    convention: str = ""
+    metrics: Mapping[str, str] = field(default_factory=dict)
+    classes: tuple[str, ...] = ()
+    network: str = ""
+    mode: str = ""
+    scorer: str = ""
+    chroma: str = ""
+    protocol_sha256: str = ""
+    warnings: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    judges: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values, without what is empty."""
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in values.items()
+            if value not in ("", (), {}, 0)
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> About:
+        """What ``to_json`` wrote; keys that other versions wrote are left out.
+
+        Raises:
+            ValueError: a value of another type.
+        """
+        found: dict[str, Any] = {}
+        for item in fields(cls):
+            if (value := values.get(item.name)) is None:
+                continue
+            wanted = _ABOUT_TYPES[str(item.type).partition("[")[0]]
+            if not isinstance(value, wanted):
+                raise ValueError(f"about.{item.name}: {value!r} is not {item.type}")
+            found[item.name] = tuple(map(str, value)) if isinstance(value, list | tuple) else value
+        return cls(**found)
+
+
+_ABOUT_TYPES: Mapping[str, Any] = {
+    "str": str, "int": int, "tuple": list | tuple, "Mapping": Mapping
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
 class Unit:
     """One unit of work: a picklable description, not a closure.
 
@@ -143,7 +210,7 @@ class Unit:
         dataset, method, protocol, seed: what it is about, for people and file names.
         key: hash over everything that decides the result.
         payload: plain JSON values that the task needs to execute it.
-        about: plain JSON values for table footers and captions (see ``ivif_bench.task.ABOUT_KEYS``).
+        about: what tables say of it.
         threads: thread count it computes with, fixed so that results do not depend on the machine.
         gpus: GPUs that it asks for.
     """
@@ -155,7 +222,7 @@ class Unit:
     seed: int
     key: str
     payload: Mapping[str, Any] = field(default_factory=dict)
-    about: Mapping[str, Any] = field(default_factory=dict)
+    about: About = field(default_factory=About)
     threads: int = 1
     gpus: int = 0
 
@@ -163,6 +230,17 @@ class Unit:
     def label(self) -> str:
         """Short name for progress lines and file names."""
         return f"{self.dataset}/{self.method}/{self.protocol}/seed{self.seed}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {item.name: getattr(self, item.name) for item in fields(self)} | {
+            "about": self.about.to_json()
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Unit:
+        """What ``to_json`` wrote."""
+        return cls(**{**values, "about": About.from_json(values["about"])})
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from ivif_bench.errors import UserError
 from ivif_bench.naming import safe_name
 from ivif_bench.reports.frame import ListedUnit, RunResults, UnitResult
 from ivif_bench.store import key_of
+from ivif_bench.types import About
 
 # Results that differ in one of these were asked different questions, whatever they are called.
 _IDENTITY = ("protocol_sha256", "split_sha256", "network", "mode", "convention", "classes")
@@ -51,20 +52,18 @@ class Comparison:
             unit for units in self.planned.values() for unit in units if unit not in self.results
         )
 
-    def about(self, key: str, default: Any = None) -> Any:
-        """What the results say of themselves, from the first that says it."""
-        for result in self.results.values():
-            if result.about.get(key) not in (None, "", [], {}):
-                return result.about[key]
-        return default
+    def about(self, name: str) -> Any:
+        """A field of ``About``, from the first result that says it; else empty."""
+        said = [getattr(result.about, name) for result in self.results.values()]
+        return next(filter(None, said), getattr(About(), name))
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """Warnings of the results as sentences; one that only some methods carry names them."""
         carriers: dict[str, list[str]] = {}
         for unit, result in self.results.items():
-            for text in result.about.get("warnings") or ():
-                carriers.setdefault(str(text).rstrip(" ."), []).append(unit.method)
+            for text in result.about.warnings:
+                carriers.setdefault(text.rstrip(" ."), []).append(unit.method)
         asked = {unit.method for unit in self.results}
         return tuple(
             sentence(text if set(who) == asked else f"{text} [{', '.join(self._titles(who))}]")
@@ -138,10 +137,10 @@ def _by_question(units: Sequence[ListedUnit], run: RunResults) -> dict[str, list
     return groups
 
 
-def _question(about: Mapping[str, Any]) -> str:
+def _question(about: About) -> str:
     # With classes, metrics are no part of the question: which tags occur depends on the images.
-    metrics = None if about.get("classes") else about.get("metrics")
-    return key_of([about.get(key) for key in _IDENTITY], metrics)
+    metrics = None if about.classes else about.metrics
+    return key_of([getattr(about, name) for name in _IDENTITY], metrics)
 
 
 def _refuse_doubles(units: Sequence[ListedUnit]) -> None:

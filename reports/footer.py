@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from ivif_bench.errors import first_few
 from ivif_bench.reports.comparison import Comparison
@@ -25,7 +25,7 @@ def footer(comparison: Comparison, images: Sequence[str], trained: bool = True) 
         images: the builder's lines on how many images its numbers stand on.
         trained: whether judging trains anything; otherwise a single seed is not worth a line.
 
-    The versions of what made the numbers (``judges`` of ``about``) follow those of Python and
+    The versions of what made the numbers (``About.judges``) follow those of Python and
     torch; ``report.json`` has the versions of all. They are those of every process that had a part
     in a result, not only of the last. Where results of one table, or processes of one result,
     disagree (a version of any package, a commit, a kind of device), every value is printed;
@@ -49,18 +49,13 @@ def footer(comparison: Comparison, images: Sequence[str], trained: bool = True) 
     return tuple(lines)
 
 
-def _said(comparison: Comparison, key: str) -> str:
+def _said(comparison: Comparison, name: str) -> str:
     """One value if all results agree, else every value with the methods that say it."""
     values: dict[str, list[str]] = {}
     for unit, result in comparison.results.items():
-        value = result.about.get(key)
-        if value in (None, ""):
+        text = str(getattr(result.about, name))
+        if not text:
             continue
-        text = (
-            ", ".join(f"{k} {v}" for k, v in value.items())
-            if isinstance(value, Mapping)
-            else str(value)
-        )
         values.setdefault(text, []).append(comparison.methods[unit.method])
     if len(values) < 2:
         return next(iter(values), "")
@@ -70,7 +65,7 @@ def _said(comparison: Comparison, key: str) -> str:
 
 
 def _hashed(comparison: Comparison, name: str, key: str, digits: int) -> str:
-    digest = str(comparison.about(key, ""))
+    digest = str(comparison.about(key))
     return f"{name} (sha256 {digest[:digits]})" if digest else name
 
 
@@ -128,7 +123,7 @@ def _versions(comparison: Comparison) -> str:
     found: dict[str, set[str]] = {}
     judges: list[str] = []
     for result in comparison.results.values():
-        judges += map(str, result.about.get("judges") or ())
+        judges += result.about.judges
     for origin in _origins(comparison):
         for package, version in origin.versions.items():
             found.setdefault(str(package), set()).add(str(version))

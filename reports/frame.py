@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from ivif_bench.errors import UserError, first_few
 from ivif_bench.store import RECORD_SCHEMA
-from ivif_bench.types import Origin, Provenance
+from ivif_bench.types import About, Origin, Provenance
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,14 +73,14 @@ class UnitResult:
         records: as stored, with the columns of ``ivif_bench.store.RECORD_SCHEMA``.
         scores: the same, by what they are about, in stored order.
         provenance: the JSON beside them.
-        about: what the task tells tables (``ivif_bench.task.ABOUT_KEYS``).
+        about: what the task tells tables.
     """
 
     unit: ListedUnit
     records: pa.Table
     scores: Mapping[Subject, StoredValue]
     provenance: Provenance
-    about: Mapping[str, Any]
+    about: About
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +101,7 @@ class RunResults:
     run: Path
     methods: Mapping[str, str]
     planned: tuple[ListedUnit, ...]
-    abouts: Mapping[ListedUnit, Mapping[str, Any]]
+    abouts: Mapping[ListedUnit, About]
     results: Mapping[ListedUnit, UnitResult]
     panels: tuple[Mapping[str, Any], ...] = ()
     sources: frozenset[str] = frozenset()
@@ -143,7 +143,7 @@ def load_run(run: Path) -> RunResults:
         sources = frozenset(str(item["name"]) for item in plan["methods"] if item.get("source"))
         planned = tuple(_planned(item) for item in plan["units"])
         abouts = {
-            unit: dict(item["about"])
+            unit: About.from_json(item["about"])
             for unit, item in zip(planned, plan["units"], strict=True)
             if item.get("about")
         }
@@ -183,7 +183,7 @@ def _planned(item: Mapping[str, Any]) -> ListedUnit:
     return ListedUnit(seed=int(item["seed"]), **texts)
 
 
-def _load_unit(run: Path, unit: ListedUnit, about: Mapping[str, Any] | None) -> UnitResult | None:
+def _load_unit(run: Path, unit: ListedUnit, about: About | None) -> UnitResult | None:
     """The result of a unit, or None: the JSON is written last, so both files make it finished.
 
     Args:
@@ -225,10 +225,11 @@ def _load_unit(run: Path, unit: ListedUnit, about: Mapping[str, Any] | None) -> 
         scores[subject] = StoredValue(math.nan if value is None else value, reason or "")
     try:
         earlier = tuple(Origin(**each) for each in stored.get("earlier", ()))
-    except TypeError as problem:
-        raise UserError(f"{beside}: not the provenance of a unit; {again}") from problem
+        said = About.from_json(stored["what"].get("about") or {})
+    except (TypeError, ValueError, AttributeError) as problem:
+        raise UserError(f"{beside}: not the provenance of a unit ({problem}); {again}") from problem
     provenance = Provenance(**{name: stored[name] for name in names}, earlier=earlier)
-    return UnitResult(unit, records, scores, provenance, about or stored["what"].get("about") or {})
+    return UnitResult(unit, records, scores, provenance, about or said)
 
 
 def _read_json(path: Path, advice: str) -> dict[str, Any]:

@@ -126,7 +126,7 @@ def _provenance(
         "units": [
             {
                 **asdict(unit),
-                "about": results.abouts.get(unit),
+                "about": results.abouts[unit].to_json() if unit in results.abouts else None,
                 "provenance": asdict(results.results[unit].provenance)
                 if unit in results.results
                 else None,

@@ -49,11 +49,12 @@ def audit(
     as_json: Annotated[bool, typer.Option("--json", help="as JSON")] = False,
 ) -> None:
     """Check a dataset: counts, sizes, classes, labels, leakage. Exit code 1 if it has errors."""
+    from ivif_bench.data.audit import audit_dataset
     from ivif_bench.data.base import open_dataset
     from ivif_bench.data.splits import find_split
 
     dataset = open_dataset(layout, root, **parse_options(option))
-    found = dataset.audit(find_split(dataset, split) if split else None)
+    found = audit_dataset(dataset, find_split(dataset, split) if split else None)
     if as_json:
         from ivif_bench.commands.console import print_json
 

@@ -6,15 +6,15 @@ Errors are what would falsify results, warnings what is known, harmless or for t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from ivif_bench.data.audit_annotations import Notes, note_boxes, note_labels
-from ivif_bench.data.base import Audit, Dataset
+from ivif_bench.data.base import Dataset
 from ivif_bench.data.examine import Finding, equal_sides, examine, size_text
 from ivif_bench.data.known import Known
-from ivif_bench.data.layouts.paired_folders import PairedFolders
 from ivif_bench.data.splits import (
     Split,
     canonical_hash,
@@ -32,13 +32,30 @@ _LEAK_TO_WARN = 0.25
 T = TypeVar("T")
 
 
-def audit_pairs(dataset: Dataset, split: Split | None = None) -> Audit:
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What an audit found.
+
+    Attributes:
+        facts: lines for people: counts, sizes, class totals, hashes.
+        warnings: oddities that are known or harmless, each with what to do.
+        errors: defects that would falsify results; the command exits non-zero.
+        data: the same as plain JSON values, for ``--json``.
+    """
+
+    facts: tuple[str, ...]
+    warnings: tuple[str, ...]
+    errors: tuple[str, ...]
+    data: Mapping[str, Any]
+
+
+def audit_dataset(dataset: Dataset, split: Split | None = None) -> Audit:
     """Check all pairs of a dataset: both sides, sizes, channels, boxes, labels, totals and split.
 
     Every file is read once, two pairs at a time; a defect is noted and the next pair is read.
 
     Args:
-        dataset: any dataset; for ``PairedFolders`` incomplete pairs are listed too.
+        dataset: any dataset; its ``scan`` lists incomplete pairs too.
         split: the split in use; the layout's own if None.
 
     Returns:
@@ -46,7 +63,7 @@ def audit_pairs(dataset: Dataset, split: Split | None = None) -> Audit:
     """
     notes = Notes(data={"dataset": dataset.name, "root": str(dataset.root)})
     pairs = _list_pairs(dataset, notes)
-    known: Known | None = getattr(dataset, "known", None)
+    known = dataset.known
     if known is not None and len(pairs) != known.images:
         notes.facts.append(f"{len(pairs)} of {known.images} pairs of the full set")
         known = None  # totals of a part say nothing
@@ -59,6 +76,7 @@ def audit_pairs(dataset: Dataset, split: Split | None = None) -> Audit:
     _sizes(findings, known, notes)
     _channels(findings, notes)
     note_boxes(dataset, findings, known, notes)
+    notes.errors += dataset.audit_totals(notes.data.get("classes", {}))
     note_labels(dataset, findings, notes)
     _tags(pairs, notes)
     _split(dataset, split, pairs, notes)
@@ -67,9 +85,7 @@ def audit_pairs(dataset: Dataset, split: Split | None = None) -> Audit:
 
 def _list_pairs(dataset: Dataset, notes: Notes) -> tuple[Pair, ...]:
     pairs: tuple[Pair, ...] = ()
-    if not isinstance(dataset, PairedFolders):
-        pairs = _attempt(lambda: dataset.pairs, notes) or ()
-    elif (scan := _attempt(lambda: dataset.scan, notes)) is not None:
+    if (scan := _attempt(lambda: dataset.scan, notes)) is not None:
         pairs = scan.pairs
         for stems, side in ((scan.no_infrared, "infrared"), (scan.no_visible, "visible")):
             notes.data[f"no_{side}"] = list(stems)
@@ -83,7 +99,7 @@ def _list_pairs(dataset: Dataset, notes: Notes) -> tuple[Pair, ...]:
                 f"{first_few(scan.orphans)}"
             )
         if not pairs:
-            notes.errors.append(f"no pairs in {dataset.folders[0].infrared.parent}")
+            notes.errors.append(f"no pairs in {dataset.root}")
     digest = canonical_hash(pair.stem for pair in pairs)
     notes.data |= {"pairs": len(pairs), "stems_sha256": digest}
     notes.facts.append(f"{len(pairs)} pairs, stems sha256 {digest}")

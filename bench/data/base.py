@@ -1,22 +1,20 @@
-"""The contract of a dataset: pairs, boxes, masks, official splits and an audit."""
+"""The contract of a dataset: pairs, boxes, masks and official splits."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar
 
 import numpy as np
 
+from ivif_bench.data.known import Known
 from ivif_bench.errors import UserError, first_few
 from ivif_bench.registry import Registry
 from ivif_bench.types import Boxes, DatasetRef, Pair
-
-if TYPE_CHECKING:
-    from ivif_bench.data.splits import Split
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +38,26 @@ class LayoutSpec:
     terms: str
 
 
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What the folders of a dataset hold, complete or not.
+
+    Attributes:
+        pairs: complete pairs, sorted by stem.
+        no_infrared, no_visible: stems that lack a side.
+        twice: stems that occur in more than one part.
+        orphans: annotations and masks without a pair, as ``folder/file``.
+        parts: stems of the complete pairs by part.
+    """
+
+    pairs: tuple[Pair, ...]
+    no_infrared: tuple[str, ...] = ()
+    no_visible: tuple[str, ...] = ()
+    twice: tuple[str, ...] = ()
+    orphans: tuple[str, ...] = ()
+    parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
 class Dataset(ABC):
     """Pairs of one dataset on disk. Cheap to create; files are read when asked for.
 
@@ -52,6 +70,7 @@ class Dataset(ABC):
     detection_classes: tuple[str, ...] = ()
     segmentation_classes: tuple[str, ...] = ()
     palette: tuple[tuple[int, int, int], ...] = ()
+    known: ClassVar[Known | None] = None
 
     def __init__(self, root: Path, name: str) -> None:
         self.root = Path(root)
@@ -67,6 +86,11 @@ class Dataset(ABC):
     def pairs(self) -> tuple[Pair, ...]:
         """All pairs, sorted by stem."""
         return self._read_pairs()
+
+    @cached_property
+    def scan(self) -> Scan:
+        """What is on disk, complete or not, for an audit."""
+        return Scan(self.pairs)
 
     @cached_property
     def by_stem(self) -> Mapping[str, Pair]:
@@ -96,32 +120,13 @@ class Dataset(ABC):
         """Label image of a pair, uint8 [H, W] class ids."""
         raise UserError(f"dataset {self.name!r} has no segmentation labels")
 
-    def audit(self, split: Split | None = None) -> Audit:
-        """Check every file and count; the base checks pairs, sizes and readability.
+    def all_boxes(self, pair: Pair) -> Boxes:
+        """Boxes as the annotation has them: classes that the dataset does not know included."""
+        return self.boxes(pair)
 
-        Args:
-            split: also check its lists: overlap, and neighbours on both sides.
-        """
-        from ivif_bench.data.audit import audit_pairs
-
-        return audit_pairs(self, split)
-
-
-@dataclass(frozen=True, slots=True)
-class Audit:
-    """What an audit found.
-
-    Attributes:
-        facts: lines for people: counts, sizes, class totals, hashes.
-        warnings: oddities that are known or harmless, each with what to do.
-        errors: defects that would falsify results; the command exits non-zero.
-        data: the same as plain JSON values, for ``--json``.
-    """
-
-    facts: tuple[str, ...]
-    warnings: tuple[str, ...]
-    errors: tuple[str, ...]
-    data: Mapping[str, Any]
+    def audit_totals(self, classes: Mapping[str, int]) -> tuple[str, ...]:
+        """Errors that the number of boxes per class shows, for an audit; most layouts know none."""
+        return ()
 
 
 LAYOUTS: Registry[LayoutSpec] = Registry(

@@ -10,10 +10,9 @@ import numpy as np
 
 from ivif_bench.data.base import Dataset
 from ivif_bench.data.images import decode, read_labels
-from ivif_bench.data.layouts.paired_folders import PairedFolders
 from ivif_bench.data.sides import equal_files, equal_pixels, one_image
 from ivif_bench.errors import UserError
-from ivif_bench.types import Boxes, Pair
+from ivif_bench.types import Pair
 
 
 @dataclass(slots=True)
@@ -85,7 +84,7 @@ def equal_sides(findings: Sequence[Finding]) -> str | None:
 
 def _examine_boxes(dataset: Dataset, pair: Pair, finding: Finding) -> None:
     try:
-        boxes = _unchecked_boxes(dataset, pair)
+        boxes = dataset.all_boxes(pair)
     except UserError as problem:
         finding.errors.append(str(problem))
         return
@@ -97,13 +96,6 @@ def _examine_boxes(dataset: Dataset, pair: Pair, finding: Finding) -> None:
         x1, y1, x2, y2 = boxes.xyxy.T
         bad = (x2 <= x1) | (y2 <= y1) | (x1 < -1) | (y1 < -1) | (x2 > width + 1) | (y2 > height + 1)
         finding.outside = int(bad.sum())
-
-
-def _unchecked_boxes(dataset: Dataset, pair: Pair) -> Boxes:
-    # Dataset.boxes stops at the first unknown class; an audit counts them all.
-    if isinstance(dataset, PairedFolders) and pair.annotation is not None:
-        return dataset.read_boxes(pair, pair.annotation)
-    return dataset.boxes(pair)
 
 
 def _examine_mask(pair: Pair, finding: Finding) -> None:

@@ -168,7 +168,7 @@ def plan_document(
             "seed": unit.seed,
             "key": unit.key,
             "fused": keys[unit.method],
-            "about": unit.about,
+            "about": unit.about.to_json(),
             "result": str(plan.store.result_path(unit).relative_to(plan.store.root)),
         }
         for unit in units

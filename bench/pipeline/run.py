@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -167,7 +167,7 @@ def _execute(
                 folder=store.work_folder(unit),
                 description={
                     "kind": "unit",
-                    "unit": asdict(unit),
+                    "unit": unit.to_json(),
                     "run": str(store.root),
                     "threads": unit.threads,
                     "gpus": unit.gpus,

@@ -59,7 +59,7 @@ def _do_unit(job: Mapping[str, Any], progress: Any) -> None:
     from ivif_bench.task import TASKS, Task, Workspace
     from ivif_bench.types import Unit
 
-    unit = Unit(**job["unit"])
+    unit = Unit.from_json(job["unit"])
     store = Store(Path(job["run"]))
     with locked(store.result_path(unit)):
         if store.is_done(unit):

@@ -223,8 +223,8 @@ def _images(results: Sequence[UnitResult]) -> tuple[int, tuple[str, ...]] | None
     """Number of judged images and stems that lacked; None without results."""
     if not results:
         return None
-    counts = {int(result.about.get("images") or 0) for result in results}
-    gone = {str(stem) for result in results for stem in result.about.get("missing") or ()}
+    counts = {result.about.images for result in results}
+    gone = {stem for result in results for stem in result.about.missing}
     return min(counts), tuple(sorted(gone))
 
 
@@ -239,7 +239,7 @@ def _cells(
     results: Sequence[UnitResult], columns: Sequence[Column], notes: Notes
 ) -> tuple[Cell, ...]:
     scores = [_scores(result) for result in results]
-    images = min((int(result.about.get("images") or 0) for result in results), default=0)
+    images = min((result.about.images for result in results), default=0)
     return tuple(_cell(scores, column, images, notes) for column in columns)
 
 

@@ -33,7 +33,7 @@ def build(comparison: Comparison) -> list[Table]:
 
     A class is ranked if it has enough boxes, the means if all classes together have.
     """
-    classes = comparison.about("classes", ())
+    classes = comparison.about("classes")
     found = metrics_of(comparison)
     columns = tuple(percent(f"AP50:{name}", str(name)) for name in classes) + tuple(
         percent(key, title) for key, title in _MEANS.items() if key in found

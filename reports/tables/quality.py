@@ -109,16 +109,15 @@ def build(comparison: Comparison) -> list[Table]:
 
 
 def columns_of(comparison: Comparison) -> tuple[Column, ...]:
-    """Columns from ``about.metrics``: a mapping, or pairs, from metric to ``up`` or ``down``."""
-    metrics = comparison.about("metrics", {})
-    pairs = list(metrics.items()) if isinstance(metrics, Mapping) else [tuple(p) for p in metrics]
-    for pair in pairs:
-        if len(pair) != 2 or pair[1] not in ("up", "down"):
+    """Columns from ``About.metrics``."""
+    metrics = comparison.about("metrics")
+    for name, way in metrics.items():
+        if way not in ("up", "down"):
             raise UserError(
-                f"quality results of {comparison.dataset!r}: metric {pair[0]!r} has no direction "
+                f"quality results of {comparison.dataset!r}: metric {name!r} has no direction "
                 "'up' or 'down' in about.metrics; delete the results and run again"
             )
-    return tuple(Column(key=str(name), title=str(name), direction=way) for name, way in pairs)
+    return tuple(Column(key=name, title=name, direction=way) for name, way in metrics.items())
 
 
 def _images(comparison: Comparison, metrics: Sequence[str]) -> _Images:
@@ -131,7 +130,7 @@ def _images(comparison: Comparison, metrics: Sequence[str]) -> _Images:
     sets = {name: frozenset.intersection(*mine) for name, mine in per_seed.items()}
     every = frozenset[str]().union(
         *(stems for mine in per_seed.values() for stems in mine),
-        *(map(str, result.about.get("missing") or ()) for result in comparison.results.values()),
+        *(result.about.missing for result in comparison.results.values()),
     )
     having = [mine for mine in sets.values() if mine]
     common = frozenset.intersection(*having) if having else frozenset[str]()

@@ -31,7 +31,7 @@ def build(comparison: Comparison) -> list[Table]:
     Every metric ``mIoU…`` over classes is a column, the mean over most classes first; those of one
     condition only (``mIoU_9[night]``) come in a table of their own.
     """
-    classes = [str(name) for name in comparison.about("classes", ())]
+    classes = list(comparison.about("classes"))
     found = metrics_of(comparison)
     means = _by_size([name for name in found if re.fullmatch(r"mIoU[^\[]*", name)], len(classes))
     columns = tuple(percent(f"IoU:{name}", name) for name in classes) + tuple(

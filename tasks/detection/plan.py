@@ -16,7 +16,7 @@ from ivif_bench.task import TaskInputs
 from ivif_bench.tasks.detection.inputs import SOURCES
 from ivif_bench.tasks.detection.protocol import TRAINED_MODES, DetectionProtocol, weights_file
 from ivif_bench.tasks.detection.registry import DETECTORS
-from ivif_bench.types import FusedSet, Pair, Unit
+from ivif_bench.types import About, FusedSet, Pair, Unit
 
 # Raised whenever the same inputs give other numbers, so that old results are redone.
 VERSION = 2
@@ -168,7 +168,7 @@ class UnitBuilder:
 
     def _about(
         self, test: tuple[str, ...], lost_train: tuple[str, ...], lost_test: tuple[str, ...]
-    ) -> dict[str, Any]:
+    ) -> About:
         protocol = self.protocol
         left_out = [name for name in protocol.classes if name not in protocol.scored_classes]
         warnings = []
@@ -181,21 +181,21 @@ class UnitBuilder:
             warnings.append(f"trained without {len(lost_train)} missing images")
         if lost_test:
             warnings.append(f"judged without {len(lost_test)} missing images")
-        return {
-            "split": self.split.name,
-            "split_sha256": self.split.sha256,
-            "images": len(test),
-            "metrics": dict.fromkeys((*_METRICS, *(_METRICS_ALL if left_out else ())), "up"),
-            "classes": list(protocol.classes),
-            "network": self._network(),
-            "mode": protocol.mode,
-            "scorer": f"{SCORER.format(_FORMS[protocol.scorer])}; boxes: {self._boxes()}",
-            "chroma": DESCRIBED[protocol.chroma],
-            "protocol_sha256": protocol.sha256,
-            "warnings": warnings,
-            "missing": sorted({*lost_train, *lost_test}),
-            "judges": [*self.spec.packages, "pycocotools"],
-        }
+        return About(
+            split=self.split.name,
+            split_sha256=self.split.sha256,
+            images=len(test),
+            metrics=dict.fromkeys((*_METRICS, *(_METRICS_ALL if left_out else ())), "up"),
+            classes=protocol.classes,
+            network=self._network(),
+            mode=protocol.mode,
+            scorer=f"{SCORER.format(_FORMS[protocol.scorer])}; boxes: {self._boxes()}",
+            chroma=DESCRIBED[protocol.chroma],
+            protocol_sha256=protocol.sha256,
+            warnings=tuple(warnings),
+            missing=tuple(sorted({*lost_train, *lost_test})),
+            judges=(*self.spec.packages, "pycocotools"),
+        )
 
     def _boxes(self) -> str:
         protocol = self.protocol

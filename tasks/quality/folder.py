@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Literal
 from ivif_bench.data.images import images_in
 from ivif_bench.data.sides import refuse_equal_files
 from ivif_bench.errors import UserError, first_few
+from ivif_bench.tasks.quality.decoding import ImageGroup
 from ivif_bench.tasks.quality.engine import Evaluator, describe, metrics_of, resolve
-from ivif_bench.tasks.quality.groups import ImageGroup, score_groups
+from ivif_bench.tasks.quality.groups import score_groups
 from ivif_bench.tasks.quality.registry import Mode
 from ivif_bench.tasks.quality.scores import ImageScores, MethodScores, QualityScores
 from ivif_bench.types import Progress
 
 if TYPE_CHECKING:
-    from ivif_bench.tasks.quality.batched import BatchedEvaluator
+    from ivif_bench.tasks.quality.on_device import BatchedEvaluator
 
 Metrics = Sequence[str] | Literal["all"] | None
 
@@ -95,7 +96,7 @@ def batched_evaluator(
     """What computes on a device; None where the CPU engine does."""
     if not (device != "cpu" if batched is None else batched):
         return None
-    from ivif_bench.tasks.quality.batched import BatchedEvaluator
+    from ivif_bench.tasks.quality.on_device import BatchedEvaluator
 
     return BatchedEvaluator(evaluator, device)
 

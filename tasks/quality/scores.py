@@ -37,6 +37,10 @@ class ImageScores:
     on_cpu: frozenset[str] = frozenset()
 
 
+Scored = tuple[str, dict[str, ImageScores]]
+"""A stem, and its scores by method."""
+
+
 @dataclass(frozen=True, slots=True)
 class MethodScores:
     """Scores of one folder of fused images.

@@ -16,6 +16,7 @@ from ivif_bench.data.splits import Split, resolve_split
 from ivif_bench.errors import UserError, first_few
 from ivif_bench.store import key_of
 from ivif_bench.task import Section, Task, TaskInputs, Workspace
+from ivif_bench.tasks.quality.decoding import ImageGroup
 from ivif_bench.tasks.quality.engine import (
     Value,
     check_names,
@@ -26,9 +27,9 @@ from ivif_bench.tasks.quality.engine import (
     resolve,
 )
 from ivif_bench.tasks.quality.folder import batched_evaluator
-from ivif_bench.tasks.quality.groups import ImageGroup, score_groups
+from ivif_bench.tasks.quality.groups import score_groups
 from ivif_bench.tasks.quality.registry import CONVENTIONS, METRICS, Mode
-from ivif_bench.types import DatasetRef, FusedSet, Record, Unit
+from ivif_bench.types import About, DatasetRef, FusedSet, Record, Unit
 
 VERSION = 1  # raised whenever the same images give other records
 _FINISHED = "images.jsonl"
@@ -111,7 +112,7 @@ class QualityTask(Task):
         _select(section, dataset)
         convention_of(section.names, section.convention)
         if section.on_device:
-            from ivif_bench.tasks.quality.batched import check_device, check_mode
+            from ivif_bench.tasks.quality.on_device import check_device, check_mode
 
             check_mode(section.mode)
             check_device(section.device)
@@ -237,16 +238,16 @@ def _unit(
             "metrics": list(section.names),
             "images": [[stem, *(str(path.absolute()) for path in paths)] for stem, *paths in files],
         },
-        about={
-            "split": split_name,
-            "split_sha256": split.sha256,
-            "images": len(judged),
-            "convention": describe(section.names, section.convention, section.mode),
-            "metrics": evaluator.directions,
-            "missing": lacking,
-            "judges": ["numba"],
-            **({"scorer": _SCORER.format(section.kind)} if section.on_device else {}),
-        },
+        about=About(
+            split=split_name,
+            split_sha256=split.sha256,
+            images=len(judged),
+            convention=describe(section.names, section.convention, section.mode),
+            metrics=evaluator.directions,
+            missing=tuple(lacking),
+            judges=("numba",),
+            scorer=_SCORER.format(section.kind) if section.on_device else "",
+        ),
         gpus=int(section.on_device),
     )
 

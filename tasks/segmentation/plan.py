@@ -15,7 +15,7 @@ from ivif_bench.task import TaskInputs
 from ivif_bench.tasks.segmentation.initial import initial_weights
 from ivif_bench.tasks.segmentation.protocol import SegmentationProtocol
 from ivif_bench.tasks.segmentation.registry import SEGMENTERS
-from ivif_bench.types import FusedSet, Pair, Unit
+from ivif_bench.types import About, FusedSet, Pair, Unit
 
 # Raised whenever the same inputs give other numbers, so that old results are redone.
 VERSION = 2
@@ -149,28 +149,28 @@ class UnitBuilder:
 
     def _about(
         self, test: tuple[str, ...], lost_train: tuple[str, ...], lost_test: tuple[str, ...]
-    ) -> dict[str, Any]:
+    ) -> About:
         protocol = self.protocol
         warnings = [PSEUDO] if protocol.pseudo_labels else []
         if lost_train:
             warnings.append(f"trained without {len(lost_train)} missing images")
         if lost_test:
             warnings.append(f"judged without {len(lost_test)} missing images")
-        return {
-            "split": self.split.name,
-            "split_sha256": self.split.sha256,
-            "images": len(test),
-            "metrics": dict.fromkeys(self._metrics(test), "up"),
-            "classes": list(protocol.classes),
-            "network": self._network(),
-            "mode": protocol.mode,
-            "scorer": f"{_SCORER}; {_VOID[protocol.void]}",
-            "chroma": DESCRIBED[protocol.chroma],
-            "protocol_sha256": protocol.sha256,
-            "warnings": warnings,
-            "missing": sorted({*lost_train, *lost_test}),
-            "judges": list(self.spec.packages),
-        }
+        return About(
+            split=self.split.name,
+            split_sha256=self.split.sha256,
+            images=len(test),
+            metrics=dict.fromkeys(self._metrics(test), "up"),
+            classes=protocol.classes,
+            network=self._network(),
+            mode=protocol.mode,
+            scorer=f"{_SCORER}; {_VOID[protocol.void]}",
+            chroma=DESCRIBED[protocol.chroma],
+            protocol_sha256=protocol.sha256,
+            warnings=tuple(warnings),
+            missing=tuple(sorted({*lost_train, *lost_test})),
+            judges=self.spec.packages,
+        )
 
     def _network(self) -> str:
         protocol = self.protocol

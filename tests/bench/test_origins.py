@@ -9,9 +9,9 @@ from other_process import become
 
 from ivif_bench.origins import FILE, UNKNOWN, Origins, sign
 from ivif_bench.store import Store, once
-from ivif_bench.types import Record, Unit
+from ivif_bench.types import About, Record, Unit
 
-UNIT = Unit("quality", "data", "method", "p.v1", 0, "0123456789abcdef", about={"images": 1})
+UNIT = Unit("quality", "data", "method", "p.v1", 0, "0123456789abcdef", about=About(images=1))
 
 
 def _names(origins: Origins) -> list[str]:

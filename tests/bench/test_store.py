@@ -15,9 +15,9 @@ from ivif_bench.errors import UserError
 from ivif_bench.files import write_bytes
 from ivif_bench.naming import safe_name
 from ivif_bench.store import Fingerprints, Store, key_of, once
-from ivif_bench.types import Record, Unit
+from ivif_bench.types import About, Record, Unit
 
-UNIT = Unit("quality", "data", "method", "p.v1", 0, "0123456789abcdef", about={"images": 2})
+UNIT = Unit("quality", "data", "method", "p.v1", 0, "0123456789abcdef", about=About(images=2))
 
 
 def _record(stem: str, value: float, reason: str = "") -> Record:

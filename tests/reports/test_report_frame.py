@@ -15,7 +15,7 @@ import pytest
 from ivif_bench.errors import UserError
 from ivif_bench.reports.frame import load_run
 from ivif_bench.store import RECORD_SCHEMA, Store
-from ivif_bench.types import Record, Unit
+from ivif_bench.types import About, Record, Unit
 
 VALUES = {"EN": {"s1": 1.0, "s2": 2.0}}
 
@@ -76,7 +76,7 @@ def test_methods_that_are_source_images_are_known(tmp_path: Path, new_run: Any) 
 
 
 def test_results_written_by_the_store_are_read_back(tmp_path: Path) -> None:
-    unit = Unit("quality", "msrs", "a/b", "reference", 3, "k" * 16, about={"split": "official"})
+    unit = Unit("quality", "msrs", "a/b", "reference", 3, "k" * 16, about=About(split="official"))
     store = Store(tmp_path)
     record = Record("msrs", "a/b", "quality", "reference", 3, "EN", 6.5, stem="s1")
     path = store.write_result(unit, [record], seconds=1.0)
@@ -92,7 +92,7 @@ def test_results_written_by_the_store_are_read_back(tmp_path: Path) -> None:
     assert run.frame[["stem", "metric", "value", "key"]].values.tolist() == [
         ["s1", "EN", 6.5, "k" * 16]
     ]
-    assert run.results[run.planned[0]].about["split"] == "official"
+    assert run.results[run.planned[0]].about.split == "official"
 
 
 def test_what_the_plan_says_of_a_result_goes_before_what_was_said_with_it(
@@ -102,8 +102,8 @@ def test_what_the_plan_says_of_a_result_goes_before_what_was_said_with_it(
     builder.detection("old", {"Car": 0.5})
     builder.detection("new", {"Car": 0.5}, said={"protocol_sha256": "e" * 64})
     old, new = load_run(builder.write()).results.values()
-    assert old.about["classes"]
-    assert new.about == {"protocol_sha256": "e" * 64}
+    assert old.about.classes
+    assert new.about == About(protocol_sha256="e" * 64)
 
 
 def test_only_units_of_the_plan_belong_to_a_run(tmp_path: Path, new_run: Any) -> None:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
 from ivif_bench.data import known
-from ivif_bench.data.base import Audit, LayoutSpec
+from ivif_bench.data.base import LayoutSpec
 from ivif_bench.data.layouts.m3fd import CLASSES, FOLDERS
 from ivif_bench.data.layouts.paired_folders import PairedFolders, PairFolders, lists_in
-from ivif_bench.data.splits import Split
 from ivif_bench.data.yolo_text import read_yolo
 from ivif_bench.errors import UserError
 from ivif_bench.types import Boxes, Pair
@@ -74,13 +72,12 @@ class M3FDTarDAL(PairedFolders):
 
         return read_yolo(path, self._names, size_of(pair.visible), self._origin)
 
-    def audit(self, split: Split | None = None) -> Audit:
-        """The common audit, and whether ``class_order`` fits the known totals of the full set."""
-        audit = super().audit(split)
-        error = order_error(audit.data.get("classes", {}), list(self._names.values()))
+    def audit_totals(self, classes: Mapping[str, int]) -> tuple[str, ...]:
+        """Whether ``class_order`` fits the known totals of the full set."""
+        error = order_error(classes, list(self._names.values()))
         if len(self.scan.pairs) != known.M3FD.images or error is None:
-            return audit
-        return dataclasses.replace(audit, errors=(*audit.errors, error))
+            return ()
+        return (error,)
 
 
 def order_error(found: Mapping[str, int], order: list[str]) -> str | None:

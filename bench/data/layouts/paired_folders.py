@@ -1,6 +1,6 @@
 """What all layouts share: pairs found by stem in two folders, boxes and masks beside them.
 
-A layout says where its folders are; listing, pairing, tags, class checks and the audit are here.
+A layout says where its folders are; listing, pairing, tags and class checks are here.
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ivif_bench.data.base import Audit, Dataset
-from ivif_bench.data.known import Known
-from ivif_bench.data.splits import Split, read_list
+from ivif_bench.data.base import Dataset, Scan
+from ivif_bench.data.splits import read_list
 from ivif_bench.errors import UserError, first_few
 from ivif_bench.registry import suggest
 from ivif_bench.types import Boxes, Pair
@@ -42,26 +41,6 @@ class PairFolders:
     masks: Path | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Scan:
-    """What the folders hold, complete or not.
-
-    Attributes:
-        pairs: complete pairs, sorted by stem.
-        no_infrared, no_visible: stems that lack a side.
-        twice: stems that occur in more than one part.
-        orphans: annotations and masks without a pair, as ``folder/file``.
-        parts: stems of the complete pairs by part.
-    """
-
-    pairs: tuple[Pair, ...]
-    no_infrared: tuple[str, ...]
-    no_visible: tuple[str, ...]
-    twice: tuple[str, ...]
-    orphans: tuple[str, ...]
-    parts: Mapping[str, tuple[str, ...]]
-
-
 class PairedFolders(Dataset):
     """A dataset whose pairs are images of equal stem in two folders.
 
@@ -75,7 +54,6 @@ class PairedFolders(Dataset):
     """
 
     OPTIONS: ClassVar[Mapping[str, str]] = {}
-    known: ClassVar[Known | None] = None
 
     def __init__(self, root: Path, name: str, **options: Any) -> None:
         super().__init__(root, name)
@@ -221,9 +199,7 @@ class PairedFolders(Dataset):
         Raises:
             UserError: no or broken annotation, or a class that the dataset does not have.
         """
-        if pair.annotation is None:
-            raise UserError(f"dataset {self.name!r}: {pair.stem} has no boxes")
-        found = self.read_boxes(pair, pair.annotation)
+        found = self.all_boxes(pair)
         unknown = sorted(set(found.classes) - {*self.detection_classes, *self.ignored})
         if unknown:
             raise UserError(
@@ -253,11 +229,11 @@ class PairedFolders(Dataset):
             )
         return labels
 
-    def audit(self, split: Split | None = None) -> Audit:
-        """Check every file and count; see ``ivif_bench.data.audit.audit_pairs``."""
-        from ivif_bench.data.audit import audit_pairs
-
-        return audit_pairs(self, split)
+    def all_boxes(self, pair: Pair) -> Boxes:
+        """Boxes of a pair as its annotation file has them."""
+        if pair.annotation is None:
+            raise UserError(f"dataset {self.name!r}: {pair.stem} has no boxes")
+        return self.read_boxes(pair, pair.annotation)
 
 
 def _orphans(folders: PairFolders, stems: set[str]) -> list[str]:

@@ -14,18 +14,8 @@ batch through them.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 from ivif_bench.registry import Registry
-
-if TYPE_CHECKING:
-    from ivif_bench.tasks.quality.batched._evaluator import (
-        BatchedEvaluator,
-        check_device,
-        check_mode,
-    )
-
-__all__ = ["FORMS", "BatchedEvaluator", "FormSpec", "check_device", "check_mode"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +35,3 @@ class FormSpec:
 FORMS: Registry[FormSpec] = Registry(
     "torch form", "ivif_bench.tasks.quality.batched", "ivif_bench.batched_metrics"
 )
-
-
-def __getattr__(name: str) -> Any:
-    if name in ("BatchedEvaluator", "check_device", "check_mode"):
-        from ivif_bench.tasks.quality.batched import _evaluator
-
-        return getattr(_evaluator, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from ivif_bench.data import known
-from ivif_bench.data.audit import audit_pairs
+from ivif_bench.data.audit import audit_dataset
 from ivif_bench.data.base import open_dataset
 from ivif_bench.data.known import Known
 from ivif_bench.data.layouts.m3fd import M3FD
@@ -68,7 +68,7 @@ def test_all_defects_of_a_broken_copy_are_collected(tmp_path: Path) -> None:
     xml(tmp_path / "Annotation" / "00008.xml", "Car", box=(30, 3, 90, 13))
     (tmp_path / "Ir" / "00009.png").write_bytes(b"")
     xml(tmp_path / "Annotation" / "77777.xml", "Car")
-    audit = open_dataset("m3fd", tmp_path).audit()
+    audit = audit_dataset(open_dataset("m3fd", tmp_path))
     only(audit.errors, "1 stems have no infrared image: 00000")
     only(audit.errors, "1 stems have no visible image: 00001")
     only(audit.errors, "00002.png", "truncated")
@@ -97,18 +97,20 @@ def test_all_defects_of_a_broken_copy_are_collected(tmp_path: Path) -> None:
 def test_ignored_classes_are_facts_not_errors(tmp_path: Path) -> None:
     m3fd_tree(tmp_path, 1)
     xml(tmp_path / "Annotation" / "00000.xml", "dog", "Car")
-    audit = open_dataset("m3fd", tmp_path, ignore_classes=["dog"]).audit()
+    audit = audit_dataset(open_dataset("m3fd", tmp_path, ignore_classes=["dog"]))
     assert audit.errors == ()
     only(audit.facts, "1 boxes of unknown class 'dog'", "ignored")
 
 
 def test_difficult_objects_are_counted_and_said_to_be_scored_apart(tmp_path: Path) -> None:
     m3fd_tree(tmp_path, 2)
-    assert not any("difficult" in line for line in open_dataset("m3fd", tmp_path).audit().facts)
+    assert not any(
+        "difficult" in line for line in audit_dataset(open_dataset("m3fd", tmp_path)).facts
+    )
     path = tmp_path / "Annotation" / "00000.xml"
     first = "<difficult>1</difficult><bndbox>"
     path.write_text(path.read_text().replace("<bndbox>", first, 1))
-    audit = open_dataset("m3fd", tmp_path).audit()
+    audit = audit_dataset(open_dataset("m3fd", tmp_path))
     assert audit.errors == audit.warnings == ()
     only(audit.facts, "4 boxes in 2 images", "Car 2", "Lamp 2")
     only(audit.facts, "of these, 1 are difficult", "neither required nor wrong", "(Car 1)")
@@ -128,7 +130,7 @@ def test_crowd_regions_are_counted_and_said_to_be_scored_apart(tmp_path: Path) -
         ],
     }
     (tmp_path / "test" / "instances.json").write_text(json.dumps(content))
-    audit = open_dataset("llvip", tmp_path).audit()
+    audit = audit_dataset(open_dataset("llvip", tmp_path))
     only(audit.facts, "3 boxes in 1 images: person 3")
     only(audit.facts, "of these, 2 are crowd regions", "(person 2)")
     assert audit.data["crowd_boxes"] == {"person": 2}
@@ -137,7 +139,7 @@ def test_crowd_regions_are_counted_and_said_to_be_scored_apart(tmp_path: Path) -
 def test_a_stem_with_two_extensions_is_an_error_not_a_crash(tmp_path: Path) -> None:
     m3fd_tree(tmp_path, 2)
     image(tmp_path / "Vis" / "00001.bmp")
-    audit = open_dataset("m3fd", tmp_path).audit()
+    audit = audit_dataset(open_dataset("m3fd", tmp_path))
     only(audit.errors, "'00001' occurs twice")
 
 
@@ -161,7 +163,7 @@ def test_label_defects_and_pixel_shares(tmp_path: Path) -> None:
     odd[0, 0], odd[0, 1] = 200, 255
     cv2.imwrite(str(masks / "00010N.png"), odd)
     (tmp_path / "train" / "Segmentation_labels" / "00001D.png").unlink()
-    audit = open_dataset("msrs", tmp_path).audit()
+    audit = audit_dataset(open_dataset("msrs", tmp_path))
     only(audit.errors, "label value 200 is no class id (0..8) in 00010N")
     only(audit.errors, "00010N.png", "labels are 32x20, the images 32x24")
     only(audit.errors, "00001D.png", "cannot read image")
@@ -179,7 +181,7 @@ def test_masks_of_0_and_255_and_classes_without_pixels_are_warned_of(tmp_path: P
         labels = np.zeros((24, 32), np.uint8)
         labels[:marked] = 255
         cv2.imwrite(str(masks / f"{stem}.png"), labels)
-    audit = open_dataset("msrs", tmp_path).audit()
+    audit = audit_dataset(open_dataset("msrs", tmp_path))
     assert audit.errors == ()
     only(audit.warnings, "2 of 3 label images", "0/255 mask", "00009N, 00010N", "class id")
     line = only(audit.warnings, "no pixel of", "'person', 'bike'", "of 3 label images")
@@ -196,7 +198,7 @@ def test_real_labels_that_use_255_among_others_are_no_0_255_masks(tmp_path: Path
     labels = np.arange(24 * 32, dtype=np.int64).reshape(24, 32) % 9
     labels[0] = 255
     cv2.imwrite(str(path), labels.astype(np.uint8))
-    assert open_dataset("msrs", tmp_path).audit().warnings == ()
+    assert audit_dataset(open_dataset("msrs", tmp_path)).warnings == ()
 
 
 def test_pairs_that_are_one_image_twice_are_an_error(tmp_path: Path) -> None:
@@ -206,7 +208,7 @@ def test_pairs_that_are_one_image_twice_are_an_error(tmp_path: Path) -> None:
     (tmp_path / "Vis" / "00002.png").unlink()
     cv2.imwrite(str(tmp_path / "Vis" / "00002.tif"), pixels)
     cv2.imwrite(str(tmp_path / "Ir" / "00002.png"), pixels)
-    audit = open_dataset("m3fd", tmp_path).audit()
+    audit = audit_dataset(open_dataset("m3fd", tmp_path))
     assert len(audit.errors) == 1
     only(audit.errors, "same image in 2 of 4 pairs: 00001, 00002", "give each side a folder")
     assert "colours" not in audit.errors[0]
@@ -223,7 +225,7 @@ def test_a_file_with_a_fourth_channel_on_both_sides_is_told_as_such(tmp_path: Pa
     pixels = np.random.default_rng(1).integers(0, 256, (24, 32, 4), dtype=np.uint8)
     (tmp_path / "images").mkdir()
     cv2.imwrite(str(tmp_path / "images" / "00001D.png"), pixels)
-    audit = open_dataset("folder", tmp_path, infrared="images", visible="images").audit()
+    audit = audit_dataset(open_dataset("folder", tmp_path, infrared="images", visible="images"))
     only(audit.errors, "1 of 1 pairs", "00001D", "colours and infrared into two folders")
 
 
@@ -231,19 +233,19 @@ def test_black_frames_on_both_sides_are_not_one_image(tmp_path: Path) -> None:
     m3fd_tree(tmp_path, 1)
     for side, shape in (("Ir", (24, 32)), ("Vis", (24, 32, 3))):
         cv2.imwrite(str(tmp_path / side / "00000.png"), np.zeros(shape, np.uint8))
-    assert open_dataset("m3fd", tmp_path).audit().errors == ()
+    assert audit_dataset(open_dataset("m3fd", tmp_path)).errors == ()
 
 
 def test_the_split_in_use_is_audited_and_defaults_to_the_official(tmp_path: Path) -> None:
     msrs_tree(tmp_path, ["00001D", "00002D"], ["00003N", "00010N"])
     dataset = open_dataset("msrs", tmp_path)
-    audit = dataset.audit()
+    audit = audit_dataset(dataset)
     assert audit.data["split"]["name"] == "official"
     assert audit.data["split"]["neighbour_leak"] == 0.5
     only(audit.facts, "neighbour leak: 50.0%")
     only(audit.warnings, "near-copies", "50.0%")
     mixed = Split("mixed", {"train": ("00001D", "00003N"), "test": ("00003N", "00099N")})
-    audit = audit_pairs(dataset, mixed)
+    audit = audit_dataset(dataset, mixed)
     only(audit.errors, "'mixed': test and train share 1 stems (00003N)")
     only(audit.errors, "'mixed': 1 test stems have no pair: 00099N")
     assert audit.data["split"]["sha256"] == mixed.sha256
@@ -254,7 +256,7 @@ def test_a_broken_official_list_does_not_stop_the_audit(tmp_path: Path) -> None:
     m3fd_tree(tmp_path, 2)
     (tmp_path / "meta").mkdir()
     (tmp_path / "meta" / "test.txt").write_text("00001\n00001\n")
-    audit = open_dataset("m3fd", tmp_path).audit()
+    audit = audit_dataset(open_dataset("m3fd", tmp_path))
     only(audit.errors, "names stems twice: 00001")
     assert audit.data["pairs"] == 2
 
@@ -265,12 +267,12 @@ def test_totals_are_compared_for_the_full_set_only(
 ) -> None:
     m3fd_tree(tmp_path, 3)
     dataset = open_dataset("m3fd", tmp_path)
-    partial = dataset.audit()
+    partial = audit_dataset(dataset)
     only(partial.facts, "3 of 4200 pairs of the full set")
     assert partial.warnings == ()
     full = Known(images=3, classes={"Car": 3, "Lamp": lamps}, sizes={"32x24": 3})
     monkeypatch.setattr(M3FD, "known", full)
-    audit = dataset.audit()
+    audit = audit_dataset(dataset)
     only(audit.facts, "sizes are those of the published set")
     if lamps == 3:
         only(audit.facts, "class totals are those of the published set")
@@ -322,6 +324,6 @@ def test_swapped_lamps_and_motorcycles_are_told_by_their_totals() -> None:
 def test_real_samples_have_no_errors(
     shared: Path, layout: str, inside: str, options: dict[str, Any], facts: dict[str, Any]
 ) -> None:
-    audit = open_dataset(layout, shared / "data" / inside, **options).audit()
+    audit = audit_dataset(open_dataset(layout, shared / "data" / inside, **options))
     assert audit.errors == ()
     assert {key: audit.data[key] for key in facts} == facts

@@ -216,22 +216,6 @@ def test_files_of_others_have_no_provenance(tmp_path: Path) -> None:
     assert images.png_provenance(tmp_path / "b.png") is None
 
 
-def test_a_failed_write_leaves_the_old_file_and_no_rest(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "deep" / "a.bin"
-    images.write_bytes(path, b"old")
-
-    def fail(*_: object) -> None:
-        raise OSError("disk")
-
-    monkeypatch.setattr(images.os, "replace", fail)
-    with pytest.raises(OSError, match="disk"):
-        images.write_bytes(path, b"new")
-    assert path.read_bytes() == b"old"
-    assert [item.name for item in path.parent.iterdir()] == ["a.bin"]
-
-
 def test_folders_list_images_by_stem_and_skip_the_rest(tmp_path: Path) -> None:
     for name in ("b.png", "a.JPG", "notes.txt", "._a.png"):
         (tmp_path / name).write_bytes(b"")

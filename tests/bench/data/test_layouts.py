@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 
+from ivif_bench.data.audit import audit_dataset
 from ivif_bench.data.base import LAYOUTS, Dataset, open_dataset
 from ivif_bench.data.images import size_of
 from ivif_bench.errors import UserError
@@ -172,7 +173,7 @@ def test_a_generated_tree_opens_with_sorted_complete_pairs(layout: str, tmp_path
 
 @pytest.mark.parametrize("layout", sorted(TREES))
 def test_the_audit_of_a_sound_tree_has_no_errors(layout: str, tmp_path: Path) -> None:
-    audit = grown(layout, tmp_path).audit()
+    audit = audit_dataset(grown(layout, tmp_path))
     assert audit.errors == ()
     assert json.loads(json.dumps(audit.data))["pairs"] > 0
 

@@ -21,7 +21,7 @@ from ivif_bench.data.images import encode_png, read_rgb
 from ivif_bench.errors import UserError
 from ivif_bench.files import write_bytes
 from ivif_bench.store import Fingerprints
-from ivif_bench.task import ABOUT_KEYS, TaskInputs, Workspace
+from ivif_bench.task import TaskInputs, Workspace
 from ivif_bench.tasks.detection.protocol import SHIPPED_PROTOCOLS
 from ivif_bench.tasks.detection.registry import DETECTORS, Detector, DetectorSpec
 from ivif_bench.tasks.detection.task import DetectionSection, DetectionTask
@@ -130,7 +130,7 @@ class Bench:
         DetectionTask().check(DetectionSection(dataset="data", **section), self.dataset, self.ref)
 
     def execute(self, unit: Unit) -> list[Record]:
-        restored = Unit(**json.loads(json.dumps({k: getattr(unit, k) for k in unit.__slots__})))
+        restored = Unit.from_json(json.loads(json.dumps(unit.to_json())))
         return DetectionTask().execute(restored, self.workspace(unit))
 
     def makers(self, unit: Unit) -> list[Mapping[str, str]]:
@@ -190,14 +190,16 @@ def test_a_detector_is_trained_for_every_method_and_seed_and_the_better_images_w
 
 def test_about_holds_only_known_keys_and_plain_values(bench: Bench) -> None:
     for unit in bench.plan(protocol=bench.protocol()):
-        assert set(unit.about) <= set(ABOUT_KEYS)
-        assert unit.about["judges"] == ["numpy", "pycocotools"]
-        json.dumps([unit.about, unit.payload])
+        assert unit.about.judges == (
+            "numpy",
+            "pycocotools",
+        )
+        json.dumps([unit.about.to_json(), unit.payload])
 
 
 def test_the_footer_names_multi_label_and_the_form_of_the_yolov5_ap(bench: Bench) -> None:
     def scorer(**changes: object) -> str:
-        return str(bench.plan(protocol=bench.protocol(**changes))[0].about["scorer"])
+        return str(bench.plan(protocol=bench.protocol(**changes))[0].about.scorer)
 
     assert "best class only" in scorer()
     assert "since v6.2" in scorer()
@@ -328,7 +330,7 @@ def test_seeds_added_later_reuse_results_and_all_units_say_the_same(bench: Bench
     first = bench.plan(protocol=protocol, seeds=(0,))[0]
     more = bench.plan(protocol=protocol, seeds=(0, 1, 2))[:3]
     assert more[0].key == first.key
-    assert more[0].about["protocol_sha256"] != first.about["protocol_sha256"]
+    assert more[0].about.protocol_sha256 != first.about.protocol_sha256
     assert more[0].about == more[1].about == more[2].about
 
 
@@ -364,8 +366,8 @@ def test_where_weights_lie_does_not_change_keys_or_hashes_but_what_they_hold_doe
     assert units[0].about == units[1].about
     assert units[0].key == units[1].key
     assert units[2].key != units[0].key
-    assert units[2].about["network"] != units[0].about["network"]
-    assert str(bench.folder) not in json.dumps([unit.about for unit in units])
+    assert units[2].about.network != units[0].about.network
+    assert str(bench.folder) not in json.dumps([unit.about.to_json() for unit in units])
 
 
 def test_where_split_lists_lie_does_not_change_keys_or_hashes(bench: Bench) -> None:
@@ -392,10 +394,14 @@ def test_thresholds_do_not_train_again(bench: Bench) -> None:
 def test_holes_are_counted_and_said_never_averaged_over(bench: Bench) -> None:
     bench.method("holes", 200, ("00000", "00003"))
     unit = bench.plan(protocol=bench.protocol())[-1]
-    assert unit.about["missing"] == ["00001", "00002", "00004"]
-    assert unit.about["images"] == 1
-    assert any("trained without 2" in text for text in unit.about["warnings"])
-    assert any("judged without 1" in text for text in unit.about["warnings"])
+    assert unit.about.missing == (
+        "00001",
+        "00002",
+        "00004",
+    )
+    assert unit.about.images == 1
+    assert any("trained without 2" in text for text in unit.about.warnings)
+    assert any("judged without 1" in text for text in unit.about.warnings)
     records = bench.execute(unit)
     assert value(records, "n_images") == 1
     assert fits[0]["stems"] == ["00000"]
@@ -407,8 +413,8 @@ def test_a_method_that_cannot_be_judged_keeps_an_empty_row(
 ) -> None:
     bench.method("holes", 200, stems)
     unit = bench.plan(protocol=bench.protocol())[-1]
-    assert unit.about["images"] == 0
-    assert set(TEST) <= set(unit.about["missing"])
+    assert unit.about.images == 0
+    assert set(TEST) <= set(unit.about.missing)
     assert bench.execute(unit) == []
     assert fits == []
 
@@ -482,8 +488,8 @@ def test_classes_without_counterpart_are_named_in_the_caption(bench: Bench) -> N
     weights.write_text("x")
     protocol = bench.protocol(mode="released", initial="user", class_map={"Car": "Car"})
     unit = bench.plan(protocol=protocol, weights=str(weights))[0]
-    assert any("Lamp" in text and "unknown" in text for text in unit.about["warnings"])
-    assert "mAP50[all]" in unit.about["metrics"]
+    assert any("Lamp" in text and "unknown" in text for text in unit.about.warnings)
+    assert "mAP50[all]" in unit.about.metrics
     assert fits == []
     assert value(bench.execute(unit), "mAP50") == pytest.approx(1)
 
@@ -631,7 +637,7 @@ def test_a_frozen_detector_is_trained_in_the_colour_that_it_judges_in(
 
 def test_the_footer_says_in_words_in_which_colour_rows_were_judged(bench: Bench) -> None:
     said = {
-        chroma: bench.plan(protocol=bench.protocol(chroma=chroma))[0].about["chroma"]
+        chroma: bench.plan(protocol=bench.protocol(chroma=chroma))[0].about.chroma
         for chroma in ("none", "visible")
     }
     assert said["none"].startswith("none (every row is judged in gray, the visible source")

@@ -214,9 +214,9 @@ def test_mef_ssim_of_a_checkerboard_keeps_its_digits_where_the_sources_do_not_ca
 @pytest.mark.parametrize("square", [1, 2, 8])
 def test_mef_ssim_of_a_checkerboard_and_its_negative_wants_no_structure_and_has_a_jump(square):
     """Their sum has no direction. Exact zeros are found as such; one level in one pixel decides."""
-    from ivif_bench.tasks.quality.batched._evaluator import BatchedEvaluator
+    from ivif_bench.tasks.quality.decoding import Loaded
     from ivif_bench.tasks.quality.engine import resolve
-    from ivif_bench.tasks.quality.groups import Loaded
+    from ivif_bench.tasks.quality.on_device import BatchedEvaluator
 
     board = checkerboard(square)
     evaluator = BatchedEvaluator(resolve(("MEF-SSIM",)), "cpu")

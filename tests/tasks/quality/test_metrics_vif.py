@@ -80,7 +80,7 @@ def test_vif_is_that_of_exact_arithmetic_at_any_size(content, size):
 
 @pytest.mark.parametrize("content", CONTENTS)
 def test_vif_of_batches_is_that_of_exact_arithmetic(content):
-    from ivif_bench.tasks.quality.batched._evaluator import BatchedEvaluator
+    from ivif_bench.tasks.quality.on_device import BatchedEvaluator
 
     for convention, excess, top in (("reference", EXCESS, None), ("tno42-sheet", (0,) * 4, 255)):
         images = triple(content, (97, 131))
@@ -90,7 +90,7 @@ def test_vif_of_batches_is_that_of_exact_arithmetic(content):
 
 
 def loaded(images):
-    from ivif_bench.tasks.quality.groups import Loaded
+    from ivif_bench.tasks.quality.decoding import Loaded
 
     return Loaded(*images, (), {})
 

@@ -15,10 +15,11 @@ import torch
 from ivif_bench.data.images import read_gray
 from ivif_bench.errors import UserError
 from ivif_bench.registry import load_entry
-from ivif_bench.tasks.quality.batched import FORMS, BatchedEvaluator, FormSpec, _batch, check_device
+from ivif_bench.tasks.quality.batched import FORMS, FormSpec, _batch
+from ivif_bench.tasks.quality.decoding import Loaded
 from ivif_bench.tasks.quality.engine import metrics_of, resolve
 from ivif_bench.tasks.quality.folder import score_folder
-from ivif_bench.tasks.quality.groups import Loaded
+from ivif_bench.tasks.quality.on_device import BatchedEvaluator, check_device
 from ivif_bench.tasks.quality.registry import CONVENTIONS, METRICS, TEN, MetricSpec
 
 PROMISED = 1e-5  # of every value; most agree to 1e-12
@@ -153,7 +154,7 @@ def test_folders_of_mixed_sizes_are_scored_like_on_the_cpu(tmp_path, monkeypatch
         {"one": tmp_path / "out", "two": tmp_path / "two"},
         (*WHOLLY, "Q_S"),
     )
-    monkeypatch.setattr("ivif_bench.tasks.quality.batched._evaluator._PIXELS", 60 * 64 * 3)
+    monkeypatch.setattr("ivif_bench.tasks.quality.on_device._PIXELS", 60 * 64 * 3)
     seen = []
     found = score_folder(*arguments, batched=True, progress=lambda *args: seen.append(args))
     expected = score_folder(*arguments)

@@ -11,10 +11,10 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 import ivif_bench.tasks.quality.kernels as kernels
-from ivif_bench.tasks.quality.batched._evaluator import BatchedEvaluator
+from ivif_bench.tasks.quality.decoding import Loaded
 from ivif_bench.tasks.quality.engine import resolve
-from ivif_bench.tasks.quality.groups import Loaded
 from ivif_bench.tasks.quality.kernels import jit
+from ivif_bench.tasks.quality.on_device import BatchedEvaluator
 from ivif_bench.tasks.quality.registry import TEN
 
 ELEVEN = (*TEN, "SSIM")

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from ivif_bench.data.base import Dataset
 from ivif_bench.errors import UserError
 from ivif_bench.store import Store
-from ivif_bench.task import ABOUT_KEYS, TASKS, TaskInputs, Workspace
+from ivif_bench.task import TASKS, TaskInputs, Workspace
 from ivif_bench.tasks.quality.engine import metrics_of, printed_metrics
 from ivif_bench.tasks.quality.registry import CONVENTIONS, TEN, Convention
 from ivif_bench.tasks.quality.task import QualitySection, QualityTask
@@ -80,12 +80,11 @@ def test_one_unit_for_each_method_with_images(root):
     (unit,) = plan(root)
     assert (unit.task, unit.dataset, unit.method, unit.seed) == ("quality", "d", "mine", 3)
     assert unit.protocol == "quality-reference.v1"
-    assert set(unit.about) <= set(ABOUT_KEYS)
-    assert list(unit.about["metrics"]) == list(TEN)
-    assert unit.about["images"] == COUNT
-    assert unit.about["judges"] == ["numba"]
-    assert unit.about["missing"] == []
-    assert "scorer" not in unit.about
+    assert list(unit.about.metrics) == list(TEN)
+    assert unit.about.images == COUNT
+    assert unit.about.judges == ("numba",)
+    assert unit.about.missing == ()
+    assert unit.about.scorer == ""
     assert unit.gpus == 0
     assert json.loads(json.dumps(unit.payload)) == unit.payload
     assert pickle.loads(pickle.dumps(unit)) == unit
@@ -96,7 +95,7 @@ def test_the_split_decides_which_images_are_judged(root):
     assert QualityTask().stems(section, Plain(root, "d")) == ("3", "4", "5")
     (unit,) = plan(root, section)
     assert [row[0] for row in unit.payload["images"]] == ["3", "4", "5"]
-    assert unit.about["split"] == "official"
+    assert unit.about.split == "official"
     train = QualitySection(dataset="d", split="official", part="train")
     assert QualityTask().stems(train, Plain(root, "d")) == ("0", "1")
     with pytest.raises(UserError, match="no part 'val'; it has test, train"):
@@ -134,8 +133,11 @@ def test_the_key_changes_with_whatever_decides_the_values(root):
 
 def test_missing_images_are_named_and_the_rest_is_measured(root, tmp_path):
     (unit,) = plan(root, missing=("2", "4"))
-    assert unit.about["missing"] == ["2", "4"]
-    assert unit.about["images"] == COUNT - 2
+    assert unit.about.missing == (
+        "2",
+        "4",
+    )
+    assert unit.about.images == COUNT - 2
     assert {record.stem for record in run(unit, tmp_path / "w")} == {"0", "1", "3", "5"}
     with pytest.raises(UserError, match="'mine' has no fused image of 'd' for 2"):
         plan(root, lacking=("2",))
@@ -143,14 +145,14 @@ def test_missing_images_are_named_and_the_rest_is_measured(root, tmp_path):
 
 def test_a_method_that_may_lack_images_and_has_none_keeps_an_empty_row(root, tmp_path):
     (unit,) = plan(root, missing=tuple("012345"))
-    assert unit.about["images"] == 0
-    assert unit.about["missing"] == list("012345")
+    assert unit.about.images == 0
+    assert unit.about.missing == tuple("012345")
     assert run(unit, tmp_path / "w") == []
 
 
 def test_a_footer_says_which_variants_the_metrics_of_its_table_are(root):
     def said(**section):
-        return plan(root, QualitySection(dataset="d", **section))[0].about["convention"]
+        return plan(root, QualitySection(dataset="d", **section))[0].about.convention
 
     toolkit = {"convention": "cddfuse"}
     assert said(**toolkit) == "cddfuse (MI in nats; MS-SSIM: ms_ssim[pytorch-msssim])"
@@ -162,7 +164,7 @@ def test_a_footer_says_which_variants_the_metrics_of_its_table_are(root):
 
 def test_metrics_are_those_of_the_convention_unless_named(root):
     def measured(**section):
-        return plan(root, QualitySection(dataset="d", **section))[0].about["metrics"]
+        return plan(root, QualitySection(dataset="d", **section))[0].about.metrics
 
     assert list(measured()) == list(TEN)
     assert list(measured(convention="vifb")) == list(printed_metrics("vifb"))
@@ -176,8 +178,7 @@ def test_results_of_other_modes_and_devices_stand_in_tables_of_their_own_and_say
     assert fast.protocol == "quality-reference-fast.v1"
     assert cuda.protocol == "quality-reference-cuda.v1"
     assert cuda.gpus == 1
-    assert cuda.about["scorer"].startswith("batches of images by torch on cuda, in float64")
-    assert set(cuda.about) <= set(ABOUT_KEYS)
+    assert cuda.about.scorer.startswith("batches of images by torch on cuda, in float64")
 
 
 def test_a_device_gives_the_records_of_the_engine(root, tmp_path, monkeypatch):

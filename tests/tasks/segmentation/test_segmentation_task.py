@@ -21,7 +21,7 @@ from ivif_bench.data.base import open_dataset
 from ivif_bench.data.images import encode_png, read_labels
 from ivif_bench.errors import UserError
 from ivif_bench.files import write_bytes
-from ivif_bench.task import ABOUT_KEYS, TASKS, TaskInputs, Workspace
+from ivif_bench.task import TASKS, TaskInputs, Workspace
 from ivif_bench.tasks.segmentation.inputs import Samples
 from ivif_bench.tasks.segmentation.protocol import load_protocol
 from ivif_bench.tasks.segmentation.registry import SEGMENTERS, Segmenter, SegmenterSpec
@@ -179,7 +179,7 @@ def test_the_protocol_decides_for_all_rows_alike_whether_they_are_seen_in_colour
     for samples in rows:
         for rgb, _ in samples:
             assert bool((rgb != rgb[:, :, :1]).any()) == (chroma == "visible")
-    about = world.plan(world.section({"chroma": chroma}))[0].about["chroma"]
+    about = world.plan(world.section({"chroma": chroma}))[0].about.chroma
     assert about.startswith(f"{chroma} (")
     assert len(about) > 60
 
@@ -195,15 +195,14 @@ def test_one_unit_per_method_and_seed_and_none_for_methods_without_images(world)
 
 def test_about_holds_only_what_reports_know_and_orders_the_columns(world):
     about = world.plan(world.section())[0].about
-    assert set(about) <= set(ABOUT_KEYS)
-    assert list(about["metrics"]) == [
+    assert list(about.metrics) == [
         "mIoU9", "mIoU8", "mIoU9[day]", "mIoU8[day]", "mIoU9[night]", "mIoU8[night]",
         "accuracy", "class_accuracy", "IoU",
     ]  # fmt: skip
-    assert about["judges"] == ["numpy"]
-    assert about["images"] == 3
-    assert about["warnings"] == []
-    json.dumps(about)
+    assert about.judges == ("numpy",)
+    assert about.images == 3
+    assert about.warnings == ()
+    json.dumps(about.to_json())
 
 
 def test_stems_are_those_that_must_be_fused(world):
@@ -310,11 +309,13 @@ def test_a_crash_while_training_leaves_nothing_that_looks_finished(world):
 def test_holes_are_trained_and_judged_around_and_said_so(world):
     del world.sets["noisy"]["00002N"], world.sets["noisy"]["00006N"]
     unit = world.plan(world.section())[1]
-    assert unit.about["missing"] == ["00002N", "00006N"]
-    assert unit.about["images"] == 2
-    assert unit.about["warnings"] == [
-        "trained without 1 missing images", "judged without 1 missing images"
-    ]  # fmt: skip
+    assert unit.about.missing == (
+        "00002N",
+        "00006N",
+    )
+    assert unit.about.images == 2
+    assert unit.about.warnings == (
+        "trained without 1 missing images", "judged without 1 missing images",)  # fmt: skip
     records = world.run(unit)
     assert NearestGrey.trained == [(3, 0)]
     assert value(records, "n_images") == 2
@@ -326,8 +327,8 @@ def test_a_method_that_cannot_be_judged_keeps_an_empty_row(world, stems):
     for stem in stems:
         del world.sets["noisy"][stem]
     unit = world.plan(world.section())[1]
-    assert unit.about["images"] == 0
-    assert set(TEST) <= set(unit.about["missing"])
+    assert unit.about.images == 0
+    assert set(TEST) <= set(unit.about.missing)
     assert world.run(unit) == []
     assert NearestGrey.trained == []
 
@@ -350,8 +351,8 @@ def test_key_follows_the_content_of_every_file_that_decides_a_number(world, what
 
 def test_pseudo_labels_put_a_warning_into_every_caption(world):
     unit = world.plan(world.section(pseudo_labels=True))[0]
-    assert unit.about["warnings"][0].startswith("PSEUDO LABELS: ")
-    assert world.plan(world.section({"pseudo_labels": True}))[0].about["warnings"]
+    assert unit.about.warnings[0].startswith("PSEUDO LABELS: ")
+    assert world.plan(world.section({"pseudo_labels": True}))[0].about.warnings
 
 
 def test_a_split_of_lists_replaces_the_protocols_and_files_count_by_content(world):
@@ -397,8 +398,8 @@ def test_where_initial_weights_lie_changes_nothing_but_what_they_hold_does(world
     assert units[0].key == units[1].key
     assert units[2].key != units[0].key
     assert units[2].payload["training_key"] != units[0].payload["training_key"]
-    assert units[2].about["network"] != units[0].about["network"]
-    assert str(world.root) not in json.dumps([unit.about for unit in units])
+    assert units[2].about.network != units[0].about.network
+    assert str(world.root) not in json.dumps([unit.about.to_json() for unit in units])
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ivif_bench.errors import UserError
 from ivif_bench.tasks.quality.batched._batch import Batch, Member
+from ivif_bench.tasks.quality.decoding import Loaded
 from ivif_bench.tasks.quality.engine import Evaluator, Images, Value
-from ivif_bench.tasks.quality.groups import Loaded, Scored
 from ivif_bench.tasks.quality.reading import Triple, side_by_side
 from ivif_bench.tasks.quality.registry import Mode
-from ivif_bench.tasks.quality.scores import ImageScores
+from ivif_bench.tasks.quality.scores import ImageScores, Scored
 
 _PIXELS = 1 << 22  # in a batch: a float64 plane of it is 34 MB, and some twenty are alive at once
 _WAITING = 4  # batches' worth of decoded images of various sizes that wait for their like
