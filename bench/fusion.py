@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Literal
 from ivif_bench.registry import Registry
 
 if TYPE_CHECKING:
+    import numpy as np
     from torch import Tensor
+
+    from ivif_bench.types import StoredImage
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +105,28 @@ class FusionMethod(ABC):
             float32 [N, 1 or 3, H, W] in [0, 1], at the input's size for any size.
         """
 
+    def fuse_stored(self, infrared: StoredImage, visible: StoredImage, seed: int) -> Tensor:
+        """Fuse one pair of files; runs call this.
+
+        By default infrared is read as one channel and visible as RGB, whatever the files store,
+        and ``fuse`` does the rest. A published method whose own program reads files by another
+        rule (gray through a colour round trip, say, by which three equal channels give other
+        values than one) overrides this, so that its images are those of its authors.
+
+        Args:
+            infrared, visible: as stored, of one height and width.
+            seed: of this image.
+
+        Returns:
+            float32 [1, 1 or 3, H, W] in [0, 1].
+        """
+        from ivif_bench.data.images import (  # loads OpenCV, which 'list' does not need
+            gray_of,
+            rgb_of,
+        )
+
+        return self.fuse(_tensor(gray_of(infrared)), _tensor(rgb_of(visible)), [seed])
+
 
 class PrecomputedImages(ABC):
     """A method whose images exist already; registered with ``precomputed=True``."""
@@ -109,6 +134,14 @@ class PrecomputedImages(ABC):
     @abstractmethod
     def locate(self, dataset: str, stem: str) -> Path:
         """Where the fused image of a pair should be; the file need not exist."""
+
+
+def _tensor(image: np.ndarray) -> Tensor:
+    """uint8 [H, W] or [H, W, C] -> float32 [1, C, H, W] in [0, 1]."""
+    import torch
+
+    planes = torch.from_numpy(image.reshape(*image.shape[:2], -1).copy()).permute(2, 0, 1)
+    return planes[None].float() / 255
 
 
 METHODS: Registry[MethodSpec] = Registry(

@@ -37,6 +37,19 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredImage:
+    """An image as its file stores it; ``ivif_bench.data.images`` has ``gray_of`` and ``rgb_of``.
+
+    Attributes:
+        path: the file, for methods that need its bytes.
+        pixels: uint8 [H, W] if the file has one channel, else RGB [H, W, 3] or RGBA [H, W, 4].
+    """
+
+    path: Path
+    pixels: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
 class DatasetRef:
     """How to open a dataset again in another process: plain JSON values."""
 

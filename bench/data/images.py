@@ -20,6 +20,7 @@ from ivif_bench.data.damage import check
 from ivif_bench.data.headers import Header, read_header
 from ivif_bench.data.label_files import demand_lossless, stored_ids
 from ivif_bench.errors import UserError
+from ivif_bench.types import StoredImage
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 cv2.utils.logging.setLogLevel(
@@ -30,22 +31,38 @@ _PROVENANCE_KEY = b"ivif-bench"
 _LUMA_THOUSANDTHS = np.array([[299, 587, 114]], np.float32)
 
 
-def read_rgb(path: Path) -> np.ndarray:
-    """Read any 8-bit image as RGB, uint8 [H, W, 3].
+def read_stored(path: Path) -> StoredImage:
+    """Read any 8-bit image with the channels that the file has.
 
     Raises:
         UserError: missing, unreadable, damaged or not 8-bit.
     """
     image = decode(path)
-    if image.ndim == 2:
-        return np.repeat(image[:, :, None], 3, axis=2)
-    return np.ascontiguousarray(image[:, :, 2::-1])
+    if image.ndim == 3:  # OpenCV's order is BGR or BGRA
+        image = np.ascontiguousarray(image[:, :, [2, 1, 0, 3][: image.shape[2]]])
+    return StoredImage(path, image)
+
+
+def rgb_of(image: StoredImage) -> np.ndarray:
+    """RGB, uint8 [H, W, 3]; one channel becomes three equal ones."""
+    if image.pixels.ndim == 2:
+        return np.repeat(image.pixels[:, :, None], 3, axis=2)
+    return np.ascontiguousarray(image.pixels[:, :, :3])
+
+
+def gray_of(image: StoredImage) -> np.ndarray:
+    """One channel, uint8 [H, W]; colour becomes rounded luma."""
+    return image.pixels if image.pixels.ndim == 2 else luma(image.pixels[:, :, :3])
+
+
+def read_rgb(path: Path) -> np.ndarray:
+    """Read any 8-bit image as RGB, uint8 [H, W, 3]; errors as ``read_stored``."""
+    return rgb_of(read_stored(path))
 
 
 def read_gray(path: Path) -> np.ndarray:
-    """Read any 8-bit image as one channel, uint8 [H, W]; colour becomes rounded luma."""
-    image = decode(path)
-    return image if image.ndim == 2 else luma(image[:, :, 2::-1])
+    """Read any 8-bit image as one channel, uint8 [H, W]; errors as ``read_stored``."""
+    return gray_of(read_stored(path))
 
 
 def read_labels(path: Path) -> np.ndarray:

@@ -5,23 +5,20 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ivif_bench.config import MethodConfig
-from ivif_bench.data.images import read_gray, read_rgb
+from ivif_bench.data.images import gray_of, read_stored, rgb_of
 from ivif_bench.data.sides import refuse_equal_pixels
 from ivif_bench.errors import UserError
 from ivif_bench.files import write_bytes
 from ivif_bench.fusion import METHODS, FusionMethod, PrecomputedImages, WeightsSpec
 from ivif_bench.pipeline.marks import Checked, checked_as, image_mark, marked_png, misfit, to_make
 from ivif_bench.store import Fingerprints, Store, key_of
-from ivif_bench.types import Pair, Progress
+from ivif_bench.types import Pair, Progress, StoredImage
 from ivif_bench.weights import locate
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 def load_method(method: MethodConfig) -> FusionMethod | PrecomputedImages:
@@ -151,10 +148,8 @@ def fuse_one(method: FusionMethod, image: Mapping[str, Any], run_seed: int) -> n
     infrared, visible = read_pair(
         image["dataset"], image["stem"], image["infrared"], image["visible"]
     )
-    fused = method.fuse(
-        _tensor(infrared[:, :, None]), _tensor(visible), [image_seed(run_seed, image["stem"])]
-    )
-    height, width = infrared.shape
+    fused = method.fuse_stored(infrared, visible, image_seed(run_seed, image["stem"]))
+    height, width = infrared.pixels.shape[:2]
     channels = fused.shape[1]
     if fused.shape != (1, channels, height, width) or channels not in (1, 3):
         raise ValueError(
@@ -168,27 +163,20 @@ def fuse_one(method: FusionMethod, image: Mapping[str, Any], run_seed: int) -> n
 
 def read_pair(
     dataset: str, stem: str, infrared: str, visible: str
-) -> tuple[np.ndarray, np.ndarray]:
-    """Read both images: uint8 [H, W] and RGB [H, W, 3].
+) -> tuple[StoredImage, StoredImage]:
+    """Read both images as they are stored.
 
     Raises:
         UserError: unreadable, the sizes differ, or both hold the same pixels.
     """
-    ir, vi = read_gray(Path(infrared)), read_rgb(Path(visible))
-    if ir.shape != vi.shape[:2]:
+    ir, vi = read_stored(Path(infrared)), read_stored(Path(visible))
+    sizes = [f"{image.pixels.shape[1]}x{image.pixels.shape[0]}" for image in (ir, vi)]
+    if sizes[0] != sizes[1]:
         raise UserError(
-            f"dataset {dataset!r}, stem {stem!r}: infrared is {ir.shape[1]}x{ir.shape[0]} but visible is "
-            f"{vi.shape[1]}x{vi.shape[0]} (width x height); the pair must be registered to one size: "
-            f"{infrared}, {visible}"
+            f"dataset {dataset!r}, stem {stem!r}: infrared is {sizes[0]} but visible is {sizes[1]} "
+            f"(width x height); the pair must be registered to one size: {infrared}, {visible}"
         )
     refuse_equal_pixels(
-        f"dataset {dataset!r}, stem {stem!r}", (Path(infrared), Path(visible)), ir, vi
+        f"dataset {dataset!r}, stem {stem!r}", (ir.path, vi.path), gray_of(ir), rgb_of(vi)
     )
     return ir, vi
-
-
-def _tensor(image: np.ndarray) -> Tensor:
-    """uint8 [H, W, C] -> float32 [1, C, H, W] in [0, 1]."""
-    import torch
-
-    return torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float() / 255

@@ -45,8 +45,8 @@ def test_one_level_in_one_pixel_makes_two_images(level: int, tmp_path: Path) -> 
     other = GRAY.copy()
     other[-1, -1] = level if GRAY[-1, -1] != level else level + 1
     infrared, visible = read_pair("set", "s", *pair(tmp_path, GRAY, np.dstack([other] * 3)))
-    assert np.array_equal(infrared, GRAY)
-    assert np.array_equal(visible[:, :, 0], other)
+    assert np.array_equal(infrared.pixels, GRAY)
+    assert np.array_equal(visible.pixels[:, :, 0], other)
 
 
 def test_frames_of_one_level_say_nothing_about_where_they_come_from() -> None:
