@@ -5,6 +5,8 @@
 PROFILE ?= demo
 CONFIG ?= configs/$(PROFILE).yaml
 PYTHON ?= python3
+# Recorded values and published sheets, for `make calibrate`
+SHARED ?= $(or $(IVIF_BENCH_SHARED),../shared)
 # cpu, cu128, ... : uv's torch backend, for machines that reach PyTorch's own index
 TORCH_BACKEND ?=
 UV_VERSION = 0.13.9
@@ -23,7 +25,7 @@ READY = $(VENV)/.ready$(if $(TORCH_BACKEND),-$(TORCH_BACKEND))
 IVIF = $(BIN)/ivif-bench
 
 .PHONY: setup bench-all bench-fusion bench-detection bench-segmentation tables test test-all lint \
-        bench-speed lock links clean
+        bench-speed calibrate lock links clean
 
 setup: $(READY)
 
@@ -72,6 +74,12 @@ lint: $(READY) links
 
 bench-speed: $(READY)
 	for script in benchmarks/metrics.py benchmarks/d*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+# The calibration sheet and the generated tables of docs/metrics.md, from recorded values.
+calibrate: $(READY)
+	$(BIN)/python -m benchmarks.calibration --golden $(SHARED)/golden/metrics \
+	  --published $(SHARED)/data --markdown docs/calibration.md --csv docs/calibration.csv \
+	  --insert docs/metrics.md
 
 # Exact versions for every supported Python and system; no addresses in the file.
 lock: $(READY)

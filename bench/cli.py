@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from ivif_bench.commands import calibrating, data, inspecting, running, scoring, training, weights
+from ivif_bench.commands import data, inspecting, running, scoring, training, weights
 from ivif_bench.errors import UserError
 
 app = typer.Typer(
@@ -18,7 +18,6 @@ app = typer.Typer(
 running.register(app)
 scoring.register(app)
 inspecting.register(app)
-calibrating.register(app)
 training.register(app)
 app.add_typer(data.app, name="data")
 app.add_typer(weights.app, name="weights")

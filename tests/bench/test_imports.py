@@ -137,3 +137,20 @@ def test_the_command_line_reaches_tasks_only_to_score(graph):
     }
     assert {name for name, _ in reached} <= {f"{ROOT}.commands.scoring"}
     assert all(found.startswith(f"{ROOT}.tasks.quality") for _, found in reached)
+
+
+def test_nothing_that_is_installed_imports_what_is_not():
+    wrong = [
+        f"{path}: {name}"
+        for path in _modules().values()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for name in _names(node)
+        if name.partition(".")[0] in ("benchmarks", "scripts", "tests")
+    ]
+    assert wrong == []
+
+
+def _names(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.ImportFrom):
+        return [node.module or ""]
+    return [alias.name for alias in node.names] if isinstance(node, ast.Import) else []

@@ -14,8 +14,8 @@ the rounding of the sheet's own program, whose order of operations is not known:
 * Qabf was most likely computed on [0, 1], where rounding decides its tests for equality. Ours is on
   0..255, where they are exact.
 
-``ivif_bench.tasks.quality.calibration.rounding`` finds for each image between which values that rounding can
-put the sheet's; `ivif-bench calibrate` checks that it is there. No distance holds for all images.
+`make calibrate` finds for each image between which values that rounding can put the sheet's, and checks
+that it is there (``benchmarks/calibration/rounding.py``). No distance holds for all images.
 """
 
 from __future__ import annotations

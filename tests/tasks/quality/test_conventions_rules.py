@@ -28,7 +28,7 @@ def value(name, convention, triple=TRIPLE):
 
 
 def test_the_conventions_are_those_of_the_field_and_ours():
-    assert tuple(CONVENTIONS.specs()) == NAMES
+    assert set(NAMES) <= set(CONVENTIONS.specs())
 
 
 def test_reference_has_every_metric_with_its_own_defaults():

@@ -135,7 +135,7 @@ def test_the_table_above_covers_all_that_each_program_returns(golden):
     programs = {"cddfuse": "CDDFuse", "tang-matlab": "Tang_m", "tang-python": "Tang_py",
                 "zoo": "IVIF_ZOO", "vifb": "VIFB_m"}  # fmt: skip
     elsewhere = {"SSIM_aswritten", "SSIM_aswritten_skimage0.19.3"}  # the same call, other versions
-    elsewhere |= {"FMI_none", "FMI_gradient", "FMI_dct"}  # 64x65 only: test_calibration.py
+    elsewhere |= {"FMI_none", "FMI_gradient", "FMI_dct"}  # 64x65: test_calibration.py
     for convention, program in programs.items():
         compared = {key for _, key, _, _ in TABLES[convention].values()}
         assert set(golden["tno10_avg"][program]) - elsewhere <= compared

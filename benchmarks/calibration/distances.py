@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ivif_bench.tasks.quality.calibration.golden import Golden
+from benchmarks.calibration.golden import Golden
 from ivif_bench.tasks.quality.engine import Value, metrics_of, resolve
 from ivif_bench.tasks.quality.registry import CONVENTIONS, METRICS, MODES, Mode
 from ivif_bench.tasks.quality.shared import Shared

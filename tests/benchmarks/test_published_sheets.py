@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 from scipy import signal
 
-from ivif_bench.data.images import encode_png
-from ivif_bench.errors import UserError
-from ivif_bench.files import write_bytes
-from ivif_bench.tasks.quality.calibration.published import (
+from benchmarks.calibration.published import (
     FILE,
     SHEETS,
     Sheet,
     measure_sheet,
     unexplained,
 )
-from ivif_bench.tasks.quality.calibration.rounding import qabf, vif_saturated
+from benchmarks.calibration.rounding import qabf, vif_saturated
+from ivif_bench.data.images import encode_png
+from ivif_bench.errors import UserError
+from ivif_bench.files import write_bytes
 from ivif_bench.tasks.quality.engine import measure
 from ivif_bench.tasks.quality.shared import Shared
 

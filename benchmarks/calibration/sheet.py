@@ -7,12 +7,13 @@ import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-from ivif_bench.tasks.quality.calibration.blocks import table
-from ivif_bench.tasks.quality.calibration.compare import Row
-from ivif_bench.tasks.quality.calibration.golden import Golden
-from ivif_bench.tasks.quality.calibration.numbers import about, at_most, value
-from ivif_bench.tasks.quality.calibration.published import Column, Entry, Sheet, columns_of
-from ivif_bench.tasks.quality.registry import CONVENTIONS, METRICS, TEN
+from benchmarks.calibration.blocks import table
+from benchmarks.calibration.compare import Row
+from benchmarks.calibration.golden import Golden
+from benchmarks.calibration.numbers import about, at_most, value
+from benchmarks.calibration.published import Column, Entry, Sheet, columns_of
+from benchmarks.calibration.versions import versions
+from ivif_bench.tasks.quality.registry import TEN
 
 _COLUMNS = (*TEN, "SSIM")
 CSV_COLUMNS = (
@@ -96,7 +97,7 @@ def _introduction(golden: Golden, rows: Sequence[Row]) -> str:
     differing = verdicts.count("differs")
     shown = [f"`{name}` ({what})" for name, what in golden.triples.items()]
     return (
-        "Made by `ivif-bench calibrate`; do not edit. It puts what public programs return for "
+        "Made by `make calibrate`; do not edit. It puts what public programs return for "
         f"{len(golden.triples)} triples of images beside what is computed here; every value is in "
         "[calibration.csv](calibration.csv).\n\n"
         f"{len(rows)} comparisons. Where the definitions are the same, {claimed}: "
@@ -249,10 +250,3 @@ def _programs(golden: Golden) -> str:
         for name, about_it in golden.evaluators.items()
     )
     return table(["program", "repository", "file", "what was run"], rows)
-
-
-def versions() -> str:
-    """The registered metrics and conventions with their versions: what a sheet was made with."""
-    metrics = ", ".join(f"{spec.name} {spec.version}" for spec in METRICS.specs().values())
-    conventions = ", ".join(f"{spec.name} {spec.version}" for spec in CONVENTIONS.specs().values())
-    return f"Metrics: {metrics}.\n\nConventions: {conventions}."

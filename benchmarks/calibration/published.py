@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.calibration import rounding
+from benchmarks.calibration.numbers import half_a_unit
 from ivif_bench.data.images import find_image
 from ivif_bench.data.pictures import read_picture
 from ivif_bench.errors import UserError
-from ivif_bench.tasks.quality.calibration import rounding
-from ivif_bench.tasks.quality.calibration.numbers import half_a_unit
 from ivif_bench.tasks.quality.engine import resolve
 from ivif_bench.tasks.quality.shared import Shared
 from ivif_bench.types import Progress

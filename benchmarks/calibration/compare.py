@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from ivif_bench.tasks.quality.calibration.comparisons import COMPARISONS, EXCEPTIONS, Comparison
-from ivif_bench.tasks.quality.calibration.golden import Golden, Recorded
+from benchmarks.calibration.comparisons import COMPARISONS, EXCEPTIONS, Comparison
+from benchmarks.calibration.golden import Golden, Recorded
 from ivif_bench.tasks.quality.engine import Measurement, Value, resolve
 from ivif_bench.tasks.quality.shared import Shared
 from ivif_bench.types import Progress

@@ -6,27 +6,40 @@ import csv
 import io
 import json
 import math
+import subprocess
+import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from metrics_page import block, documented, table_lines
 
-from ivif_bench.data.images import encode_png
-from ivif_bench.errors import UserError
-from ivif_bench.files import write_bytes
-from ivif_bench.tasks.quality.calibration.blocks import (
+from benchmarks.calibration.blocks import (
     definition,
     insert,
     metrics_block,
+    page_blocks,
     undefined_block,
 )
-from ivif_bench.tasks.quality.calibration.compare import Row, compare, uncompared, unexplained
-from ivif_bench.tasks.quality.calibration.comparisons import COMPARISONS, EXCEPTIONS, Comparison
-from ivif_bench.tasks.quality.calibration.distances import Distance, fast_errors
-from ivif_bench.tasks.quality.calibration.golden import Recorded, read_golden
-from ivif_bench.tasks.quality.calibration.numbers import about, at_most, changes
-from ivif_bench.tasks.quality.calibration.sheet import CSV_COLUMNS, to_csv, to_markdown, versions
+from benchmarks.calibration.compare import Row, compare, uncompared, unexplained
+from benchmarks.calibration.comparisons import COMPARISONS, EXCEPTIONS, Comparison
+from benchmarks.calibration.distances import Distance, fast_errors
+from benchmarks.calibration.golden import Recorded, read_golden
+from benchmarks.calibration.numbers import about, at_most, changes
+from benchmarks.calibration.sheet import CSV_COLUMNS, to_csv, to_markdown
+from benchmarks.calibration.versions import (
+    not_recorded,
+    recorded_conventions,
+    recorded_metrics,
+    versions,
+)
+from ivif_bench.data.images import encode_png
+from ivif_bench.errors import UserError
+from ivif_bench.files import write_bytes
 from ivif_bench.tasks.quality.engine import Value
-from ivif_bench.tasks.quality.registry import CONVENTIONS, METRICS
+from ivif_bench.tasks.quality.registry import CONVENTIONS, METRICS, TEN
+
+STALE = "is stale: run 'make calibrate'"
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +98,7 @@ def test_the_stored_values_are_what_this_code_computes(rows, stored):
             "reason")  # fmt: skip
     assert [[row[name] for name in same] for row in stored] == [
         [row[name] for name in same] for row in fresh
-    ], "docs/calibration.csv is stale: run 'ivif-bench calibrate' as docs/metrics.md says"
+    ], f"docs/calibration.csv {STALE}"
     for old, new in zip(stored, fresh, strict=True):
         try:
             number = float(new["ours"])
@@ -95,12 +108,41 @@ def test_the_stored_values_are_what_this_code_computes(rows, stored):
             assert float(old["ours"]) == pytest.approx(number, rel=1e-9, abs=1e-9), old
 
 
-def test_the_stored_pages_list_the_metrics_and_versions_of_this_code(repository):
-    stale = "is stale: run 'ivif-bench calibrate' as docs/metrics.md says"
+def test_the_stored_sheet_names_all_that_is_compared_in_the_versions_of_this_code(repository):
+    """What it does not name is new, and has no recorded values."""
     sheet = (repository / "docs" / "calibration.md").read_text(encoding="utf-8")
-    assert versions() in sheet, f"docs/calibration.md {stale}"
-    page = (repository / "docs" / "metrics.md").read_text(encoding="utf-8")
-    assert metrics_block() in page, f"docs/metrics.md {stale}"
+    for kind, registry, recorded in (
+        ("Metrics", METRICS, recorded_metrics()),
+        ("Conventions", CONVENTIONS, recorded_conventions()),
+    ):
+        with_values = stated_versions(sheet, f"{kind} with recorded values")
+        without = stated_versions(sheet, f"{kind} without")
+        assert set(with_values) == recorded, f"docs/calibration.md {STALE}"
+        assert not set(without) & recorded, f"docs/calibration.md {STALE}"
+        for name, version in (with_values | without).items():
+            assert registry.get(name).version == version, f"docs/calibration.md {STALE}"
+
+
+def stated_versions(sheet, title):
+    """Versions by name of one line of the sheet: ``TITLE: EN 1, SSIM 2.``"""
+    said = sheet.partition(f"\n{title}: ")[2].partition(".\n")[0]
+    found = [item.rpartition(" ") for item in said.split(", ") if item]
+    return {name: int(version) for name, _, version in found}
+
+
+def test_every_documented_metric_is_as_the_page_says():
+    stated, fresh = table_lines(block("metrics")), table_lines(metrics_block())
+    assert set(TEN) <= set(stated)
+    assert set(recorded_metrics()) <= set(stated)
+    for name, line in stated.items():
+        assert fresh.get(name) == line, f"docs/metrics.md {STALE}"
+
+
+def test_documented_metrics_are_undefined_where_the_page_says_and_only_there():
+    stated, fresh = table_lines(block("undefined")), table_lines(undefined_block())
+    assert set(stated) <= set(documented())
+    for name in documented():
+        assert fresh.get(name) == stated.get(name), f"docs/metrics.md {STALE}"
 
 
 @pytest.mark.golden
@@ -116,13 +158,17 @@ def test_the_stored_sheet_has_the_sections_and_lines_of_a_fresh_one(golden, rows
 
 @pytest.mark.golden
 @pytest.mark.slow
-def test_fast_mode_keeps_the_errors_that_the_page_states(golden, repository):
-    page = (repository / "docs" / "metrics.md").read_text(encoding="utf-8")
-    block = page.partition("<!-- fast: generated -->")[2].partition("<!-- /fast -->")[0]
-    lines = [line.strip("| ").split(" | ") for line in block.splitlines() if line.startswith("|")]
-    stated = {metric: float(error.lstrip("<")) for metric, error in lines[2:]}
-    for metric, error in fast_errors(golden).items():
-        assert error <= stated.get(metric, 0.0), metric
+def test_fast_mode_keeps_the_errors_that_the_page_states(golden):
+    stated = {
+        metric: float(line.strip("| ").split(" | ")[1].lstrip("<"))
+        for metric, line in table_lines(block("fast")).items()
+    }
+    same = block("fast").partition("The same in both modes: ")[2].rstrip(".\n").split(", ")
+    assert set(stated) | set(same) == set(documented())
+    errors = fast_errors(golden)
+    for metric in documented():
+        error = errors[metric]
+        assert math.isnan(error) or error <= stated.get(metric, 0.0), metric
 
 
 def row_of(theirs, ours, tolerance=1e-9, exception=""):
@@ -230,15 +276,20 @@ def made_up(folder, value):
     return image
 
 
-def calibrate(*arguments):
-    from typer.testing import CliRunner
+def calibrate(repository, *arguments):
+    """The command as docs/metrics.md prints it, in the root of the checkout."""
+    return subprocess.run(
+        [sys.executable, "-m", "benchmarks.calibration", *map(str, arguments)],
+        cwd=repository,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
-    from ivif_bench.cli import app
 
-    return CliRunner().invoke(app, ["calibrate", *map(str, arguments)])
-
-
-def test_the_command_writes_sheet_and_values_and_fails_on_an_unexplained_difference(tmp_path):
+def test_the_command_writes_sheet_and_values_and_fails_on_an_unexplained_difference(
+    tmp_path, repository
+):
     from skimage.measure import shannon_entropy
 
     good, bad = tmp_path / "good", tmp_path / "bad"
@@ -246,16 +297,55 @@ def test_the_command_writes_sheet_and_values_and_fails_on_an_unexplained_differe
     made_up(good, shannon_entropy(image))
     made_up(bad, 3.0)
     files = ["--markdown", tmp_path / "sheet.md", "--csv", tmp_path / "values.csv"]
-    done = calibrate("--golden", good, *files)
-    assert done.exit_code == 0, done.output
-    assert "1 values: agrees 1" in done.output
+    done = calibrate(repository, "--golden", good, *files)
+    assert done.returncode == 0, done.stderr
+    assert "1 values: agrees 1" in done.stdout
     assert "| HuXiangyu | EN | EN under reference |" in (tmp_path / "sheet.md").read_text()
     lines = list(csv.DictReader((tmp_path / "values.csv").open()))
     assert tuple(lines[0]) == CSV_COLUMNS
     assert lines[0]["verdict"] == "agrees"
-    done = calibrate("--golden", bad)
-    assert done.exit_code == 1
-    assert "differs: HuXiangyu EN one" in done.output
+    done = calibrate(repository, "--golden", bad)
+    assert done.returncode == 1
+    assert "differs: HuXiangyu EN one" in done.stdout
+
+
+def test_tables_that_need_no_recorded_values_are_made_without_them(tmp_path, repository):
+    page = tmp_path / "metrics.md"
+    page.write_text(
+        "".join(
+            f"<!-- {name}: generated -->\nold\n<!-- /{name} -->\n" for name in page_blocks(None)
+        )
+    )
+    done = calibrate(repository, "--insert", page)
+    assert done.returncode == 0, done.stderr
+    assert f"metrics without recorded values: {', '.join(not_recorded())}" in done.stdout
+    assert metrics_block() in page.read_text()
+    assert undefined_block() in page.read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--golden", "nowhere"), "cannot read nowhere/golden_metrics.json: No such file"),
+        (("--csv", "values.csv"), "name their --golden"),
+        ((), "nothing to do; name --golden, --published or --insert"),
+    ],
+)
+def test_wrong_use_is_one_line_and_exit_code_2(repository, arguments, words):
+    done = calibrate(repository, *arguments)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_new_metric_or_convention_is_printed_as_one_without_recorded_values(monkeypatch):
+    new = replace(METRICS.get("EN"), name="New", version=7)
+    monkeypatch.setattr(METRICS, "_specs", {**METRICS.specs(), "New": new})
+    rules = replace(CONVENTIONS.get("reference"), name="new-rules", version=3)
+    monkeypatch.setattr(CONVENTIONS, "_specs", {**CONVENTIONS.specs(), "new-rules": rules})
+    assert "New" in not_recorded()
+    assert stated_versions(f"\n{versions()}\n", "Metrics without")["New"] == 7
+    assert stated_versions(f"\n{versions()}\n", "Conventions without") == {"new-rules": 3}
 
 
 @pytest.mark.parametrize("text", [None, "[]", '{"values": 3}', "{"])
@@ -264,12 +354,3 @@ def test_a_folder_without_recorded_values_is_refused(tmp_path, text):
         (tmp_path / "golden_metrics.json").write_text(text)
     with pytest.raises(UserError, match=r"golden_metrics\.json"):
         read_golden(tmp_path)
-
-
-def test_conventions_listed_in_the_sheet_are_those_registered():
-    assert all(f"{name} " in versions() for name in CONVENTIONS.specs())
-
-
-def test_the_table_of_undefined_values_is_what_this_code_does(repository):
-    page = (repository / "docs" / "metrics.md").read_text(encoding="utf-8")
-    assert undefined_block() in page, "docs/metrics.md is stale: run 'ivif-bench calibrate'"

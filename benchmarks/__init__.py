@@ -1,0 +1,1 @@
+"""Measurements from a checkout: speed against public peers, calibration. Not installed."""

@@ -1,1 +1,0 @@
-"""Calibration: what published programs return for known images, beside what this engine returns."""
