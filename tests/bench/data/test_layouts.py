@@ -5,142 +5,29 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
+from trees import all_trees
+from trees.files import HEIGHT, WIDTH, image, pair_files, text, voc
+from trees.shipped import TARDAL_ORDER, folder, m3fd, m3fd_tardal, msrs, msrs_detection
 
 from ivif_bench.data.audit import audit_dataset
 from ivif_bench.data.base import LAYOUTS, Dataset, open_dataset
 from ivif_bench.data.images import size_of
 from ivif_bench.errors import UserError
 
-HEIGHT, WIDTH = 24, 32
-TARDAL_ORDER = ["People", "Car", "Bus", "Lamp", "Motorcycle", "Truck"]
 README_ORDER = ["People", "Car", "Bus", "Motorcycle", "Lamp", "Truck"]
-
-
-def image(path: Path, channels: int = 3, value: int | None = None) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    shape = (HEIGHT, WIDTH) if channels == 1 else (HEIGHT, WIDTH, channels)
-    generator = np.random.default_rng(len(path.name))
-    pixels = generator.integers(0, 256, shape, dtype=np.uint8)
-    cv2.imwrite(str(path), pixels if value is None else np.full(shape, value, np.uint8))
-
-
-def pair_files(infrared: Path, visible: Path, stems: list[str], suffix: str = ".png") -> None:
-    for stem in stems:
-        image(infrared / f"{stem}.png", channels=1)
-        image(visible / f"{stem}{suffix}")
-
-
-def voc(path: Path, *objects: tuple[str, int, int, int, int]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    items = "".join(
-        f"<object><name>{name}</name><bndbox><xmin>{a}</xmin><ymin>{b}</ymin><xmax>{c}</xmax>"
-        f"<ymax>{d}</ymax></bndbox></object>"
-        for name, a, b, c, d in objects
-    )
-    path.write_text(f"<annotation>{items}</annotation>")
-
-
-def text(path: Path, content: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(content)
-
-
-def m3fd(root: Path) -> dict[str, Any]:
-    base = root / "M3FD_Detection"
-    pair_files(base / "Ir", base / "Vis", ["00002", "00000", "00001"])
-    for stem in ("00000", "00001", "00002"):
-        voc(base / "Annotation" / f"{stem}.xml", ("Car", 2, 3, 12, 13), ("Lamp", 1, 1, 4, 5))
-    return {}
-
-
-def m3fd_tardal(root: Path) -> dict[str, Any]:
-    pair_files(root / "ir", root / "vi", ["00000", "00001"])
-    for stem in ("00000", "00001"):
-        text(root / "labels" / f"{stem}.txt", "3 0.25 0.5 0.125 0.25\n")
-    text(root / "meta" / "train.txt", "00000.png\n")
-    text(root / "meta" / "pred.txt", "00000.png\n00001.png\n")
-    return {"class_order": TARDAL_ORDER}
-
-
-def m3fd_fusion(root: Path) -> dict[str, Any]:
-    pair_files(root / "Ir", root / "Vis", ["00000", "04160"])
-    return {}
-
-
-def msrs(root: Path) -> dict[str, Any]:
-    for part, stems in (("train", ["00001D", "00003N"]), ("test", ["00004N"])):
-        pair_files(root / part / "ir", root / part / "vi", stems)
-        for stem in stems:
-            image(root / part / "Segmentation_labels" / f"{stem}.png", channels=1, value=8)
-    return {}
-
-
-def msrs_detection(root: Path) -> dict[str, Any]:
-    base = root / "detection"
-    pair_files(base / "ir", base / "vi", ["1", "810"])
-    text(base / "labels" / "1.txt", "2 0.5 0.5 0.25 0.5\n0 0.25 0.25 0.25 0.25\n")
-    text(base / "labels" / "810.txt", "")
-    text(root / "meta" / "detection_names.csv", "detection,image\n1,00001D\n810,00810N\n")
-    return {}
-
-
-def tno(root: Path) -> dict[str, Any]:
-    pair_files(root / "ir", root / "vi", ["01", "03"])
-    return {}
-
-
-def roadscene(root: Path) -> dict[str, Any]:
-    pair_files(root / "cropinfrared", root / "crop_LR_visible", ["FLIR_00006"], suffix=".JPG")
-    return {}
-
-
-def llvip(root: Path) -> dict[str, Any]:
-    for part, stem in (("train", "010001"), ("test", "190001")):
-        pair_files(root / "infrared" / part, root / "visible" / part, [stem], suffix=".jpg")
-        voc(root / "Annotations" / f"{stem}.xml", ("person", 2, 3, 12, 13))
-    return {}
-
-
-def folder(root: Path) -> dict[str, Any]:
-    pair_files(root / "thermal", root / "colour", ["b", "a"], suffix=".bmp")
-    for stem in "ab":
-        voc(root / "xml" / f"{stem}.xml", ("boat", 2, 3, 12, 13))
-        image(root / "ids" / f"{stem}.png", channels=1, value=1)
-    return {
-        "infrared": "thermal",
-        "visible": "colour",
-        "annotations": "xml",
-        "classes": ["boat"],
-        "masks": "ids",
-        "mask_classes": ["water", "shore"],
-    }
-
-
-TREES: dict[str, Callable[[Path], dict[str, Any]]] = {
-    "folder": folder,
-    "llvip": llvip,
-    "m3fd": m3fd,
-    "m3fd-fusion": m3fd_fusion,
-    "m3fd-tardal": m3fd_tardal,
-    "msrs": msrs,
-    "msrs-detection": msrs_detection,
-    "roadscene": roadscene,
-    "tno": tno,
-}
+TREES = all_trees()
 
 
 def grown(layout: str, root: Path) -> Dataset:
     return open_dataset(layout, root, **TREES[layout](root))
 
 
-def test_every_layout_of_the_package_has_a_generated_tree_here() -> None:
+def test_every_layout_of_the_package_has_a_generated_tree() -> None:
     shipped = {
         name for name, spec in LAYOUTS.specs().items() if spec.entry.startswith("ivif_bench.")
     }
@@ -181,9 +68,10 @@ def test_the_audit_of_a_sound_tree_has_no_errors(layout: str, tmp_path: Path) ->
 @pytest.mark.parametrize("layout", sorted(TREES))
 def test_an_empty_root_names_the_folders_looked_for(layout: str, tmp_path: Path) -> None:
     options = TREES[layout](tmp_path / "full")
+    full = open_dataset(layout, tmp_path / "full", **options)
+    wanted = full.pairs[0].infrared.parent.name
     empty = tmp_path / "empty"
     empty.mkdir()
-    wanted = options.get("infrared", "ir" if layout not in {"roadscene", "llvip"} else "infrared")
     with pytest.raises(UserError, match=rf"(?i)looked for folders .*{wanted}.*{empty}"):
         open_dataset(layout, empty, **options)
 

@@ -1,0 +1,102 @@
+"""The examples of the pages "Adding a ..." are files that the checks of a contribution accept.
+
+Each is written as it is printed into a copy of the tree, and linters, types and the contract tests
+run there; the quick suite runs once, with all of them in place. ``EACH_EXAMPLE=1`` runs it after
+each instead of the contract tests, which takes a quarter of an hour and more.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from printed import Example, printed_components
+from tree_copy import Copy
+
+COMPONENTS = ["convention", "dataset", "detector", "format", "method", "metric", "segmenter"]
+CONTRACTS = [
+    "tests/bench/data/test_layouts.py",
+    "tests/bench/test_registry.py",
+    "tests/commands/test_command_line.py",
+    "tests/fusion_models/test_contract.py",
+    "tests/reports/test_report_formats.py",
+    "tests/tasks/quality/test_calibration.py",
+    "tests/tasks/quality/test_quality_registry.py",
+    "tests/tasks/test_component_contract.py",
+]
+
+
+@pytest.fixture(scope="module")
+def printed(repository: Path) -> dict[str, list[Example]]:
+    """The files of each component that the pages print."""
+    return printed_components(repository)
+
+
+@pytest.fixture(scope="module")
+def copy(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Copy:
+    """A copy of the tree without any example."""
+    return Copy(repository, tmp_path_factory.mktemp("copy") / "tree")
+
+
+@pytest.fixture
+def with_example(
+    request: pytest.FixtureRequest, copy: Copy, printed: dict[str, list[Example]]
+) -> Iterator[Copy]:
+    """The copy with the files of one component, or of all."""
+    wanted = COMPONENTS if request.param == "all" else [request.param]
+    with copy.holding([example for name in wanted for example in printed[name]]):
+        yield copy
+
+
+def _passes(copy: Copy, *arguments: str | Path) -> None:
+    done = copy.python("-m", *arguments, timeout=3600)
+    assert done.returncode == 0, done.stdout[-10_000:] + done.stderr[-2_000:]
+
+
+def _lint_and_types(copy: Copy) -> None:
+    _passes(copy, "ruff", "check", ".")
+    _passes(copy, "ruff", "format", "--check", ".")
+    _passes(copy, "mypy")
+
+
+def _quick_suite(copy: Copy, tmp_path: Path, marks: str = "not slow", *files: str) -> None:
+    # A folder of its own: pytest removes the folders of former runs.
+    options = ["-q", "-n", "2", "--dist", "loadscope", "--basetemp", tmp_path / "inner"]
+    _passes(copy, "pytest", *options, "-m", marks, *files)
+
+
+def test_the_pages_print_a_file_for_every_kind_of_component(printed):
+    assert sorted(printed) == COMPONENTS
+
+
+@pytest.mark.slow
+def test_the_code_of_the_copy_is_used_not_the_installed_one(copy):
+    code = (
+        "import ivif_bench, ivif_bench.fusion_models, ivif_bench.reports, ivif_bench.tasks as t\n"
+        "for m in (ivif_bench, ivif_bench.fusion_models, ivif_bench.reports, t): print(m.__file__)"
+    )
+    for where in (copy.root, copy.root.parent):
+        files = copy.python("-c", code, cwd=where).stdout.split()
+        assert [Path(file).resolve() for file in files] == [
+            (copy.root / folder / "__init__.py").resolve()
+            for folder in ("bench", "fusion_models", "reports", "tasks")
+        ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("with_example", COMPONENTS, indirect=True)
+def test_one_example_passes_lint_types_and_tests(with_example, tmp_path):
+    _lint_and_types(with_example)
+    if os.environ.get("EACH_EXAMPLE"):
+        _quick_suite(with_example, tmp_path)
+    else:
+        _quick_suite(with_example, tmp_path, "not slow and not golden", *CONTRACTS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("with_example", ["all"], indirect=True)
+def test_all_examples_together_pass_lint_types_and_the_quick_suite(with_example, tmp_path):
+    _lint_and_types(with_example)
+    _quick_suite(with_example, tmp_path)
