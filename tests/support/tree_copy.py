@@ -48,8 +48,8 @@ class Copy:
         if (repository / ".mypy_cache").is_dir():
             shutil.copytree(repository / ".mypy_cache", root / ".mypy_cache")
         # The import names as links, found before the finder of an editable install is asked.
-        subprocess.run(["make", "--quiet", "links"], cwd=root, check=True, env=_outside())
-        self.variables = _outside() | {
+        subprocess.run(["make", "--quiet", "links"], cwd=root, check=True, env=outside())
+        self.variables = outside() | {
             "PYTHONPATH": str(root / ".links"),
             "IVIF_BENCH_SHARED": os.environ.get(
                 "IVIF_BENCH_SHARED", str(repository.parent / "shared")
@@ -91,7 +91,7 @@ class Copy:
         return done.stdout
 
 
-def _outside() -> dict[str, str]:
+def outside() -> dict[str, str]:
     """The environment without what belongs to the test run or the make that is under way."""
     return {
         name: value
