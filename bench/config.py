@@ -19,7 +19,7 @@ from ivif_bench.data.base import LAYOUTS
 from ivif_bench.errors import UserError
 from ivif_bench.fusion import METHODS
 from ivif_bench.naming import safe_name
-from ivif_bench.registry import load_entry, suggest
+from ivif_bench.registry import Registry, S, suggest
 from ivif_bench.task import TASKS, Section, task_names
 from ivif_bench.validation import checked
 
@@ -144,7 +144,7 @@ def parse_config(content: Mapping[str, Any]) -> RunConfig:
     own = set(RunConfig.model_fields) - {"sections"}
     known = sorted(own | set(TASKS.specs()))
     for key in content:
-        if key not in known:
+        if key not in own and TASKS.find(str(key)) is None:
             raise UserError(f"unknown key {key!r}; {suggest(str(key), known)}")
     plain = {key: value for key, value in content.items() if key in own}
     config = checked(RunConfig, plain, "")
@@ -158,7 +158,7 @@ def parse_config(content: Mapping[str, Any]) -> RunConfig:
 
 
 def _sections(task: str, value: Any, config: RunConfig) -> tuple[Section, ...]:
-    model: type[Section] = load_entry(TASKS.get(task).entry).section
+    model: type[Section] = TASKS.load(task).section
     items = value if isinstance(value, list) else [value]
     found = []
     for index, item in enumerate(items):
@@ -175,9 +175,7 @@ def _check_names(config: RunConfig) -> None:
     _check_folders("datasets", list(config.datasets))
     _check_folders("methods", [method.name for method in config.methods])
     for name, dataset in config.datasets.items():
-        if dataset.layout not in LAYOUTS.specs():
-            hint = suggest(dataset.layout, list(LAYOUTS.specs()))
-            raise UserError(f"datasets.{name}.layout: unknown layout {dataset.layout!r}; {hint}")
+        _registered(LAYOUTS, dataset.layout, f"datasets.{name}.layout")
     seen: set[str] = set()
     for index, method in enumerate(config.methods):
         where = f"methods.{index}"
@@ -186,10 +184,7 @@ def _check_names(config: RunConfig) -> None:
                 f"{where}.name: {method.name!r} occurs twice; rows need different names"
             )
         seen.add(method.name)
-        if method.type not in METHODS.specs():
-            hint = suggest(method.type, list(METHODS.specs()))
-            raise UserError(f"{where}: unknown fusion method {method.type!r}; {hint}")
-        options = METHODS.get(method.type).options
+        options = _registered(METHODS, method.type, where).options
         for option in method.options:
             if option not in options:
                 hint = suggest(option, sorted(options)) if options else "it takes none"
@@ -200,6 +195,13 @@ def _check_names(config: RunConfig) -> None:
                 raise UserError(
                     f"{where}.datasets: no dataset {dataset_name!r} in this run; {hint}"
                 )
+
+
+def _registered(registry: Registry[S], name: str, where: str) -> S:
+    try:
+        return registry.get(name)
+    except UserError as problem:
+        raise UserError(f"{where}: {problem}") from problem
 
 
 def _check_folders(key: str, names: list[str]) -> None:

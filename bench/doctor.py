@@ -13,6 +13,8 @@ from importlib import metadata
 from io import StringIO
 from pathlib import Path
 
+from ivif_bench.errors import UserError
+
 # Libraries that OpenCV's wheel expects the system to have, with the Debian package of each.
 _SYSTEM_LIBRARIES = {"GL": "libgl1", "glib-2.0": "libglib2.0-0"}
 _MODULES = {
@@ -39,7 +41,7 @@ def examine() -> list[Finding]:
     findings = [_python()]
     findings += [_library(name, package) for name, package in _SYSTEM_LIBRARIES.items()]
     findings += [_module(name, extra) for name, extra in _MODULES.items()]
-    findings += [_both_mm_packages(), _device(), _cores(), _disk(), _latex()]
+    findings += [_both_mm_packages(), *_components(), _device(), _cores(), _disk(), _latex()]
     return [finding for finding in findings if finding]
 
 
@@ -97,6 +99,22 @@ def _both_mm_packages() -> Finding:
                 f"{plain} and onedl-{plain} overwrite each other: pip uninstall {plain}",
             )
     return {}
+
+
+def _components() -> list[Finding]:
+    """A finding for each file, of this package or of a plug-in, that cannot be imported."""
+    from ivif_bench.components import kinds, registry_of
+
+    faults: dict[str, str] = {}
+    for kind in kinds():
+        try:
+            for one in registry_of(kind).broken():
+                faults.setdefault(str(one), one.name)  # methods and trainings share their files
+        except UserError as problem:
+            faults[str(problem)] = kind
+    if not faults:
+        return [_finding("ok", "components", "every file can be imported")]
+    return [_finding("broken", name, text) for text, name in faults.items()]
 
 
 def _device() -> Finding:

@@ -52,7 +52,8 @@ class MethodSpec:
 
     Attributes:
         name: used in configurations and tables.
-        entry: ``"module:Class"`` of its ``FusionMethod``.
+        entry: ``"module:Class"`` of its ``FusionMethod`` or ``PrecomputedImages``; ``"Class"`` if
+            it is in the same file.
         title: name in tables.
         paper: reference, or why there is none.
         licence: of the code in this project and of the weights.
@@ -145,5 +146,8 @@ def _tensor(image: np.ndarray) -> Tensor:
 
 
 METHODS: Registry[MethodSpec] = Registry(
-    "fusion method", "ivif_bench.fusion_models", "ivif_bench.methods"
+    "fusion method",
+    "ivif_bench.fusion_models",
+    "ivif_bench.methods",
+    base=(FusionMethod, PrecomputedImages),
 )

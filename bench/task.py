@@ -30,7 +30,7 @@ class TaskSpec:
 
     Attributes:
         name: key of its sections in a run configuration: ``quality``, ``detection``, ...
-        entry: ``"module:Class"`` of its ``Task``.
+        entry: ``"module:Class"`` of its ``Task``; ``"Class"`` if it is in the same file.
         title: heading of its tables.
         order: place of its work and its tables in a run, small numbers first.
         lists: registries of its own components, as ``"module:attribute"``, by the name under which
@@ -118,7 +118,7 @@ class Task(ABC):
         """Do one unit of work; runs in a worker with nothing but the unit and its folders."""
 
 
-TASKS: Registry[TaskSpec] = Registry("task", "ivif_bench.tasks", "ivif_bench.tasks")
+TASKS: Registry[TaskSpec] = Registry("task", "ivif_bench.tasks", "ivif_bench.tasks", base=Task)
 
 
 def task_names() -> list[str]:

@@ -19,7 +19,7 @@ class TrainingSpec:
     Attributes:
         name: used on the command line: ``ivif-bench train NAME``.
         entry: ``"module:function"`` of a function ``(TrainingRequest) -> Path`` that trains and
-            returns the weights file.
+            returns the weights file; ``"function"`` if it is in the same file.
         title: one line for people.
         presets: names of the recipes it offers, with a line each; the first is the default.
         options: names of the settings that may be overridden, with a line each.

@@ -170,7 +170,7 @@ def convert(file: WeightsSpec, source: Path, target: Path) -> None:
         raise UserError(f"no such file: {source}")
     if target.exists() and target.samefile(source):
         raise UserError(f"{source}: choose another --out, the file to convert stays as it is")
-    converter: Any = load_entry(file.converter)
+    converter: Any = load_entry(file.converter, f"converter of {file.name}")
     converter(source, target)
 
 

@@ -22,7 +22,7 @@ _NO_WEIGHTS = "code Apache-2.0, no weights"
 SPECS = (
     MethodSpec(
         name="visible",
-        entry="ivif_bench.fusion_models.baselines:Visible",
+        entry="Visible",
         title="Visible",
         paper="none: the visible image itself",
         licence=_NO_WEIGHTS,
@@ -31,7 +31,7 @@ SPECS = (
     ),
     MethodSpec(
         name="infrared",
-        entry="ivif_bench.fusion_models.baselines:Infrared",
+        entry="Infrared",
         title="Infrared",
         paper="none: the infrared image itself, as three equal channels",
         licence=_NO_WEIGHTS,
@@ -40,21 +40,21 @@ SPECS = (
     ),
     MethodSpec(
         name="average",
-        entry="ivif_bench.fusion_models.baselines:Average",
+        entry="Average",
         title="Average",
         paper="none: (infrared + luma) / 2",
         licence=_NO_WEIGHTS,
     ),
     MethodSpec(
         name="max",
-        entry="ivif_bench.fusion_models.baselines:Maximum",
+        entry="Maximum",
         title="Maximum",
         paper="none: max(infrared, luma) per pixel",
         licence=_NO_WEIGHTS,
     ),
     MethodSpec(
         name="laplacian",
-        entry="ivif_bench.fusion_models.baselines:LaplacianPyramid",
+        entry="LaplacianPyramid",
         title="Laplacian pyramid",
         paper="Burt and Kolczynski 1993; pyramid of Burt and Adelson, IEEE Trans. Commun. 1983",
         licence=_NO_WEIGHTS,

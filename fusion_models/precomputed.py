@@ -11,7 +11,7 @@ from ivif_bench.fusion import MethodSpec, PrecomputedImages
 SPECS = (
     MethodSpec(
         name="precomputed",
-        entry="ivif_bench.fusion_models.precomputed:Precomputed",
+        entry="Precomputed",
         title="Precomputed images",
         paper="the user's own",
         licence="the images keep their owner's terms",

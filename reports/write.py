@@ -41,7 +41,7 @@ def build_report(run: RunResults) -> Report:
     tables: list[Table] = []
     unknown: dict[str, None] = {}
     for comparison in comparisons(run):
-        if comparison.task not in BUILDERS.specs():
+        if BUILDERS.find(comparison.task) is None:
             unknown[comparison.task] = None
             continue
         tables += BUILDERS.load(comparison.task)(comparison)

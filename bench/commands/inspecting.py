@@ -7,33 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ivif_bench.errors import UserError
-from ivif_bench.registry import Registry, load_entry, suggest
-
 JsonOption = Annotated[bool, typer.Option("--json", help="as JSON")]
-
-
-_OWN = {
-    "methods": "ivif_bench.fusion:METHODS",
-    "datasets": "ivif_bench.data.base:LAYOUTS",
-    "tasks": "ivif_bench.task:TASKS",
-    "formats": "ivif_bench.reports.formats:FORMATS",
-    "trainings": "ivif_bench.training:TRAININGS",
-}
-
-
-def _entry(what: str) -> str:
-    """Where the registry of a kind is; tasks are asked only for what is not the engine's own."""
-    if what in _OWN:
-        return _OWN[what]
-    from ivif_bench.task import TASKS
-
-    entries = dict(_OWN)
-    for spec in TASKS.specs().values():
-        entries |= spec.lists
-    if what not in entries:
-        raise UserError(f"nothing is listed under {what!r}; {suggest(what, sorted(entries))}")
-    return entries[what]
 
 
 def list_components(
@@ -43,26 +17,37 @@ def list_components(
     detail: Annotated[bool, typer.Option("--detail", help="everything that is declared")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """List what can be used, by kind."""
+    """List what can be used, by kind; what cannot be imported comes last, as broken.
+
+    With --json, an object per component; a broken one has name, module, file and broken (the reason).
+    """
     from dataclasses import asdict
 
-    registry: Registry[Any] = load_entry(_entry(what))
-    specs = registry.specs().values()
+    from ivif_bench.components import registry_of
+
+    registry = registry_of(what)
+    specs, broken = registry.specs().values(), registry.broken()
     if as_json:
         from ivif_bench.commands.console import print_json
 
-        print_json([asdict(spec) for spec in specs])
+        faults = [
+            {"name": one.name, "module": one.module, "file": one.file, "broken": one.reason}
+            for one in broken
+        ]
+        print_json([*(asdict(spec) for spec in specs), *faults])
         return
-    width = max((len(spec.name) for spec in specs), default=0)
+    width = max((len(one.name) for one in (*specs, *broken)), default=0)
     for spec in specs:
         declared = asdict(spec)
-        line = declared.get("summary") or declared.get("title", "")
+        line = declared.get("summary") or declared.get("title") or spec.entry
         typer.echo(f"{spec.name:<{width}}  {line}")
         if detail:
             for key, value in declared.items():
                 if key not in ("name", "summary") and value not in ("", (), {}, 0):
                     for line in _described(key, value):
                         typer.echo(f"{'':<{width}}    {line}")
+    for fault in broken:
+        typer.echo(f"{fault.name:<{width}}  broken: {fault}")
 
 
 def _described(key: str, value: Any) -> list[str]:
@@ -92,11 +77,11 @@ def validate(
     """Check a configuration, its datasets and its precomputed images without computing anything."""
     from ivif_bench.config import load_config
     from ivif_bench.pipeline.plan import RunPlan
-    from ivif_bench.pipeline.run import check_formats
+    from ivif_bench.pipeline.run import check_report
     from ivif_bench.store import Store
 
     run_config = load_config(config)
-    check_formats(run_config)
+    check_report(run_config)
     absent = [
         f"datasets.{name}: {data.root} is not there yet (demo scenes are written by 'run')"
         for name, data in run_config.datasets.items()

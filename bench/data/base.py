@@ -23,7 +23,7 @@ class LayoutSpec:
 
     Attributes:
         name: used in configurations and on the command line, such as ``m3fd``.
-        entry: ``"module:Class"`` of its ``Dataset``.
+        entry: ``"module:Class"`` of its ``Dataset``; ``"Class"`` if it is in the same file.
         title: name in tables and captions, such as ``M3FD``.
         summary: one line for ``ivif-bench list datasets``.
         source: paper or repository that published it.
@@ -130,7 +130,7 @@ class Dataset(ABC):
 
 
 LAYOUTS: Registry[LayoutSpec] = Registry(
-    "dataset layout", "ivif_bench.data.layouts", "ivif_bench.datasets"
+    "dataset layout", "ivif_bench.data.layouts", "ivif_bench.datasets", base=Dataset
 )
 
 

@@ -31,6 +31,13 @@ def load_method(method: MethodConfig) -> FusionMethod | PrecomputedImages:
         loaded: FusionMethod | PrecomputedImages = METHODS.load(method.type)(**method.options)
     except (TypeError, ValueError) as problem:
         raise UserError(f"method {method.name!r}: {problem}") from problem
+    precomputed = METHODS.get(method.type).precomputed
+    if isinstance(loaded, PrecomputedImages) != precomputed:
+        wanted = PrecomputedImages if precomputed else FusionMethod
+        raise UserError(
+            f"method {method.name!r}: with precomputed={precomputed} in its spec, "
+            f"{type(loaded).__name__} must derive from {wanted.__name__}"
+        )
     return loaded
 
 

@@ -13,7 +13,6 @@ from ivif_bench.errors import UserError
 from ivif_bench.fusion import METHODS, PrecomputedImages
 from ivif_bench.pipeline.fuse import load_method, method_key, plan_fusing
 from ivif_bench.pipeline.precomputed import check_precomputed
-from ivif_bench.registry import load_entry
 from ivif_bench.store import Store
 from ivif_bench.task import TASKS, Section, Task, TaskInputs, task_names
 from ivif_bench.types import DatasetRef, FusedSet, Pair, Unit
@@ -37,7 +36,7 @@ class RunPlan:
         self.config = config
         self.store = store
         self.sections: list[tuple[str, Task, Section]] = [
-            (name, load_entry(TASKS.get(name).entry)(), section)
+            (name, TASKS.load(name)(), section)
             for name, sections in config.sections.items()
             if tasks is None or name in tasks
             for section in sections

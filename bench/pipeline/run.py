@@ -73,7 +73,7 @@ def run(
     Raises:
         UserError: something in the input must be put right first; finished work stays.
     """
-    check_formats(config)
+    check_report(config)
     listener = listener or Listener()
     workers = workers or os.cpu_count() or 1
     store = Store(config.folder)
@@ -98,12 +98,20 @@ def run(
     )
 
 
-def check_formats(config: RunConfig) -> None:
-    """Refuse unknown report formats before anything is computed."""
+def check_report(config: RunConfig) -> None:
+    """Load what the report will need before anything is computed.
+
+    Raises:
+        UserError: an unknown format, or a format or table builder that cannot be loaded.
+    """
     from ivif_bench.reports.formats import FORMATS
+    from ivif_bench.reports.tables import BUILDERS
 
     for name in config.report.formats:
-        FORMATS.get(name)
+        FORMATS.load(name)
+    for task in config.sections:
+        if BUILDERS.find(task):
+            BUILDERS.load(task)
 
 
 def write_demo_data(config: RunConfig, listener: Listener) -> None:

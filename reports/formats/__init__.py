@@ -13,8 +13,9 @@ class FormatSpec:
 
     Attributes:
         name: what users ask for.
-        entry: ``"module:function"``; the function takes the report's title, its tables and its
-            remarks (sentences) and returns file name to text. Equal tables must give equal texts.
+        entry: ``"module:function"``, or ``"function"`` if it is in the same file; it takes the
+            report's title, its tables and its remarks (sentences) and returns file name to text.
+            Equal tables must give equal texts.
         title: name in messages.
     """
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from ivif_bench.reports.formats import FormatSpec
 from ivif_bench.reports.table import MISSING, Table
 
-SPECS = (FormatSpec("csv", "ivif_bench.reports.formats.csv:render", "CSV"),)
+SPECS = (FormatSpec("csv", "render", "CSV"),)
 
 HEADER = (
     "table",

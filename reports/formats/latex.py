@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from ivif_bench.reports.formats import FormatSpec
 from ivif_bench.reports.table import Cell, Column, Table
 
-SPECS = (FormatSpec("latex", "ivif_bench.reports.formats.latex:render", "LaTeX"),)
+SPECS = (FormatSpec("latex", "render", "LaTeX"),)
 
 _ARROWS = {"up": r"$\uparrow$", "down": r"$\downarrow$"}
 _PLAIN = {

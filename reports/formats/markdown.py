@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from ivif_bench.reports.formats import FormatSpec
 from ivif_bench.reports.table import Cell, Column, Table
 
-SPECS = (FormatSpec("markdown", "ivif_bench.reports.formats.markdown:render", "Markdown"),)
+SPECS = (FormatSpec("markdown", "render", "Markdown"),)
 
 _ARROWS = {"up": "↑", "down": "↓"}
 _SPECIAL = re.compile(r"([\\`*_\[\]|~$])")

@@ -13,8 +13,9 @@ class BuilderSpec:
 
     Attributes:
         name: the task's name, as in records.
-        entry: ``"module:function"``; the function takes a ``ivif_bench.reports.comparison.Comparison`` and
-            returns a list of ``ivif_bench.reports.table.Table``.
+        entry: ``"module:function"``, or ``"function"`` if it is in the same file; it takes a
+            ``ivif_bench.reports.comparison.Comparison`` and returns a list of
+            ``ivif_bench.reports.table.Table``.
     """
 
     name: str

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ivif_bench.reports.comparison import Comparison
     from ivif_bench.reports.table import Table
 
-SPECS = (BuilderSpec("detection", "ivif_bench.reports.tables.detection:build"),)
+SPECS = (BuilderSpec("detection", "build"),)
 
 _MEANS = {
     "mAP50": "mAP@0.5",

@@ -19,7 +19,7 @@ from ivif_bench.reports.tables import BuilderSpec
 if TYPE_CHECKING:
     from ivif_bench.reports.comparison import Comparison
 
-SPECS = (BuilderSpec("quality", "ivif_bench.reports.tables.quality:build"),)
+SPECS = (BuilderSpec("quality", "build"),)
 
 _NO_COMMON = "No table on common images: there is no image that all methods have."
 _NONE = "has none of the images"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ivif_bench.reports.comparison import Comparison
     from ivif_bench.reports.table import Column, Table
 
-SPECS = (BuilderSpec("segmentation", "ivif_bench.reports.tables.segmentation:build"),)
+SPECS = (BuilderSpec("segmentation", "build"),)
 
 _CONDITION = re.compile(r"(?P<mean>mIoU[^\[]*)\[(?P<tag>.+)\]")
 

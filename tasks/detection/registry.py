@@ -20,7 +20,7 @@ class DetectorSpec:
 
     Attributes:
         name: used in protocols, such as ``yolov5x``.
-        entry: ``"module:Class"`` of its ``Detector``.
+        entry: ``"module:Class"`` of its ``Detector``; ``"Class"`` if it is in the same file.
         title: name in tables; two different networks are called YOLOv5x, so it says which.
         family: networks whose checkpoints are of one kind.
         parameters: number of learned parameters with 80 classes.
@@ -109,5 +109,5 @@ class Detector(ABC):
 
 
 DETECTORS: Registry[DetectorSpec] = Registry(
-    "detector", "ivif_bench.tasks.detection.detectors", "ivif_bench.detectors"
+    "detector", "ivif_bench.tasks.detection.detectors", "ivif_bench.detectors", base=Detector
 )

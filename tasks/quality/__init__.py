@@ -20,6 +20,7 @@ SPECS = (
         lists={
             "metrics": "ivif_bench.tasks.quality.registry:METRICS",
             "conventions": "ivif_bench.tasks.quality.registry:CONVENTIONS",
+            "torch-forms": "ivif_bench.tasks.quality.batched:FORMS",
         },
     ),
 )

@@ -20,7 +20,6 @@ from ivif_bench.tasks.quality.registry import (
     TEN,
     Convention,
     Direction,
-    MetricSpec,
     Mode,
     Reading,
     Variant,
@@ -237,16 +236,20 @@ def resolve(
         raise UserError(f"unknown mode {mode!r}; known: {', '.join(MODES)}")
     names = printed_metrics(convention) if metrics is None else tuple(metrics)
     rules = convention_of(names, convention)
-    found = [_measurement(METRICS.get(name), rules.variants.get(name, Variant())) for name in names]
+    found = [_measurement(name, convention, rules.variants.get(name, Variant())) for name in names]
     return Evaluator(convention, mode, rules.reading, rules.visible_first, tuple(found))
 
 
-def _measurement(spec: MetricSpec, variant: Variant) -> Measurement:
-    entry = variant.entry or spec.entry
+def _measurement(name: str, convention: str, variant: Variant) -> Measurement:
+    spec = METRICS.get(name)
+    if variant.entry:
+        function = load_entry(variant.entry, f"metric {name!r} of convention {convention!r}")
+    else:
+        function = METRICS.load(name)
     return Measurement(
-        name=spec.name,
-        entry=entry,
-        function=load_entry(entry),
+        name=name,
+        entry=variant.entry or spec.entry,
+        function=function,
         settings=variant.settings,
         label=variant.label,
         title=variant.title or spec.title,

@@ -27,8 +27,9 @@ class MetricSpec:
 
     Attributes:
         name: column heading and key, such as ``SCD``.
-        entry: ``"module:function"``; called with a ``ivif_bench.tasks.quality.shared.Shared`` and the
-            settings of the convention. Returns a float or raises ``Undefined``.
+        entry: ``"module:function"``, or ``"function"`` if it is in the same file; called with a
+            ``ivif_bench.tasks.quality.shared.Shared`` and the settings of the convention. Returns
+            a float or raises ``Undefined``.
         title: full name.
         direction: ``up`` if larger is better, else ``down``.
         range: smallest and largest possible value under the function's default settings.
@@ -53,7 +54,8 @@ class ConventionSpec:
 
     Attributes:
         name: used in configurations and printed under every table.
-        entry: ``"module:attribute"`` of its ``Convention``.
+        entry: ``"module:attribute"`` of its ``Convention``; ``"attribute"`` if it is in the same
+            file.
         title: one line for people.
         source: whose numbers it reproduces, or why it was chosen.
         version: raised whenever a value under it changes.
@@ -72,7 +74,7 @@ class Variant:
 
     Attributes:
         settings: keyword arguments for the metric's function.
-        entry: another function in place of the metric's own.
+        entry: another function in place of the metric's own, as ``"module:function"``.
         label: unambiguous name for footers, such as ``ms_ssim[pytorch-msssim]``.
         title, direction, range, unit: in place of the metric's own, where the toolkit prints
             another quantity under the same name.
@@ -123,5 +125,9 @@ METRICS: Registry[MetricSpec] = Registry(
     "metric", "ivif_bench.tasks.quality.metrics", "ivif_bench.metrics"
 )
 CONVENTIONS: Registry[ConventionSpec] = Registry(
-    "metric convention", "ivif_bench.tasks.quality.conventions", "ivif_bench.conventions"
+    "metric convention",
+    "ivif_bench.tasks.quality.conventions",
+    "ivif_bench.conventions",
+    base=Convention,
+    instance=True,
 )

@@ -27,7 +27,7 @@ class SegmenterSpec:
 
     Attributes:
         name: used in protocols.
-        entry: ``"module:Class"`` of its ``Segmenter``.
+        entry: ``"module:Class"`` of its ``Segmenter``; ``"Class"`` if it is in the same file.
         title: name in tables.
         parameters: number of learned parameters with nine classes.
         licence: of the code that builds and trains it.
@@ -84,5 +84,8 @@ class Segmenter(ABC):
 
 
 SEGMENTERS: Registry[SegmenterSpec] = Registry(
-    "segmenter", "ivif_bench.tasks.segmentation.segmenters", "ivif_bench.segmenters"
+    "segmenter",
+    "ivif_bench.tasks.segmentation.segmenters",
+    "ivif_bench.segmenters",
+    base=Segmenter,
 )

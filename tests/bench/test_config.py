@@ -42,7 +42,7 @@ def test_a_bare_method_name_is_a_row_of_its_own_type(tmp_path):
         ({"methods": ["visible", "visible"]}, r"methods.1.name: 'visible' occurs twice"),
         (
             {"datasets": {"d": {"layout": "foldr", "root": "x"}}},
-            r"datasets.d.layout: unknown layout 'foldr'; did you mean folder",
+            r"datasets.d.layout: unknown dataset layout 'foldr'; did you mean folder",
         ),
         ({"datasets": {"d": {"layout": "folder", "rot": "x"}}}, r"datasets.d"),
         ({"quality": {"dataset": "e"}}, r"quality.dataset: no dataset 'e' in this run"),

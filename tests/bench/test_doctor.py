@@ -7,6 +7,9 @@ import importlib
 import pytest
 
 from ivif_bench import doctor
+from ivif_bench.fusion import METHODS
+from ivif_bench.importing import Broken
+from ivif_bench.training import TRAININGS
 
 
 @pytest.mark.skipif(
@@ -46,3 +49,19 @@ def test_two_builds_of_one_library_are_called_broken(monkeypatch):
     installed = [Fake("mmengine"), Fake("onedl-mmengine")]
     monkeypatch.setattr("importlib.metadata.distributions", lambda: installed)
     assert doctor._both_mm_packages()["state"] == "broken"
+
+
+def test_a_component_file_that_cannot_be_imported_is_one_finding(monkeypatch):
+    fault = Broken("half", "plug.half", "/plug/half.py:3", "SyntaxError: invalid syntax")
+    for registry in (METHODS, TRAININGS):  # both read the same files
+        registry.specs()
+        monkeypatch.setattr(registry, "_broken", [fault])
+    monkeypatch.setattr(doctor, "_MODULES", {})
+    found = [item for item in doctor.examine() if item["what"] == "half"]
+    assert found == [
+        {
+            "state": "broken",
+            "what": "half",
+            "detail": "/plug/half.py:3: SyntaxError: invalid syntax",
+        }
+    ]

@@ -15,7 +15,7 @@ from ivif_bench.types import Boxes, Pair
 SPECS = (
     LayoutSpec(
         name="folder",
-        entry="ivif_bench.data.layouts.folder:Folder",
+        entry="Folder",
         title="user data",
         summary="two folders of images with equal stems, with VOC XML or label images if you like",
         source="yours",

@@ -19,7 +19,7 @@ from ivif_bench.types import Boxes, Pair
 SPECS = (
     LayoutSpec(
         name="llvip",
-        entry="ivif_bench.data.layouts.llvip:LLVIP",
+        entry="LLVIP",
         title="LLVIP",
         summary="15,488 pairs, boxes of persons: {infrared,visible}/{train,test} with Annotations",
         source="Jia et al., LLVIP, ICCV workshops 2021; github.com/bupt-ai-cz/LLVIP",

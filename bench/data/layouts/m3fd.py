@@ -18,7 +18,7 @@ from ivif_bench.types import Boxes, Pair
 SPECS = (
     LayoutSpec(
         name="m3fd",
-        entry="ivif_bench.data.layouts.m3fd:M3FD",
+        entry="M3FD",
         title="M3FD",
         summary="4,200 pairs, 34,407 boxes of six classes: {Ir,Vis,Annotation} with XML",
         source="Liu et al., TarDAL, CVPR 2022; github.com/JinyuanLiu-CV/TarDAL",

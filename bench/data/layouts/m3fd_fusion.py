@@ -10,7 +10,7 @@ from ivif_bench.data.layouts.paired_folders import PairedFolders, PairFolders
 SPECS = (
     LayoutSpec(
         name="m3fd-fusion",
-        entry="ivif_bench.data.layouts.m3fd_fusion:M3FDFusion",
+        entry="M3FDFusion",
         title="M3FD-Fusion",
         summary="300 pairs without boxes: {Ir,Vis}",
         source="Liu et al., TarDAL, CVPR 2022; github.com/JinyuanLiu-CV/TarDAL",

@@ -17,7 +17,7 @@ from ivif_bench.types import Boxes, Pair
 SPECS = (
     LayoutSpec(
         name="m3fd-tardal",
-        entry="ivif_bench.data.layouts.m3fd_tardal:M3FDTarDAL",
+        entry="M3FDTarDAL",
         title="M3FD",
         summary="M3FD as re-laid by TarDAL: {ir,vi,labels,meta} with YOLO text; needs class_order",
         source="Liu et al., TarDAL, CVPR 2022; github.com/JinyuanLiu-CV/TarDAL",

@@ -9,7 +9,7 @@ from ivif_bench.data.layouts.paired_folders import PairedFolders, PairFolders
 SPECS = (
     LayoutSpec(
         name="msrs",
-        entry="ivif_bench.data.layouts.msrs:MSRS",
+        entry="MSRS",
         title="MSRS",
         summary="1,444 pairs, nine classes, day/night: {train,test}/{ir,vi,Segmentation_labels}",
         source="Tang et al., PIAFusion, Information Fusion 2022; github.com/Linfeng-Tang/MSRS",

@@ -18,7 +18,7 @@ from ivif_bench.types import Boxes, Pair
 SPECS = (
     LayoutSpec(
         name="msrs-detection",
-        entry="ivif_bench.data.layouts.msrs_detection:MSRSDetection",
+        entry="MSRSDetection",
         title="MSRS (detection)",
         summary="80 pairs, boxes of person and car: detection/{ir,vi,labels} with YOLO text",
         source="Tang et al., PIAFusion, Information Fusion 2022; github.com/Linfeng-Tang/MSRS",

@@ -9,7 +9,7 @@ from ivif_bench.data.layouts.paired_folders import PairedFolders, PairFolders
 SPECS = (
     LayoutSpec(
         name="roadscene",
-        entry="ivif_bench.data.layouts.roadscene:RoadScene",
+        entry="RoadScene",
         title="RoadScene",
         summary="221 pairs without boxes: {cropinfrared,crop_LR_visible} or {ir,vi}",
         source="Xu et al., U2Fusion, TPAMI 2020; github.com/hanna-xu/RoadScene",

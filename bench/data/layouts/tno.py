@@ -9,7 +9,7 @@ from ivif_bench.data.layouts.paired_folders import PairedFolders, PairFolders
 SPECS = (
     LayoutSpec(
         name="tno",
-        entry="ivif_bench.data.layouts.tno:TNO",
+        entry="TNO",
         title="TNO",
         summary="pairs without boxes: {ir,vi}; the pack of 42 or any other choice",
         source="Toet, The TNO multiband image data collection, Data in Brief 2017",

@@ -39,7 +39,7 @@ _PARAMETERS = {
 SPECS = tuple(
     DetectorSpec(
         name=f"yolov5{size}",
-        entry="ivif_bench.tasks.detection.detectors.ultralytics_yolo:UltralyticsYolo",
+        entry="UltralyticsYolo",
         title=(
             f"YOLOv5{size}u (ultralytics anchor-free, {count / 1e6:.1f} M; "
             f"the papers' YOLOv5{size} has {papers} M)"

@@ -33,7 +33,7 @@ _PARAMETERS = {
 SPECS = tuple(
     DetectorSpec(
         name=f"yolov5{size}-original",
-        entry="ivif_bench.tasks.detection.detectors.yolov5_original:OriginalYolov5",
+        entry="OriginalYolov5",
         title=f"YOLOv5{size} (original, anchor-based, {count / 1e6:.1f} M)",
         family="yolov5-original",
         parameters=count,

@@ -24,8 +24,9 @@ class FormSpec:
 
     Attributes:
         name: ``"module:function"`` of the part that it replaces.
-        entry: ``"module:function"`` of the form. It takes a ``_batch.Batch`` and the part's own
-            arguments, and returns a list: for each image, what the part would return.
+        entry: ``"module:function"`` of the form; ``"function"`` if it is in the same file. It takes
+            a ``_batch.Batch`` and the part's own arguments, and returns a list: for each image,
+            what the part would return.
     """
 
     name: str

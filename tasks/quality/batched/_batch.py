@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ivif_bench.registry import load_entry
 from ivif_bench.tasks.quality.batched import FORMS
 from ivif_bench.tasks.quality.reading import Triple
 from ivif_bench.tasks.quality.shared import Shared, Undefined
@@ -111,5 +110,4 @@ def planes(batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
 
 @cache
 def _form(part: str) -> Callable[..., Any] | None:
-    spec = FORMS.specs().get(part)
-    return load_entry(spec.entry) if spec else None
+    return FORMS.load(part) if FORMS.find(part) else None

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 SPECS = (
     FormSpec(
         "ivif_bench.tasks.quality.kernels.differences:differences",
-        "ivif_bench.tasks.quality.batched.differences:differences",
+        "differences",
     ),
 )
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 SPECS = (
     FormSpec(
         "ivif_bench.tasks.quality.kernels.edges:edges",
-        "ivif_bench.tasks.quality.batched.edges:edges",
+        "edges",
     ),
 )
 

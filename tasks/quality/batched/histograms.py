@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 SPECS = (
     FormSpec(
         "ivif_bench.tasks.quality.kernels.histograms:histograms",
-        "ivif_bench.tasks.quality.batched.histograms:histograms",
+        "histograms",
     ),
 )
 

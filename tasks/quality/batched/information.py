@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 SPECS = (
     FormSpec(
         "ivif_bench.tasks.quality.kernels.information:information",
-        "ivif_bench.tasks.quality.batched.information:information",
+        "information",
     ),
 )
 

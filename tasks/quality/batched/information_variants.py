@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 SPECS = (
     FormSpec(
         "ivif_bench.tasks.quality.kernels.information_variants:information_variant",
-        "ivif_bench.tasks.quality.batched.information_variants:information_variant",
+        "information_variant",
     ),
 )
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 SPECS = (
     FormSpec(
         "ivif_bench.tasks.quality.kernels.mef_ssim:wanted_structure",
-        "ivif_bench.tasks.quality.batched.mef_ssim:wanted_structure",
+        "wanted_structure",
     ),
 )
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 SPECS = (
     FormSpec(
         "ivif_bench.tasks.quality.kernels.moments:moments",
-        "ivif_bench.tasks.quality.batched.moments:moments",
+        "moments",
     ),
 )
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 SPECS = (
     FormSpec(
         "ivif_bench.tasks.quality.kernels.sobel:mean_strength",
-        "ivif_bench.tasks.quality.batched.sobel:mean_strength",
+        "mean_strength",
     ),
 )
 

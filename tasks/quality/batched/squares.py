@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 SPECS = (
     FormSpec(
         "ivif_bench.tasks.quality.kernels.squares:squared_differences",
-        "ivif_bench.tasks.quality.batched.squares:squared_differences",
+        "squared_differences",
     ),
 )
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 SPECS = (
     FormSpec(
         "ivif_bench.tasks.quality.kernels.structure:structure",
-        "ivif_bench.tasks.quality.batched.structure:structure",
+        "structure",
     ),
 )
 

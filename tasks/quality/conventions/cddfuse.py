@@ -16,7 +16,7 @@ from ivif_bench.tasks.quality.registry import Convention, ConventionSpec, Varian
 SPECS = (
     ConventionSpec(
         name="cddfuse",
-        entry="ivif_bench.tasks.quality.conventions.cddfuse:CONVENTION",
+        entry="CONVENTION",
         title="evaluator of CDDFuse: MI in nats, AG over MN; MS-SSIM of pytorch-msssim",
         source="Zhaozixiang1228/MMIF-CDDFuse, utils/Evaluator.py",
         version=2,

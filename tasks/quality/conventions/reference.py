@@ -10,7 +10,7 @@ from ivif_bench.tasks.quality.registry import Convention, ConventionSpec
 SPECS = (
     ConventionSpec(
         name="reference",
-        entry="ivif_bench.tasks.quality.conventions.reference:CONVENTION",
+        entry="CONVENTION",
         title="exact definitions: MI in bits, AG over (M-1)(N-1), undefined is NaN with a reason",
         source="recommended; agrees with the MATLAB metrics of Linfeng-Tang/Evaluation-for-Image-Fusion",
     ),

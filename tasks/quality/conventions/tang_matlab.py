@@ -18,7 +18,7 @@ from ivif_bench.tasks.quality.registry import Convention, ConventionSpec, Varian
 SPECS = (
     ConventionSpec(
         name="tang-matlab",
-        entry="ivif_bench.tasks.quality.conventions.tang_matlab:CONVENTION",
+        entry="CONVENTION",
         title="MATLAB metrics of Tang: MI with 254 = 255, MS-SSIM is MEF-MS-SSIM",
         source="Linfeng-Tang/Evaluation-for-Image-Fusion, Evaluation/*.m",
     ),

@@ -16,7 +16,7 @@ from ivif_bench.tasks.quality.registry import Convention, ConventionSpec, Varian
 SPECS = (
     ConventionSpec(
         name="tang-python",
-        entry="ivif_bench.tasks.quality.conventions.tang_python:CONVENTION",
+        entry="CONVENTION",
         title="Python port of Tang's metrics: EN with 1e-7, SSIM and MS-SSIM of images times 255",
         source="puduliu/Fusion_metric_python, Metric_Python/Metric.py",
     ),

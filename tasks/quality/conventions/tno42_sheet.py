@@ -25,7 +25,7 @@ from ivif_bench.tasks.quality.registry import Convention, ConventionSpec, Varian
 SPECS = (
     ConventionSpec(
         name="tno42-sheet",
-        entry="ivif_bench.tasks.quality.conventions.tno42_sheet:CONVENTION",
+        entry="CONVENTION",
         title="a published sheet of TNO pairs, with its artefacts of 8-bit arithmetic",
         source="Linfeng-Tang/Image-Fusion, sheet of 42 TNO pairs",
     ),

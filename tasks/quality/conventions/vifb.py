@@ -15,7 +15,7 @@ from ivif_bench.tasks.quality.registry import Convention, ConventionSpec, Varian
 SPECS = (
     ConventionSpec(
         name="vifb",
-        entry="ivif_bench.tasks.quality.conventions.vifb:CONVENTION",
+        entry="CONVENTION",
         title="VIFB's 13 metrics: colour per channel, MI in nats, SF over MN",
         source="xingchenzhang/VIFB, metrics/*.m",
     ),

@@ -16,7 +16,7 @@ from ivif_bench.tasks.quality.registry import Convention, ConventionSpec, Varian
 SPECS = (
     ConventionSpec(
         name="zoo",
-        entry="ivif_bench.tasks.quality.conventions.zoo:CONVENTION",
+        entry="CONVENTION",
         title="torch metrics of IVIF_ZOO: as tang-python, AG over MN, VIF off-centre and padded",
         source="RollingPlain/IVIF_ZOO, Metric/Metric_torch.py",
     ),

@@ -10,7 +10,7 @@ from ivif_bench.tasks.quality.shared import Shared
 SPECS = (
     MetricSpec(
         name="AG",
-        entry="ivif_bench.tasks.quality.metrics.average_gradient:average_gradient",
+        entry="average_gradient",
         title="Average gradient",
         direction="up",
         range=(0.0, 4.0 * 255.0),  # a 2x2 checkerboard divided by one; below 256 from 64x64 on

@@ -8,7 +8,7 @@ from ivif_bench.tasks.quality.shared import Shared
 SPECS = (
     MetricSpec(
         name="Q_CB",
-        entry="ivif_bench.tasks.quality.metrics.chen_blum:perceived_contrast_quality",
+        entry="perceived_contrast_quality",
         title="Chen and Blum's perceived contrast",
         direction="up",
         range=(0.0, 1.0),

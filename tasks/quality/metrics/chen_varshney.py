@@ -10,7 +10,7 @@ from ivif_bench.tasks.quality.shared import Shared
 SPECS = (
     MetricSpec(
         name="Q_CV",
-        entry="ivif_bench.tasks.quality.metrics.chen_varshney:perceived_difference",
+        entry="perceived_difference",
         title="Chen and Varshney's perceived difference",
         direction="down",
         range=(0.0, math.inf),

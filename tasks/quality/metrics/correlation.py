@@ -8,7 +8,7 @@ from ivif_bench.tasks.quality.shared import Shared, Undefined
 SPECS = (
     MetricSpec(
         name="CC",
-        entry="ivif_bench.tasks.quality.metrics.correlation:correlation_coefficient",
+        entry="correlation_coefficient",
         title="Correlation coefficient",
         direction="up",
         range=(-1.0, 1.0),

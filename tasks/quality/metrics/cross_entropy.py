@@ -12,7 +12,7 @@ from ivif_bench.tasks.quality.shared import Shared, Undefined
 SPECS = (
     MetricSpec(
         name="CE",
-        entry="ivif_bench.tasks.quality.metrics.cross_entropy:cross_entropy",
+        entry="cross_entropy",
         title="Cross entropy",
         direction="down",
         range=(-0.531, math.inf),

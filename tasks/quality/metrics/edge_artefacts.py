@@ -10,7 +10,7 @@ from ivif_bench.tasks.quality.shared import Shared, Undefined
 SPECS = (
     MetricSpec(
         name="Nabf",
-        entry="ivif_bench.tasks.quality.metrics.edge_artefacts:added_edges",
+        entry="added_edges",
         title="Fusion artefacts",
         direction="down",
         range=(0.0, 1.0),
@@ -20,7 +20,7 @@ SPECS = (
     ),
     MetricSpec(
         name="LABF",
-        entry="ivif_bench.tasks.quality.metrics.edge_artefacts:lost_edges",
+        entry="lost_edges",
         title="Loss of edge information",
         direction="down",
         range=(0.0, 1.0),

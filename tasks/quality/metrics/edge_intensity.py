@@ -8,7 +8,7 @@ from ivif_bench.tasks.quality.shared import Shared
 SPECS = (
     MetricSpec(
         name="EI",
-        entry="ivif_bench.tasks.quality.metrics.edge_intensity:edge_intensity",
+        entry="edge_intensity",
         title="Edge intensity",
         direction="up",
         range=(0.0, 1140.4),

@@ -8,7 +8,7 @@ from ivif_bench.tasks.quality.shared import Shared
 SPECS = (
     MetricSpec(
         name="EN",
-        entry="ivif_bench.tasks.quality.metrics.entropy:entropy",
+        entry="entropy",
         title="Entropy",
         direction="up",
         range=(0.0, 8.0),

@@ -18,7 +18,7 @@ _HAGHIGHAT = (
 SPECS = tuple(
     MetricSpec(
         name=f"FMI-{feature}",
-        entry=f"ivif_bench.tasks.quality.metrics.feature_information:feature_mutual_information_{feature}",
+        entry=f"feature_mutual_information_{feature}",
         title=f"Feature mutual information of {what}",
         direction="up",
         range=(0.0, 1.0),

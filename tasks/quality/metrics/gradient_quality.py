@@ -10,7 +10,7 @@ from ivif_bench.tasks.quality.shared import Shared, Undefined
 SPECS = (
     MetricSpec(
         name="Q_G",
-        entry="ivif_bench.tasks.quality.metrics.gradient_quality:gradient_quality",
+        entry="gradient_quality",
         title="Gradient quality, mean over pixels",
         direction="up",
         range=(0.0, 0.98666),

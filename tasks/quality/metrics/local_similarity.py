@@ -8,7 +8,7 @@ from ivif_bench.tasks.quality.shared import Shared
 SPECS = (
     MetricSpec(
         name="Q_Y",
-        entry="ivif_bench.tasks.quality.metrics.local_similarity:yang_similarity",
+        entry="yang_similarity",
         title="Yang's similarity",
         direction="up",
         range=(-1.0, 1.0),
@@ -18,7 +18,7 @@ SPECS = (
     ),
     MetricSpec(
         name="Q_C",
-        entry="ivif_bench.tasks.quality.metrics.local_similarity:cvejic_similarity",
+        entry="cvejic_similarity",
         title="Cvejic's similarity",
         direction="up",
         range=(-1.0, 1.0),

@@ -10,7 +10,7 @@ from ivif_bench.tasks.quality.shared import Shared, Undefined
 SPECS = (
     MetricSpec(
         name="MEF-SSIM",
-        entry="ivif_bench.tasks.quality.metrics.mef_ssim:mef_structural_similarity",
+        entry="mef_structural_similarity",
         title="Multi-exposure fusion structural similarity",
         direction="up",
         range=(0.0, 1.0),

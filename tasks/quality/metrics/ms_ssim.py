@@ -12,7 +12,7 @@ from ivif_bench.tasks.quality.shared import Shared
 SPECS = (
     MetricSpec(
         name="MS-SSIM",
-        entry="ivif_bench.tasks.quality.metrics.ms_ssim:multiscale_structural_similarity",
+        entry="multiscale_structural_similarity",
         title="Multiscale structural similarity",
         direction="up",
         range=(0.0, 2.0),

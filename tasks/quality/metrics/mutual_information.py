@@ -11,7 +11,7 @@ from ivif_bench.tasks.quality.shared import Shared
 SPECS = (
     MetricSpec(
         name="MI",
-        entry="ivif_bench.tasks.quality.metrics.mutual_information:mutual_information",
+        entry="mutual_information",
         title="Mutual information",
         direction="up",
         range=(0.0, 16.0),

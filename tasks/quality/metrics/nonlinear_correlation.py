@@ -12,7 +12,7 @@ from ivif_bench.tasks.quality.shared import Shared
 SPECS = (
     MetricSpec(
         name="NCIE",
-        entry="ivif_bench.tasks.quality.metrics.nonlinear_correlation:nonlinear_correlation",
+        entry="nonlinear_correlation",
         title="Nonlinear correlation information entropy",
         direction="up",
         range=(1.0 - math.log2(3.0) / 8.0, 1.0),

@@ -8,7 +8,7 @@ from ivif_bench.tasks.quality.shared import Shared, Undefined
 SPECS = (
     MetricSpec(
         name="Q_MI",
-        entry="ivif_bench.tasks.quality.metrics.normalised_information:normalised_information",
+        entry="normalised_information",
         title="Normalised mutual information (Hossny)",
         direction="up",
         range=(0.0, 2.0),
@@ -18,7 +18,7 @@ SPECS = (
     ),
     MetricSpec(
         name="NMI",
-        entry="ivif_bench.tasks.quality.metrics.normalised_information:information_per_source_entropy",
+        entry="information_per_source_entropy",
         title="Mutual information over the sources' entropy",
         direction="up",
         range=(0.0, 2.0),

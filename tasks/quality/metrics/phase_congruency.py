@@ -10,7 +10,7 @@ from ivif_bench.tasks.quality.shared import Shared, Undefined
 SPECS = (
     MetricSpec(
         name="Q_P",
-        entry="ivif_bench.tasks.quality.metrics.phase_congruency:phase_congruency_agreement",
+        entry="phase_congruency_agreement",
         title="Phase congruency agreement",
         direction="up",
         range=(-1.0, 1.0),

@@ -12,7 +12,7 @@ _REFERENCE = (
 SPECS = (
     MetricSpec(
         name="Q_S",
-        entry="ivif_bench.tasks.quality.metrics.piella:fusion_quality",
+        entry="fusion_quality",
         title="Piella's fusion quality",
         direction="up",
         range=(-1.0, 1.0),
@@ -21,7 +21,7 @@ SPECS = (
     ),
     MetricSpec(
         name="Q_W",
-        entry="ivif_bench.tasks.quality.metrics.piella:weighted_fusion_quality",
+        entry="weighted_fusion_quality",
         title="Piella's weighted fusion quality",
         direction="up",
         range=(-1.0, 1.0),
@@ -30,7 +30,7 @@ SPECS = (
     ),
     MetricSpec(
         name="Q_E",
-        entry="ivif_bench.tasks.quality.metrics.piella:edge_dependent_fusion_quality",
+        entry="edge_dependent_fusion_quality",
         title="Piella's edge-dependent fusion quality",
         direction="up",
         range=(-1.0, 1.0),

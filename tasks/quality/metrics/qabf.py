@@ -8,7 +8,7 @@ from ivif_bench.tasks.quality.shared import Shared, Undefined
 SPECS = (
     MetricSpec(
         name="Qabf",
-        entry="ivif_bench.tasks.quality.metrics.qabf:edge_preservation",
+        entry="edge_preservation",
         title="Gradient-based edge preservation",
         direction="up",
         range=(0.0, 0.9754),

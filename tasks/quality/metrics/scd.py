@@ -8,7 +8,7 @@ from ivif_bench.tasks.quality.shared import Shared, Undefined
 SPECS = (
     MetricSpec(
         name="SCD",
-        entry="ivif_bench.tasks.quality.metrics.scd:sum_of_correlations",
+        entry="sum_of_correlations",
         title="Sum of the correlations of differences",
         direction="up",
         range=(-2.0, 2.0),

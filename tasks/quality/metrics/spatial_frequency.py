@@ -11,7 +11,7 @@ from ivif_bench.tasks.quality.shared import Shared
 SPECS = (
     MetricSpec(
         name="SF",
-        entry="ivif_bench.tasks.quality.metrics.spatial_frequency:spatial_frequency",
+        entry="spatial_frequency",
         title="Spatial frequency",
         direction="up",
         range=(0.0, 255.0 * math.sqrt(2.0)),

@@ -10,7 +10,7 @@ from ivif_bench.tasks.quality.shared import Shared, Undefined
 SPECS = (
     MetricSpec(
         name="Q_SF",
-        entry="ivif_bench.tasks.quality.metrics.spatial_frequency_error:spatial_frequency_error",
+        entry="spatial_frequency_error",
         title="Ratio of spatial frequency error",
         direction="down",
         range=(0.0, math.inf),

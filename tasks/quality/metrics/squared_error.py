@@ -13,7 +13,7 @@ _REFERENCE = "textbook error of one image, as mean over both sources"
 SPECS = (
     MetricSpec(
         name="MSE",
-        entry="ivif_bench.tasks.quality.metrics.squared_error:mean_squared_error",
+        entry="mean_squared_error",
         title="Mean squared error",
         direction="down",
         range=(0.0, 65025.0),
@@ -22,7 +22,7 @@ SPECS = (
     ),
     MetricSpec(
         name="RMSE",
-        entry="ivif_bench.tasks.quality.metrics.squared_error:root_mean_squared_error",
+        entry="root_mean_squared_error",
         title="Root mean squared error",
         direction="down",
         range=(0.0, 255.0),
@@ -31,7 +31,7 @@ SPECS = (
     ),
     MetricSpec(
         name="PSNR",
-        entry="ivif_bench.tasks.quality.metrics.squared_error:peak_signal_to_noise",
+        entry="peak_signal_to_noise",
         title="Peak signal-to-noise ratio",
         direction="up",
         range=(0.0, math.inf),

@@ -10,7 +10,7 @@ from ivif_bench.tasks.quality.shared import Shared
 SPECS = (
     MetricSpec(
         name="SSIM",
-        entry="ivif_bench.tasks.quality.metrics.ssim:structural_similarity",
+        entry="structural_similarity",
         title="Structural similarity",
         direction="up",
         range=(-2.0, 2.0),

@@ -13,7 +13,7 @@ from ivif_bench.tasks.quality.shared import Shared
 SPECS = (
     MetricSpec(
         name="SD",
-        entry="ivif_bench.tasks.quality.metrics.standard_deviation:standard_deviation",
+        entry="standard_deviation",
         title="Standard deviation",
         direction="up",
         range=(0.0, 127.5),

@@ -12,7 +12,7 @@ _ORDER = 1.85
 SPECS = (
     MetricSpec(
         name="Q_TE",
-        entry="ivif_bench.tasks.quality.metrics.tsallis_information:tsallis_information",
+        entry="tsallis_information",
         title="Tsallis mutual information",
         direction="up",
         range=(0.0, 2.0 * (256.0 ** (_ORDER - 1.0) - 1.0) / (_ORDER - 1.0)),

@@ -11,7 +11,7 @@ from ivif_bench.tasks.quality.shared import Shared, Undefined
 SPECS = (
     MetricSpec(
         name="VIF",
-        entry="ivif_bench.tasks.quality.metrics.vif:visual_information_fidelity",
+        entry="visual_information_fidelity",
         title="Visual information fidelity",
         direction="up",
         range=(0.0, math.inf),

@@ -10,7 +10,7 @@ from ivif_bench.tasks.quality.shared import Shared, Undefined
 SPECS = (
     MetricSpec(
         name="VIFF",
-        entry="ivif_bench.tasks.quality.metrics.viff:fusion_information_fidelity",
+        entry="fusion_information_fidelity",
         title="Visual information fidelity for fusion",
         direction="up",
         range=(0.0, math.inf),

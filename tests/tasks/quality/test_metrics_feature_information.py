@@ -12,14 +12,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 
-from ivif_bench.registry import load_entry
 from ivif_bench.tasks.quality.kernels import feature_images
 from ivif_bench.tasks.quality.kernels.feature_windows import window_information
 from ivif_bench.tasks.quality.metrics.feature_information import SPECS
 from ivif_bench.tasks.quality.registry import METRICS
 from ivif_bench.tasks.quality.shared import Shared, Undefined
 
-FUNCTIONS = {spec.name: load_entry(spec.entry) for spec in SPECS}
+FUNCTIONS = {spec.name: METRICS.load(spec.name) for spec in SPECS}
 
 
 def shares(window):

@@ -16,7 +16,6 @@ import numpy as np
 import pytest
 
 from ivif_bench.errors import UserError
-from ivif_bench.registry import load_entry
 from ivif_bench.tasks.quality import evaluate
 from ivif_bench.tasks.quality.engine import measure, metrics_of, resolve
 from ivif_bench.tasks.quality.registry import (
@@ -116,7 +115,7 @@ def test_the_ten_are_registered_and_are_the_default():
 @pytest.mark.parametrize("name", sorted(METRICS.specs()))
 def test_each_metric_has_a_documented_function_whose_examples_are_true(name):
     spec = METRICS.get(name)
-    function = load_entry(spec.entry)
+    function = METRICS.load(name)
     assert function.__doc__
     assert spec.title
     assert spec.reference
