@@ -139,6 +139,30 @@ def load_config(path: Path) -> RunConfig:
         raise UserError(f"{path}: {problem}") from problem
 
 
+def config_of(given: RunConfig | Mapping[str, Any] | Path | str) -> RunConfig:
+    """A run configuration from a YAML file, or from what such a file would hold.
+
+    Raises:
+        UserError: as ``load_config``.
+    """
+    if isinstance(given, RunConfig):
+        return given
+    if isinstance(given, Mapping):
+        return parse_config(_expand(plain_values(given)))
+    return load_config(Path(given))
+
+
+def plain_values(value: Any) -> Any:
+    """The same as YAML would give it: mappings, lists, and paths as strings."""
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {key: plain_values(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain_values(item) for item in value]
+    return value
+
+
 def parse_config(content: Mapping[str, Any]) -> RunConfig:
     """Check a configuration given as plain values; keys that are not the run's are tasks."""
     own = set(RunConfig.model_fields) - {"sections"}

@@ -5,6 +5,7 @@
     runs/<name>/config.yaml               the configuration as run
     runs/<name>/plan.json                 which results belong to it
     runs/<name>/fused/<dataset>/<method>-<key>/<stem>.png
+    runs/<name>/given/<dataset>/<method>-<key>/<stem>.png     images that ``ivif_bench.judge`` was given
     runs/<name>/results/<task>/<dataset>/<method>-<key>.parquet   with a .json beside it
     runs/<name>/checkpoints/<key>/        trained networks, shared by units
     runs/<name>/logs/, work/, cache/      messages, unfinished work, file hashes

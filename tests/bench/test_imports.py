@@ -128,6 +128,13 @@ def test_siblings_do_not_import_each_other(graph, folder):
     assert wrong == []
 
 
+def test_only_the_package_itself_imports_the_python_interface(graph):
+    importers = {
+        name for name, imports in graph.items() for found in imports if _top(found) == "api"
+    }
+    assert {name for name in importers if _top(name) != "api"} == {ROOT}
+
+
 def test_the_command_line_reaches_tasks_only_to_score(graph):
     reached = {
         (name, found)
