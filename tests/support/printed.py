@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import yaml
 from markdown_it import MarkdownIt
 
 FOLDERS = {  # where the file of a component goes, and what it adds
@@ -62,3 +64,9 @@ def consoles(page: Path) -> dict[str, str]:
                 line, _, output = session.partition("\n")
                 found[line] = output
     return found
+
+
+def configurations(page: Path) -> list[dict[str, Any]]:
+    """The pieces of configurations that a page prints."""
+    tokens = MarkdownIt().parse(page.read_text(encoding="utf-8"))
+    return [yaml.safe_load(t.content) for t in tokens if t.type == "fence" and t.info == "yaml"]
