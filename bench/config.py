@@ -209,10 +209,7 @@ def _check_names(config: RunConfig) -> None:
             )
         seen.add(method.name)
         options = _registered(METHODS, method.type, where).options
-        for option in method.options:
-            if option not in options:
-                hint = suggest(option, sorted(options)) if options else "it takes none"
-                raise UserError(f"{where}.options: {method.type} has no option {option!r}; {hint}")
+        checked(options, method.options, f"{where}.options")
         for dataset_name in method.datasets or ():
             if dataset_name not in config.datasets:
                 hint = suggest(dataset_name, sorted(config.datasets))

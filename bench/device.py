@@ -3,14 +3,32 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import AfterValidator, WithJsonSchema
 
 from ivif_bench.errors import UserError
 
 if TYPE_CHECKING:
     import torch
+
+
+_NAMES = "auto, cpu, cuda or cuda:N"
+
+
+def _device_name(name: str) -> str:
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
+        raise ValueError(f"unknown device {name!r}; use {_NAMES}")
+    return name
+
+
+Device = Annotated[
+    str, AfterValidator(_device_name), WithJsonSchema({"type": "string", "allowed": _NAMES})
+]
+"""An option that names a torch device; whether it is there is asked by ``device_of``."""
 
 
 def device_of(name: str, where: str) -> torch.device:
@@ -31,11 +49,9 @@ def device_of(name: str, where: str) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError as problem:
-        raise UserError(
-            f"{where}: unknown device {name!r}; use auto, cpu, cuda or cuda:N"
-        ) from problem
+        raise UserError(f"{where}: unknown device {name!r}; use {_NAMES}") from problem
     if device.type not in ("cpu", "cuda"):
-        raise UserError(f"{where}: device {name!r} is not supported; use auto, cpu, cuda or cuda:N")
+        raise UserError(f"{where}: device {name!r} is not supported; use {_NAMES}")
     if device.type == "cpu":
         return device
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0

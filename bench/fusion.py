@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from ivif_bench.options import NoOptions, Options, demand_options
 from ivif_bench.registry import Registry
 
 if TYPE_CHECKING:
@@ -61,7 +62,8 @@ class MethodSpec:
         output: ``gray`` [N,1,H,W] or ``rgb`` [N,3,H,W].
         stride: sizes are padded to a multiple of it inside the method.
         parameters: number of learned parameters, 0 for none.
-        options: names of the options it takes, with a line each.
+        options: model of the options it takes; what a run gives is checked by it before anything is
+            loaded. A field called ``device`` is taken for a torch device.
         weights: files it needs.
         alternative: a method that runs without files of the user's.
         source: the row is one of the two source images itself.
@@ -77,11 +79,14 @@ class MethodSpec:
     output: Literal["gray", "rgb"] = "gray"
     stride: int = 1
     parameters: int = 0
-    options: dict[str, str] = field(default_factory=dict)
+    options: type[Options] = NoOptions
     weights: tuple[WeightsSpec, ...] = ()
     alternative: str = ""
     source: bool = False
     precomputed: bool = False
+
+    def __post_init__(self) -> None:
+        demand_options(f"method {self.name!r}", self.options)
 
     @property
     def needs_files(self) -> bool:
@@ -90,7 +95,10 @@ class MethodSpec:
 
 
 class FusionMethod(ABC):
-    """A fusion method, ready to run. Options come as keyword arguments of the constructor."""
+    """A fusion method, ready to run.
+
+    Options come as keyword arguments of the constructor, which checks them by the model in its spec.
+    """
 
     @abstractmethod
     def fuse(self, infrared: Tensor, visible: Tensor, seeds: Sequence[int]) -> Tensor:

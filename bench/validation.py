@@ -32,15 +32,29 @@ def _explain(model: type[BaseModel], problem: ValidationError, where: str) -> st
     errors = problem.errors()
     first = errors[0]
     key = ".".join(part for part in [where, *map(str, first["loc"])] if part)
-    message = first["msg"].removeprefix("Value error, ")
+    message = first["msg"].removeprefix("Value error, ").replace("a valid tuple", "a valid list")
     if first["type"] == "extra_forbidden":
-        message = (
-            f"unknown key; {suggest(str(first['loc'][-1]), _keys_at(model, first['loc'][:-1]))}"
-        )
+        known = _keys_at(model, first["loc"][:-1])
+        hint = suggest(str(first["loc"][-1]), known) if known else "it takes none"
+        message = f"unknown key; {hint}"
     elif first["type"] == "missing":
         message = "this key is required"
+    elif first["type"] != "value_error":  # those of our own validators say what they found
+        message += _found(first["type"], first["input"])
     more = f" (and {len(errors) - 1} more errors)" if len(errors) > 1 else ""
     return f"{key or 'top level'}: {message}{more}"
+
+
+def _found(kind: str, value: Any) -> str:
+    """The end of a message that names a plain value, and why text is no number."""
+    if isinstance(value, str) and kind in ("int_type", "float_type"):
+        try:
+            float(value)
+        except ValueError:
+            return f", not {value!r}"
+        return f", not the text {value!r}; write it without quotes, and 1e-4 as 1.0e-4"
+    plain = value is None or isinstance(value, bool | int | float | str)
+    return f", not {value!r}" if plain else ""
 
 
 def _keys_at(model: type[BaseModel], location: tuple[Any, ...]) -> list[str]:

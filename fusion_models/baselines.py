@@ -7,15 +7,27 @@ sources has not helped. The rules work on the visible image's luma (BT.601) and 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
+from pydantic import Field
 
 from ivif_bench.fusion import FusionMethod, MethodSpec
+from ivif_bench.options import Options
+from ivif_bench.validation import checked
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+class LaplacianOptions(Options):
+    """Options of the Laplacian pyramid."""
+
+    levels: int = Field(
+        4, ge=1, description="detail levels; fewer where an image is too small for them"
+    )
+
 
 _NO_WEIGHTS = "code Apache-2.0, no weights"
 
@@ -58,7 +70,7 @@ SPECS = (
         title="Laplacian pyramid",
         paper="Burt and Kolczynski 1993; pyramid of Burt and Adelson, IEEE Trans. Commun. 1983",
         licence=_NO_WEIGHTS,
-        options={"levels": "number of detail levels, 4 by default"},
+        options=LaplacianOptions,
     ),
 )
 
@@ -100,13 +112,11 @@ class LaplacianPyramid(FusionMethod):
     """Laplacian pyramid: the stronger detail at every level, the mean of the coarsest level.
 
     Args:
-        levels: number of detail levels; fewer are used where an image is too small for them.
+        **options: see ``LaplacianOptions``.
     """
 
-    def __init__(self, levels: int = 4) -> None:
-        if levels < 1:
-            raise ValueError(f"laplacian: levels must be at least 1, not {levels}")
-        self.levels = levels
+    def __init__(self, **options: Any) -> None:
+        self.options = checked(LaplacianOptions, options, "laplacian")
 
     def fuse(self, infrared: Tensor, visible: Tensor, seeds: Sequence[int]) -> Tensor:
         import torch
@@ -116,8 +126,8 @@ class LaplacianPyramid(FusionMethod):
         return torch.from_numpy(fused)[:, None].clamp(0, 1)
 
     def _fuse_one(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-        details_a, base_a = _laplacian(first, self.levels)
-        details_b, base_b = _laplacian(second, self.levels)
+        details_a, base_a = _laplacian(first, self.options.levels)
+        details_b, base_b = _laplacian(second, self.options.levels)
         image: np.ndarray = (base_a + base_b) / 2
         for a, b in zip(reversed(details_a), reversed(details_b), strict=True):
             stronger = np.where(np.abs(a) >= np.abs(b), a, b)

@@ -2,11 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+from pydantic import Field, field_validator
 
 from ivif_bench.errors import UserError
 from ivif_bench.fusion import MethodSpec, PrecomputedImages
+from ivif_bench.options import Options
+from ivif_bench.validation import checked
+
+
+class PrecomputedOptions(Options):
+    """Where the images are."""
+
+    root: str | dict[str, str] = Field(
+        description="pattern of the files, with {stem} and, if wanted, {dataset} (the dataset's name "
+        "in the run); a folder stands for folder/{stem}.png; a mapping has one pattern per dataset"
+    )
+
+    @field_validator("root", mode="before")
+    @classmethod
+    def _patterns(cls, root: Any) -> Any:
+        patterns = list(root.values()) if isinstance(root, dict) else [root]
+        if not patterns or not all(isinstance(pattern, str) and pattern for pattern in patterns):
+            raise ValueError(f"must be a pattern, or one pattern per dataset, not {root!r}")
+        for pattern in patterns:
+            try:
+                pattern.format(dataset="", stem="")
+            except (KeyError, IndexError, ValueError, AttributeError) as problem:
+                raise ValueError(
+                    f"{pattern!r}: only {{dataset}} and {{stem}} may stand in braces"
+                ) from problem
+        return root
+
 
 SPECS = (
     MethodSpec(
@@ -16,9 +45,7 @@ SPECS = (
         paper="the user's own",
         licence="the images keep their owner's terms",
         output="rgb",
-        options={
-            "root": "pattern of the files, with {stem} and, if wanted, {dataset}; or one per dataset"
-        },
+        options=PrecomputedOptions,
         precomputed=True,
     ),
 )
@@ -28,31 +55,21 @@ class Precomputed(PrecomputedImages):
     """Precomputed images found by a pattern.
 
     Args:
-        root: such as ``results/SeAFusion/{dataset}/{stem}.png``; ``{dataset}`` is the dataset's
-            name in the run. A folder stands for ``folder/{stem}.png``. A mapping from dataset to
-            pattern serves images that lie in different places.
+        **options: see ``PrecomputedOptions``.
     """
 
-    def __init__(self, root: str | Mapping[str, str]) -> None:
-        patterns = list(root.values()) if isinstance(root, Mapping) else [root]
-        if not patterns or not all(isinstance(pattern, str) and pattern for pattern in patterns):
-            raise ValueError(f"root must be a pattern, or one pattern per dataset, not {root!r}")
-        self.root = root
+    def __init__(self, **options: Any) -> None:
+        self.options = checked(PrecomputedOptions, options, "precomputed")
 
     def locate(self, dataset: str, stem: str) -> Path:
-        pattern = self._pattern(dataset)
-        try:
-            return Path(pattern.format(dataset=dataset, stem=stem))
-        except (KeyError, IndexError, ValueError) as problem:
-            raise UserError(
-                f"precomputed root {pattern!r}: only {{dataset}} and {{stem}} may stand in braces"
-            ) from problem
+        return Path(self._pattern(dataset).format(dataset=dataset, stem=stem))
 
     def _pattern(self, dataset: str) -> str:
-        if isinstance(self.root, str):
-            pattern = self.root
-        elif dataset in self.root:
-            pattern = self.root[dataset]
+        root = self.options.root
+        if isinstance(root, str):
+            pattern = root
+        elif dataset in root:
+            pattern = root[dataset]
         else:
             raise UserError(
                 f"precomputed images: no root for dataset {dataset!r}; add one, or name the datasets "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -21,8 +21,7 @@ def list_components(
 
     With --json, an object per component; a broken one has name, module, file and broken (the reason).
     """
-    from dataclasses import asdict
-
+    from ivif_bench.commands import described
     from ivif_bench.components import registry_of
 
     registry = registry_of(what)
@@ -34,41 +33,16 @@ def list_components(
             {"name": one.name, "module": one.module, "file": one.file, "broken": one.reason}
             for one in broken
         ]
-        print_json([*(asdict(spec) for spec in specs), *faults])
+        print_json([*(described.declared(spec) for spec in specs), *faults])
         return
     width = max((len(one.name) for one in (*specs, *broken)), default=0)
     for spec in specs:
-        declared = asdict(spec)
-        line = declared.get("summary") or declared.get("title") or spec.entry
+        line = getattr(spec, "summary", "") or getattr(spec, "title", "") or spec.entry
         typer.echo(f"{spec.name:<{width}}  {line}")
-        if detail:
-            for key, value in declared.items():
-                if key not in ("name", "summary") and value not in ("", (), {}, 0):
-                    for line in _described(key, value):
-                        typer.echo(f"{'':<{width}}    {line}")
+        for more in described.detail(spec) if detail else ():
+            typer.echo(f"{'':<{width}}    {more}")
     for fault in broken:
         typer.echo(f"{fault.name:<{width}}  broken: {fault}")
-
-
-def _described(key: str, value: Any) -> list[str]:
-    """What a spec declares under a key, in lines: numbers in thousands, mappings an item a line."""
-    if isinstance(value, dict):
-        lines = [line for name, inner in value.items() for line in _described(name, inner)]
-        return [f"{key}:", *(f"  {line}" for line in lines)]
-    if isinstance(value, tuple | list) and any(isinstance(item, dict) for item in value):
-        return [line for item in value for line in _described(key, _filled(item))]
-    if isinstance(value, int) and not isinstance(value, bool):
-        return [f"{key}: {value:,}"]
-    if isinstance(value, bool):
-        return [f"{key}: {'yes' if value else 'no'}"]
-    if isinstance(value, tuple | list):
-        return [f"{key}: {', '.join(map(str, value))}"]
-    return [f"{key}: {value}"]
-
-
-def _filled(declared: dict[str, Any]) -> dict[str, Any]:
-    """Only what is said."""
-    return {key: value for key, value in declared.items() if value not in ("", (), {}, False)}
 
 
 def validate(

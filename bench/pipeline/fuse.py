@@ -12,6 +12,7 @@ import numpy as np
 from ivif_bench.config import MethodConfig
 from ivif_bench.data.images import gray_of, read_stored, rgb_of
 from ivif_bench.data.sides import refuse_equal_pixels
+from ivif_bench.device import device_of
 from ivif_bench.errors import UserError
 from ivif_bench.files import write_bytes
 from ivif_bench.fusion import METHODS, FusionMethod, PrecomputedImages, WeightsSpec
@@ -39,6 +40,17 @@ def load_method(method: MethodConfig) -> FusionMethod | PrecomputedImages:
             f"{type(loaded).__name__} must derive from {wanted.__name__}"
         )
     return loaded
+
+
+def check_device(method: MethodConfig, where: str) -> None:
+    """Refuse a device that this machine lacks; torch is imported only where one is asked for.
+
+    Raises:
+        UserError: the option ``device`` names one that is not here.
+    """
+    device = method.options.get("device", "auto")
+    if device not in ("auto", "cpu"):
+        device_of(device, where)
 
 
 def method_key(method: MethodConfig, seed: int, fingerprint: Fingerprints) -> str:

@@ -11,7 +11,7 @@ from ivif_bench.data.base import Dataset, open_ref
 from ivif_bench.data.sides import refuse_equal_files
 from ivif_bench.errors import UserError
 from ivif_bench.fusion import METHODS, PrecomputedImages
-from ivif_bench.pipeline.fuse import load_method, method_key, plan_fusing
+from ivif_bench.pipeline.fuse import check_device, load_method, method_key, plan_fusing
 from ivif_bench.pipeline.precomputed import check_precomputed
 from ivif_bench.store import Store
 from ivif_bench.task import TASKS, Section, Task, TaskInputs, task_names
@@ -83,12 +83,13 @@ class RunPlan:
     def fuse_jobs(self, note: Callable[[str], None]) -> list[tuple[MethodConfig, dict[str, Any]]]:
         """Fusing that is still to be done, one job per method; ``note`` is told what is done again."""
         jobs = []
-        for method in self.config.methods:
+        for index, method in enumerate(self.config.methods):
             if METHODS.get(method.type).precomputed:
                 continue
             pairs = self._datasets_of(method)
             job = plan_fusing(method, self.config.seed, pairs, self.store, note)
             if job is not None:
+                check_device(method, f"methods.{index}.options")
                 jobs.append((method, job))
         return jobs
 

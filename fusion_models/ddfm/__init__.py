@@ -3,31 +3,13 @@
 from __future__ import annotations
 
 from ivif_bench.fusion import MethodSpec, WeightsSpec
+from ivif_bench.fusion_models.ddfm.options import DDFMOptions
 from ivif_bench.training import TrainingSpec
 
 _PAPER = (
     "Zhao et al., DDFM: Denoising Diffusion Model for Multi-Modality Image Fusion, ICCV 2023, "
     "pp. 8082-8093, arXiv:2303.06840"
 )
-_OPTIONS = {
-    "weights": "file of the prior (safetensors); by default where 'weights fetch' puts it",
-    "variant": "released (default), paper or older: whose equations; see docs/methods/ddfm.md",
-    "steps": "length of the chain, 1 to 1000; 100 by default, as released",
-    "roles": "which image is a: the visible one (released) or the infrared one (paper); by variant",
-    "gradient": "open or circular differences in the EM step; by variant",
-    "range": "scale in which the estimate's luma is read: studio or full; by variant",
-    "psi": "weight of the smoothness term, 0.5 by default",
-    "penalty": "eta (rho) of the EM step; 0.001, or 0.1 for the paper's variant",
-    "eta": "share of fresh noise in a step, 0 (DDIM) to 1 (DDPM); by variant",
-    "clamp": "apply D <= 2C in the EM step; true by default",
-    "ablation": "no_ddpm, no_tv, phi_0.1 or phi_1: a row of the paper's Table 2",
-    "rgb": "give the visible image's colour back; false by default",
-    "seed": "one seed for every image, 3407 as released; by default each image has its own",
-    "precision": "of the network: fp32 (default), bf16 or fp16",
-    "compile": "torch.compile the network; false by default",
-    "device": "cpu, cuda or auto (default)",
-}
-
 SPECS = (
     MethodSpec(
         name="ddfm",
@@ -37,7 +19,7 @@ SPECS = (
         licence="code Apache-2.0; the prior's weights are OpenAI's, for research only",
         stride=32,
         parameters=552_814_086,
-        options=_OPTIONS,
+        options=DDFMOptions,
         weights=(
             WeightsSpec(
                 name="ddfm-adm256.safetensors",
@@ -58,7 +40,7 @@ SPECS = (
         licence="code Apache-2.0; weights for research only, see fusion_models/weights/ddfm-lite.md",
         stride=16,
         parameters=5_009_827,
-        options=_OPTIONS,
+        options=DDFMOptions,
         weights=(
             WeightsSpec(
                 name="ddfm-lite.safetensors",

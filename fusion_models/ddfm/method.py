@@ -10,9 +10,17 @@ from torch import Tensor, nn
 
 from ivif_bench.device import device_of, strict_float32
 from ivif_bench.fusion import METHODS, FusionMethod
-from ivif_bench.fusion_models.ddfm.options import Options
+from ivif_bench.fusion_models.ddfm.em import ADMM, EM, ADMMSettings, EMSettings, Rectifier
+from ivif_bench.fusion_models.ddfm.options import DDFMOptions
 from ivif_bench.fusion_models.ddfm.prior import load_prior, place
-from ivif_bench.fusion_models.ddfm.sampler import Denoiser, Moment, normal, sample
+from ivif_bench.fusion_models.ddfm.sampler import (
+    FULL,
+    STUDIO,
+    Denoiser,
+    Moment,
+    normal,
+    sample,
+)
 from ivif_bench.fusion_models.ddfm.schedule import respaced
 from ivif_bench.validation import checked
 from ivif_bench.weights import locate
@@ -37,8 +45,7 @@ class DDFM(FusionMethod):
     The result is gray, stretched to the full range per image, as released.
 
     Args:
-        weights: file of the prior (safetensors); by default where ``weights fetch`` puts it.
-        **options: see ``Options``.
+        **options: see ``DDFMOptions``.
 
     Raises:
         UserError: no weights, or a wrong option.
@@ -46,14 +53,14 @@ class DDFM(FusionMethod):
 
     name = "ddfm"
 
-    def __init__(self, weights: str | None = None, **options: Any) -> None:
-        self.options = checked(Options, options, self.name)
+    def __init__(self, **options: Any) -> None:
+        self.options = checked(DDFMOptions, options, self.name)
         spec = METHODS.get(self.name)
         self.device = device_of(self.options.device, self.name)
         self._network: nn.Module | None = None
         self.stride = spec.stride
         if self.options.ablation != "no_ddpm":
-            network, self.stride = load_prior(locate(spec, spec.weights[0], weights))
+            network, self.stride = load_prior(locate(spec, spec.weights[0], self.options.weights))
             self._network = place(network, self.device, _PRECISIONS[self.options.precision])
         self.denoise = self._denoiser()
 
@@ -88,7 +95,7 @@ class DDFM(FusionMethod):
             float32 [N, 1, H, W].
         """
         options = self.options
-        rectifier = options.rectifier()(a, b)
+        rectifier = rectifier_of(options, a, b)
         if options.ablation == "no_ddpm":
             fused = (a + b) / 2
             for _ in range(options.steps):
@@ -103,7 +110,7 @@ class DDFM(FusionMethod):
             rectifier,
             start,
             chain,
-            options.luma,
+            STUDIO if options.luma_range == "studio" else FULL,
             options.sampler_eta,
             generators,
             observe,
@@ -127,6 +134,21 @@ class DDFMLite(DDFM):
     """DDFM with the small prior that this project trained and ships; never to be taken for DDFM."""
 
     name = "ddfm-lite"
+
+
+def rectifier_of(options: DDFMOptions, a: Tensor, b: Tensor) -> Rectifier:
+    """The rectification of a batch from its sources."""
+    if options.phi is not None:
+        return ADMM(ADMMSettings(phi=options.phi, psi=options.psi), a, b)
+    settings = EMSettings(
+        form=options.variant,
+        psi=options.psi,
+        eta=options.em_penalty,
+        gradient=options.em_gradient,
+        clamp=options.clamp,
+        smoothness=options.ablation != "no_tv",
+    )
+    return EM(settings, a, b)
 
 
 def read_luma(visible: Tensor) -> Tensor:

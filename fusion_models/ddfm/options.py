@@ -2,62 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-from torch import Tensor
+from pydantic import Field
 
-from ivif_bench.fusion_models.ddfm.em import ADMM, EM, ADMMSettings, EMSettings, Rectifier
-from ivif_bench.fusion_models.ddfm.sampler import FULL, STUDIO, Luma
+from ivif_bench.device import Device
 from ivif_bench.fusion_models.ddfm.schedule import TRAINED_STEPS
+from ivif_bench.options import Options
 
 _PHI = {"phi_0.1": 0.1, "phi_1": 1.0}
 
 
-class Options(BaseModel):
-    """Options as the user gave them; None takes what the variant says.
+class DDFMOptions(Options):
+    """Options as the user gave them; None takes what the variant says (see ``em``)."""
 
-    Attributes:
-        variant: ``released`` gives the images of the public code, ``paper`` follows the paper's
-            equations, ``older`` an earlier version of the authors (see ``em``).
-        steps: length of the chain; the released script runs 100.
-        roles: which image is ``a``: the visible one (``released``) or the infrared one (``paper``).
-        gradient: in the EM step, ``open`` or ``circular`` (see ``em``).
-        range: ``studio`` reads the estimate's luma as released, from -0.80 to 0.92; ``full`` in
-            the scale of the sources.
-        psi, penalty: weight of the smoothness term, and eta (rho) of the EM step.
-        eta: share of fresh noise in a sampler step, 0 (DDIM) to 1 (DDPM).
-        clamp: D <= 2C in the EM step.
-        ablation: a row of the paper's Table 2.
-        rgb: give the visible image's colour back.
-        seed: one seed for every image instead of one each; the released script always takes 3407.
-        precision, compile, device: of the network; the rest is float32. ``auto`` takes the GPU if
-            there is one.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    variant: Literal["released", "paper", "older"] = "released"
-    steps: int = Field(100, ge=1, le=TRAINED_STEPS)
-    roles: Literal["released", "paper"] | None = None
-    gradient: Literal["open", "circular"] | None = None
-    range: Literal["studio", "full"] | None = None
-    psi: float = Field(0.5, ge=0, allow_inf_nan=False)
-    penalty: float | None = Field(None, gt=0, allow_inf_nan=False)
-    eta: float | None = Field(None, ge=0, le=1)
-    clamp: bool = True
-    ablation: Literal["none", "no_ddpm", "no_tv", "phi_0.1", "phi_1"] = "none"
-    rgb: bool = False
-    seed: int | None = Field(None, ge=0, lt=2**63)
-    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
-    compile: bool = False
-    device: str = "auto"
+    weights: str | None = Field(
+        None,
+        description="file of the prior (safetensors); by default the shipped or the fetched one",
+    )
+    variant: Literal["released", "paper", "older"] = Field(
+        "released",
+        description="images of the public code, the paper's equations, or an earlier version of "
+        "the authors",
+    )
+    steps: int = Field(100, ge=1, le=TRAINED_STEPS, description="length of the chain")
+    roles: Literal["released", "paper"] | None = Field(
+        None,
+        description="which image is a: the visible one (released) or the infrared one (paper); by "
+        "default the variant's",
+    )
+    gradient: Literal["open", "circular"] | None = Field(
+        None, description="differences at the border in the EM step; by default the variant's"
+    )
+    range: Literal["studio", "full"] | None = Field(
+        None,
+        description="how the estimate's luma is read: from -0.80 to 0.92 as released, or in the "
+        "scale of the sources; by default the variant's",
+    )
+    psi: float = Field(0.5, ge=0, description="weight of the smoothness term")
+    penalty: float | None = Field(
+        None, gt=0, description="eta (rho) of the EM step; by default 0.001, variant paper 0.1"
+    )
+    eta: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="share of fresh noise in a sampler step, from 0 (DDIM) to 1 (DDPM); by default "
+        "0, variant paper 1",
+    )
+    clamp: bool = Field(True, description="D <= 2C in the EM step")
+    ablation: Literal["none", "no_ddpm", "no_tv", "phi_0.1", "phi_1"] = Field(
+        "none", description="a row of the paper's Table 2"
+    )
+    rgb: bool = Field(False, description="give the visible image's colour back; else gray")
+    seed: int | None = Field(
+        None,
+        ge=0,
+        lt=2**63,
+        description="one seed for every image, 3407 as released; by default each image has its own",
+    )
+    precision: Literal["fp32", "bf16", "fp16"] = Field(
+        "fp32", description="of the network; the rest is float32"
+    )
+    compile: bool = Field(False, description="torch.compile the network")
+    device: Device = Field("auto", description="of the network; auto is CUDA where there is one")
 
     @property
     def visible_is_a(self) -> bool:
         """Whether the visible image is the first source."""
-        as_paper = self.variant == "paper" or self.ablation in _PHI
+        as_paper = self.variant == "paper" or self.phi is not None
         return (self.roles or ("paper" if as_paper else "released")) == "released"
 
     @property
@@ -66,23 +79,23 @@ class Options(BaseModel):
         return self.eta if self.eta is not None else float(self.variant == "paper")
 
     @property
-    def luma(self) -> Luma:
-        """How the estimate's luma is read."""
-        default = "full" if self.variant == "paper" else "studio"
-        return STUDIO if (self.range or default) == "studio" else FULL
+    def luma_range(self) -> Literal["studio", "full"]:
+        """Scale in which the estimate's luma is read."""
+        return self.range or ("full" if self.variant == "paper" else "studio")
 
-    def rectifier(self) -> Callable[[Tensor, Tensor], Rectifier]:
-        """Makes the rectification of a batch from its sources a and b."""
-        if self.ablation in _PHI:
-            admm = ADMMSettings(phi=_PHI[self.ablation], psi=self.psi)
-            return lambda a, b: ADMM(admm, a, b)
-        paper = self.variant == "paper"
-        settings = EMSettings(
-            form=self.variant,
-            psi=self.psi,
-            eta=self.penalty if self.penalty is not None else (0.1 if paper else 0.001),
-            gradient=self.gradient or ("circular" if paper else "open"),
-            clamp=self.clamp,
-            smoothness=self.ablation != "no_tv",
-        )
-        return lambda a, b: EM(settings, a, b)
+    @property
+    def em_penalty(self) -> float:
+        """Penalty of the EM step."""
+        if self.penalty is not None:
+            return self.penalty
+        return 0.1 if self.variant == "paper" else 0.001
+
+    @property
+    def em_gradient(self) -> Literal["open", "circular"]:
+        """Differences at the border in the EM step."""
+        return self.gradient or ("circular" if self.variant == "paper" else "open")
+
+    @property
+    def phi(self) -> float | None:
+        """The fixed weight of an ablation that has one."""
+        return _PHI.get(self.ablation)

@@ -7,6 +7,7 @@ Image Fusion", Chinese Journal of Information Fusion 1(3), 2024. Described in do
 from __future__ import annotations
 
 from ivif_bench.fusion import MethodSpec, WeightsSpec
+from ivif_bench.fusion_models.dmfuse.options import DMFuseLiteOptions, DMFuseOptions
 from ivif_bench.training import TrainingSpec
 
 _PAPER = (
@@ -14,13 +15,6 @@ _PAPER = (
     "Visible Image Fusion, Chinese Journal of Information Fusion 1(3), 2024, pp. 226-242, "
     "doi 10.62762/CJIF.2024.655617"
 )
-_RUNNING = {
-    "memory_budget": "bytes that the attention may use, 2^30 by default; chooses its chunks",
-    "fused": "the attention as one compiled kernel, on CUDA only; false by default",
-    "device": "cpu, cuda or auto (default)",
-    "official_seeds": "[numpy seed, torch seed]: draw in the published program's order, from image "
-    "to image; by default each image has generators of its own",
-}
 _TERMS = "the authors state no licence: all rights reserved; get it from them, never shipped here"
 
 SPECS = (
@@ -32,12 +26,7 @@ SPECS = (
         licence="code Apache-2.0; the authors' weights carry no licence",
         stride=32,
         parameters=25_124_321,
-        options=_RUNNING
-        | {
-            "diffusion": "file of the diffusion network: ddpm_gen.pth, or from train dmfuse-prior",
-            "head": "file of the fusion head: the authors' model.model",
-            "weights": "one file with both networks instead, from train dmfuse",
-        },
+        options=DMFuseOptions,
         weights=(
             WeightsSpec(
                 name="dmfuse/ddpm_gen.pth",
@@ -65,7 +54,7 @@ SPECS = (
         licence="code Apache-2.0; weights for research only, see fusion_models/weights/dmfuse-lite.md",
         stride=32,
         parameters=1_618_965,
-        options=_RUNNING | {"weights": "file to use instead of the shipped one"},
+        options=DMFuseLiteOptions,
         weights=(
             WeightsSpec(
                 name="dmfuse-lite.safetensors",

@@ -19,7 +19,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-DEFAULT_BUDGET = 1 << 30
+from ivif_bench.fusion_models.dmfuse.options import DEFAULT_BUDGET
+
 CPU_CACHE = 8 << 20  # score maps that stay in a core's cache are twice as fast
 _COPIES = 4  # of the values: rows or columns in order, the sums of both, one while joining
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from ivif_bench.device import device_of, strict_float32
 from ivif_bench.errors import UserError
 from ivif_bench.fusion import METHODS, FusionMethod, MethodSpec, WeightsSpec
-from ivif_bench.fusion_models.dmfuse.crisscross import DEFAULT_BUDGET
 from ivif_bench.fusion_models.dmfuse.imaging import finish, gray_levels, prepare
 from ivif_bench.fusion_models.dmfuse.networks import (
     Networks,
@@ -23,6 +21,7 @@ from ivif_bench.fusion_models.dmfuse.networks import (
     load_networks,
 )
 from ivif_bench.fusion_models.dmfuse.noise import Draws
+from ivif_bench.fusion_models.dmfuse.options import DMFuseLiteOptions, DMFuseOptions
 from ivif_bench.tensors import read_tensors
 from ivif_bench.validation import checked
 from ivif_bench.weights import locate, sha256_of
@@ -49,39 +48,11 @@ class Fuser:
         return self.head.joined(*encoded)
 
 
-class Options(BaseModel):
-    """How the method runs.
-
-    Attributes:
-        diffusion: the published ``ddpm_gen.pth``, or what ``train dmfuse-prior`` wrote.
-        head: the published ``models/model.model``.
-        weights: one file with both networks instead of the two, as ``train dmfuse`` writes it.
-        memory_budget: bytes for the attention, see ``crisscross.criss_cross``.
-        fused: run the attention as one compiled kernel; CUDA only.
-        device: ``auto`` (CUDA if there is a device, else CPU), ``cpu``, ``cuda`` or ``cuda:N``.
-        official_seeds: for NumPy and torch: draw as the published program does, from two
-            generators that run on from image to image, seeded once. Then an image depends on
-            those before it. Without them every image has generators of its own.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    diffusion: str | None = None
-    head: str | None = None
-    weights: str | None = None
-    memory_budget: int = Field(DEFAULT_BUDGET, gt=0)
-    fused: bool = False
-    device: str = "auto"
-    official_seeds: list[Annotated[int, Field(ge=0, lt=2**32)]] | None = Field(
-        None, min_length=2, max_length=2
-    )
-
-
 class DMFuse(FusionMethod):
     """DMFuse with files of the user's.
 
     Args:
-        **options: see ``Options``.
+        **options: see ``DMFuseOptions``.
 
     Raises:
         UserError: a file is missing or does not fit, or an option is wrong.
@@ -90,7 +61,7 @@ class DMFuse(FusionMethod):
     name = "dmfuse"
 
     def __init__(self, **options: Any) -> None:
-        self.options = checked(Options, options, self.name)
+        self.options = self._checked(options)
         device = device_of(self.options.device, self.name)
         if self.options.fused and device.type != "cuda":
             raise UserError(f"{self.name}: fused needs a CUDA device; leave it out on the CPU")
@@ -113,11 +84,13 @@ class DMFuse(FusionMethod):
                 fused.append(finish(out, size).cpu())
         return torch.cat(fused)
 
+    def _checked(self, options: dict[str, Any]) -> DMFuseLiteOptions:
+        return checked(DMFuseOptions, options, self.name)
+
     def _networks(self) -> Networks:
         options = self.options
+        assert isinstance(options, DMFuseOptions)
         if options.weights is not None:
-            if options.diffusion is not None or options.head is not None:
-                raise UserError(f"{self.name}: weights holds both networks; leave out the others")
             return _joint(Path(options.weights))
         spec = METHODS.get(self.name)
         diffusion_path, head_path = (
@@ -133,9 +106,10 @@ class DMFuseLite(DMFuse):
 
     name = "dmfuse-lite"
 
+    def _checked(self, options: dict[str, Any]) -> DMFuseLiteOptions:
+        return checked(DMFuseLiteOptions, options, self.name)
+
     def _networks(self) -> Networks:
-        if self.options.diffusion is not None or self.options.head is not None:
-            raise UserError(f"{self.name}: takes no diffusion and head; use dmfuse with them")
         spec = METHODS.get(self.name)
         return _joint(locate(spec, spec.weights[0], self.options.weights))
 

@@ -7,15 +7,10 @@ Nobody published its code or weights: this is a re-implementation from the paper
 from __future__ import annotations
 
 from ivif_bench.fusion import MethodSpec, WeightsSpec
+from ivif_bench.fusion_models.dmnet.options import DMNetOptions
 from ivif_bench.training import TrainingSpec
 
 _PAPER = "DMNet, IEEE Internet of Things Journal 12(19), 2025, from p. 40347; re-implemented from its text"
-_RUNNING = {
-    "device": "cpu, cuda or auto (default)",
-    "strips": "rows of the strips that layers work in, to save memory; 0 (default) for none",
-    "tile": "side of tiles for images that are too large otherwise; 0 (default): none; approximate",
-    "overlap": "pixels that neighbouring tiles share, 64 by default",
-}
 
 SPECS = (
     MethodSpec(
@@ -26,7 +21,7 @@ SPECS = (
         licence="code Apache-2.0; no weights were ever published, yours are your own",
         stride=16,
         parameters=386_247_442,
-        options={"weights": "file written by 'ivif-bench train dmnet'", **_RUNNING},
+        options=DMNetOptions,
         weights=(
             WeightsSpec(
                 name="dmnet.safetensors",
@@ -44,7 +39,7 @@ SPECS = (
         licence="code Apache-2.0; weights for research only, see fusion_models/weights/dmnet-lite.md",
         stride=16,
         parameters=1_555_846,
-        options={"weights": "file to use instead of the shipped one", **_RUNNING},
+        options=DMNetOptions,
         weights=(
             WeightsSpec(
                 name="dmnet-lite.safetensors",

@@ -11,7 +11,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from ivif_bench.fusion_models.dmnet.options import Architecture
+from ivif_bench.fusion_models.dmnet.architecture import Architecture
 
 
 class MixedPooling(nn.Module):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from ivif_bench.fusion_models.dmnet.architecture import Architecture
 from ivif_bench.fusion_models.dmnet.blocks import RestormerBlock, run
-from ivif_bench.fusion_models.dmnet.options import Architecture
 
 
 class Decoder(nn.Module):

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ivif_bench.fusion_models.dmnet.options import Architecture
+from ivif_bench.fusion_models.dmnet.architecture import Architecture
 from ivif_bench.fusion_models.sr3.schedule import add_noise, levels
 from ivif_bench.fusion_models.sr3.unet import UNet, UNetConfig
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from ivif_bench.fusion_models.dmnet.architecture import Architecture, Wiring
 from ivif_bench.fusion_models.dmnet.blocks import InvertibleNode, RestormerBlock, run
-from ivif_bench.fusion_models.dmnet.options import Architecture, Wiring
 
 
 class DenseBlock(nn.Module):

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from ivif_bench.errors import UserError, first_few
 from ivif_bench.files import write_bytes
+from ivif_bench.fusion_models.dmnet.architecture import Architecture
 from ivif_bench.fusion_models.dmnet.network import DMNet
-from ivif_bench.fusion_models.dmnet.options import Architecture
 from ivif_bench.validation import checked
 
 WEIGHTS = "dmnet.safetensors"

@@ -11,11 +11,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from ivif_bench.fusion_models.dmnet.architecture import Architecture
 from ivif_bench.fusion_models.dmnet.csab import CSAB
 from ivif_bench.fusion_models.dmnet.decoder import Decoder
 from ivif_bench.fusion_models.dmnet.diffusion import DiffusionModule, Latent, PlainLatent
 from ivif_bench.fusion_models.dmnet.encoder import DenseBlock, Encoder
-from ivif_bench.fusion_models.dmnet.options import Architecture
 from ivif_bench.fusion_models.sr3.unet import UNet
 
 INFRARED, VISIBLE, LATENT = range(3)

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from ivif_bench.errors import UserError
+from ivif_bench.fusion_models.dmnet.architecture import Architecture
 from ivif_bench.fusion_models.dmnet.losses import LossWeights
-from ivif_bench.fusion_models.dmnet.options import Architecture
 from ivif_bench.validation import checked
 
 Count = Annotated[int, Field(ge=1)]

@@ -37,7 +37,15 @@ def test_a_bare_method_name_is_a_row_of_its_own_type(tmp_path):
         ({"methods": ["visibel"]}, r"unknown fusion method 'visibel'; did you mean visible\?"),
         (
             {"methods": [{"name": "laplacian", "options": {"level": 1}}]},
-            r"has no option 'level'; did you mean levels",
+            r"run.yaml: methods.0.options.level: unknown key; did you mean levels",
+        ),
+        (
+            {"methods": ["visible", {"name": "laplacian", "options": {"levels": "four"}}]},
+            r"methods.1.options.levels: Input should be a valid integer, not 'four'",
+        ),
+        (
+            {"methods": [{"name": "visible", "options": {"levels": 3}}]},
+            r"methods.0.options.levels: unknown key; it takes none",
         ),
         ({"methods": ["visible", "visible"]}, r"methods.1.name: 'visible' occurs twice"),
         (

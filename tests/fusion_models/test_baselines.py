@@ -56,15 +56,16 @@ def test_luma_has_the_weights_of_bt601():
 
 def test_precomputed_fills_its_pattern_and_refuses_other_braces():
     assert (
-        str(Precomputed("out/{dataset}/{stem}.jpg").locate("m3fd", "00001")) == "out/m3fd/00001.jpg"
+        str(Precomputed(root="out/{dataset}/{stem}.jpg").locate("m3fd", "00001"))
+        == "out/m3fd/00001.jpg"
     )
-    assert str(Precomputed("out").locate("m3fd", "00001")) == "out/00001.png"
+    assert str(Precomputed(root="out").locate("m3fd", "00001")) == "out/00001.png"
     with pytest.raises(UserError, match=r"only \{dataset\} and \{stem\}"):
-        Precomputed("out/{other}/{stem}.png").locate("m3fd", "00001")
+        Precomputed(root="out/{other}/{stem}.png").locate("m3fd", "00001")
 
 
 def test_precomputed_takes_a_root_for_each_dataset():
-    images = Precomputed({"a": "x", "b": "y/{stem}.jpg"})
+    images = Precomputed(root={"a": "x", "b": "y/{stem}.jpg"})
     assert str(images.locate("a", "1")) == "x/1.png"
     assert str(images.locate("b", "1")) == "y/1.jpg"
     with pytest.raises(UserError, match="no root for dataset 'c'"):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 
+from ivif_bench.errors import UserError
 from ivif_bench.fusion import METHODS
+from ivif_bench.options import described
 
 COMPUTED = [name for name, spec in METHODS.specs().items() if not spec.needs_files]
 SIZES = [(32, 48), (33, 47), (17, 5), (1, 1)]
@@ -16,7 +19,7 @@ SIZES = [(32, 48), (33, 47), (17, 5), (1, 1)]
 
 def _method(name: str):
     """The method as it is by default, but with a short chain where it has one."""
-    options = {"steps": 3} if "steps" in METHODS.get(name).options else {}
+    options = {"steps": 3} if "steps" in METHODS.get(name).options.model_fields else {}
     return METHODS.load(name)(**options)
 
 
@@ -56,6 +59,36 @@ def test_inputs_are_left_as_they_were(name):
     _method(name).fuse(infrared, visible, [0]).zero_()
     assert bool((infrared == before[0]).all())
     assert bool((visible == before[1]).all())
+
+
+@pytest.mark.parametrize("name", sorted(METHODS.specs()))
+def test_every_option_says_what_it_is_and_accepts_its_default(name):
+    model = METHODS.get(name).options
+    for row in described(model):
+        assert row.description, row.name
+        assert row.allowed not in ("", "any value"), row.name
+    optional = [field for field, about in model.model_fields.items() if not about.is_required()]
+    if len(optional) == len(model.model_fields):
+        as_yaml = json.loads(model().model_dump_json())
+        assert model.model_validate(as_yaml) == model()
+
+
+@pytest.mark.parametrize("name", COMPUTED)
+def test_the_defaults_that_list_prints_are_those_of_the_constructor(name):
+    printed = {row.name: row.default for row in described(METHODS.get(name).options)}
+    if not printed:
+        return
+    made = METHODS.load(name)()
+    assert json.loads(made.options.model_dump_json()) == printed
+    assert METHODS.load(name)(**printed).options == made.options
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in COMPUTED if described(METHODS.get(name).options)]
+)
+def test_the_constructor_refuses_what_the_model_refuses(name):
+    with pytest.raises(UserError, match=rf"{name}\.wrong: unknown key"):
+        METHODS.load(name)(wrong=1)
 
 
 def test_listing_methods_imports_no_network_library():

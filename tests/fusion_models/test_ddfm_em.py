@@ -17,7 +17,8 @@ from ivif_bench.fusion_models.ddfm.em import (
     adjoint_differences,
     forward_differences,
 )
-from ivif_bench.fusion_models.ddfm.options import Options
+from ivif_bench.fusion_models.ddfm.method import rectifier_of
+from ivif_bench.fusion_models.ddfm.options import DDFMOptions
 
 RUNS = {
     "rel": EMSettings(),
@@ -95,9 +96,9 @@ def test_differences_have_the_recorded_transfer_functions(recorded):
 @pytest.mark.golden
 @pytest.mark.parametrize(("run", "penalty"), [("fvr1", 0.001), ("fvr2", 0.1)])
 def test_the_compiled_variant_is_had_by_explicit_options(recorded, run, penalty):
-    options = Options(variant="paper", roles="released", gradient="open", penalty=penalty)
+    options = DDFMOptions(variant="paper", roles="released", gradient="open", penalty=penalty)
     assert options.visible_is_a
-    em = options.rectifier()(_tensor(recorded, "rand_I"), _tensor(recorded, "rand_V"))
+    em = rectifier_of(options, _tensor(recorded, "rand_I"), _tensor(recorded, "rand_V"))
     for step in range(3):
         fused = em.step(_tensor(recorded, "rand_f")[step])
         name = f"{run}_rand_s{step}_F"

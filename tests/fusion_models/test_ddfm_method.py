@@ -16,8 +16,15 @@ from ivif_bench.files import write_bytes
 from ivif_bench.fusion import METHODS
 from ivif_bench.fusion_models.ddfm.convert import convert_state
 from ivif_bench.fusion_models.ddfm.em import EM, EMSettings
-from ivif_bench.fusion_models.ddfm.method import DDFM, DDFMLite, pad, read_luma, stretch
-from ivif_bench.fusion_models.ddfm.options import Options
+from ivif_bench.fusion_models.ddfm.method import (
+    DDFM,
+    DDFMLite,
+    pad,
+    read_luma,
+    rectifier_of,
+    stretch,
+)
+from ivif_bench.fusion_models.ddfm.options import DDFMOptions
 from ivif_bench.fusion_models.ddfm.prior import TINY, adm_shape
 from ivif_bench.fusion_models.ddfm.sampler import normal
 from ivif_bench.pipeline.fuse import fuse_one
@@ -291,15 +298,15 @@ def test_every_ablation_gives_another_finite_image(tiny_file, ablation):
 
 
 def test_variants_mean_what_the_documentation_says():
-    released, paper = Options(), Options(variant="paper")
+    released, paper = DDFMOptions(), DDFMOptions(variant="paper")
     assert (released.visible_is_a, paper.visible_is_a) == (True, False)
     assert (released.sampler_eta, paper.sampler_eta) == (0.0, 1.0)
     one = torch.zeros(1, 1, 4, 4)
-    assert released.rectifier()(one, one).settings == EMSettings("released", 0.5, 0.001, "open")
-    assert paper.rectifier()(one, one).settings == EMSettings("paper", 0.5, 0.1, "circular")
-    explicit = Options(variant="paper", roles="released", gradient="open", penalty=0.001)
+    assert rectifier_of(released, one, one).settings == EMSettings("released", 0.5, 0.001, "open")
+    assert rectifier_of(paper, one, one).settings == EMSettings("paper", 0.5, 0.1, "circular")
+    explicit = DDFMOptions(variant="paper", roles="released", gradient="open", penalty=0.001)
     assert explicit.visible_is_a
-    assert explicit.rectifier()(one, one).settings == EMSettings("paper", 0.5, 0.001, "open")
+    assert rectifier_of(explicit, one, one).settings == EMSettings("paper", 0.5, 0.001, "open")
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import torch
 from golden_weights import noise, rule_state
 from torch.nn import functional
 
+from ivif_bench.fusion_models.dmnet.architecture import Architecture
 from ivif_bench.fusion_models.dmnet.blocks import InvertibleNode, RestormerBlock
 from ivif_bench.fusion_models.dmnet.csab import CSAB
 from ivif_bench.fusion_models.dmnet.diffusion import (
@@ -17,7 +18,6 @@ from ivif_bench.fusion_models.dmnet.diffusion import (
     posterior,
 )
 from ivif_bench.fusion_models.dmnet.encoder import DenseBlock
-from ivif_bench.fusion_models.dmnet.options import Architecture
 from ivif_bench.fusion_models.sr3.schedule import checkpoint_buffers, levels
 
 NODE_KEYS = {

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from ivif_bench.errors import UserError
+from ivif_bench.fusion_models.dmnet.architecture import Architecture
 from ivif_bench.fusion_models.dmnet.files import read_weights, write_weights
 from ivif_bench.fusion_models.dmnet.inference import fuse_image, starts
 from ivif_bench.fusion_models.dmnet.method import DMNetFusion
 from ivif_bench.fusion_models.dmnet.network import DMNet, count_parameters
-from ivif_bench.fusion_models.dmnet.options import Architecture
 from ivif_bench.fusion_models.dmnet.strips import use_strips
 
 TINY = {"width": 8, "heads": 2, "unet_width": 4, "unet_groups": 4}

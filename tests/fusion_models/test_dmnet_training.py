@@ -17,10 +17,10 @@ from safetensors.torch import load_file
 from small_runs import write_pairs
 
 from ivif_bench.errors import UserError
+from ivif_bench.fusion_models.dmnet.architecture import Architecture
 from ivif_bench.fusion_models.dmnet.files import read_weights
 from ivif_bench.fusion_models.dmnet.losses import LossWeights, autoencoder_loss, denoising_loss
 from ivif_bench.fusion_models.dmnet.network import DMNet
-from ivif_bench.fusion_models.dmnet.options import Architecture
 from ivif_bench.fusion_models.dmnet.recipes import RECIPES, UNDEFINED, Settings, recipe
 from ivif_bench.fusion_models.dmnet.training import StageOne, StageTwo
 from ivif_bench.fusion_models.training.images import PairPool, read_sources
