@@ -199,7 +199,8 @@ def _check_names(config: RunConfig) -> None:
     _check_folders("datasets", list(config.datasets))
     _check_folders("methods", [method.name for method in config.methods])
     for name, dataset in config.datasets.items():
-        _registered(LAYOUTS, dataset.layout, f"datasets.{name}.layout")
+        layout = _registered(LAYOUTS, dataset.layout, f"datasets.{name}.layout")
+        checked(layout.options, dataset.options, f"datasets.{name}.options")
     seen: set[str] = set()
     for index, method in enumerate(config.methods):
         where = f"methods.{index}"

@@ -28,6 +28,8 @@ class NoOptions(Options):
     """Of a component that takes none."""
 
 
+NO_OPTIONS = NoOptions()
+
 Names = Annotated[tuple[str, ...], Strict(False)]
 """A list of names; YAML has no tuples."""
 

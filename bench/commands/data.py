@@ -89,9 +89,11 @@ def prepare(
     from ivif_bench.data.base import LAYOUTS, open_dataset
     from ivif_bench.data.prepare import prepare as write
     from ivif_bench.data.splits import PARTS, resolve_split
+    from ivif_bench.validation import checked
 
-    LAYOUTS.get(layout)  # a misspelt name is told before gigabytes are unpacked
     options = parse_options(option)
+    # mistakes are told before gigabytes are unpacked
+    checked(LAYOUTS.get(layout).options, options, f"{layout}.options")
     if archive is not None:
         _unpack(archive, layout, root, options)
     dataset = open_dataset(layout, root, **options)

@@ -13,8 +13,10 @@ import numpy as np
 
 from ivif_bench.data.known import Known
 from ivif_bench.errors import UserError, first_few
+from ivif_bench.options import NO_OPTIONS, NoOptions, Options, demand_options
 from ivif_bench.registry import Registry
 from ivif_bench.types import Boxes, DatasetRef, Pair
+from ivif_bench.validation import checked
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,7 @@ class LayoutSpec:
         summary: one line for ``ivif-bench list datasets``.
         source: paper or repository that published it.
         terms: what its owners say of its use.
+        options: model of its settings; what a run gives is checked by it before anything is read.
     """
 
     name: str
@@ -36,6 +39,10 @@ class LayoutSpec:
     summary: str
     source: str
     terms: str
+    options: type[Options] = NoOptions
+
+    def __post_init__(self) -> None:
+        demand_options(f"layout {self.name!r}", self.options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +71,7 @@ class Dataset(ABC):
     Args:
         root: the folder that holds the official layout.
         name: name in the run; defaults to the layout's name.
-        **options: layout-specific settings; each layout names its own and refuses others.
+        options: the layout's settings, checked by the model in its spec.
     """
 
     detection_classes: tuple[str, ...] = ()
@@ -72,9 +79,10 @@ class Dataset(ABC):
     palette: tuple[tuple[int, int, int], ...] = ()
     known: ClassVar[Known | None] = None
 
-    def __init__(self, root: Path, name: str) -> None:
+    def __init__(self, root: Path, name: str, options: Options = NO_OPTIONS) -> None:
         self.root = Path(root)
         self.name = name
+        self.options = options
         if not self.root.is_dir():
             raise UserError(f"dataset {name!r}: no such folder: {self.root}")
 
@@ -135,8 +143,14 @@ LAYOUTS: Registry[LayoutSpec] = Registry(
 
 
 def open_dataset(layout: str, root: Path, name: str | None = None, **options: Any) -> Dataset:
-    """Open a dataset by the registered name of its layout."""
-    dataset: Dataset = LAYOUTS.load(layout)(Path(root), name or layout, **options)
+    """Open a dataset by the registered name of its layout.
+
+    Raises:
+        UserError: an unknown layout, a wrong option, or a folder that does not have the layout.
+    """
+    name = name or layout
+    settings = checked(LAYOUTS.get(layout).options, options, f"{name}.options")
+    dataset: Dataset = LAYOUTS.load(layout)(Path(root), name, settings)
     return dataset
 
 

@@ -9,7 +9,6 @@ from typing import Any
 from ivif_bench.config import MethodConfig, RunConfig
 from ivif_bench.data.base import Dataset, open_ref
 from ivif_bench.data.sides import refuse_equal_files
-from ivif_bench.errors import UserError
 from ivif_bench.fusion import METHODS, PrecomputedImages
 from ivif_bench.pipeline.fuse import check_device, load_method, method_key, plan_fusing
 from ivif_bench.pipeline.precomputed import check_precomputed
@@ -47,10 +46,7 @@ class RunPlan:
         }
         self.datasets: dict[str, Dataset] = {}
         for name, ref in self.refs.items():
-            try:
-                self.datasets[name] = open_ref(ref)
-            except TypeError as problem:
-                raise UserError(f"datasets.{name}.options: {problem}") from problem
+            self.datasets[name] = open_ref(ref)
         for _, task, section in self.sections:
             task.check(section, self.datasets[section.dataset], self.refs[section.dataset])
         self.pairs = self._pairs_to_fuse()

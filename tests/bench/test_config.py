@@ -53,6 +53,22 @@ def test_a_bare_method_name_is_a_row_of_its_own_type(tmp_path):
             r"datasets.d.layout: unknown dataset layout 'foldr'; did you mean folder",
         ),
         ({"datasets": {"d": {"layout": "folder", "rot": "x"}}}, r"datasets.d"),
+        (
+            {"datasets": {"d": {"layout": "folder", "root": "x", "options": {"infared": "ir"}}}},
+            r"datasets.d.options.infared: unknown key; did you mean infrared",
+        ),
+        (
+            {
+                "datasets": {
+                    "d": {"layout": "m3fd", "root": "x", "options": {"corner_origin": True}}
+                }
+            },
+            r"datasets.d.options.corner_origin: Input should be a valid integer, not True",
+        ),
+        (
+            {"datasets": {"d": {"layout": "m3fd-tardal", "root": "x"}}},
+            r"datasets.d.options.class_order: this key is required",
+        ),
         ({"quality": {"dataset": "e"}}, r"quality.dataset: no dataset 'e' in this run"),
         (
             {"quality": {"dataset": "d", "convetion": "x"}},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from typing import Annotated, Literal
@@ -9,9 +10,10 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import BaseModel, Field, Strict
 
+from ivif_bench.data.base import LAYOUTS
 from ivif_bench.device import Device
 from ivif_bench.errors import UserError
-from ivif_bench.fusion import MethodSpec
+from ivif_bench.fusion import METHODS, MethodSpec
 from ivif_bench.options import Names, NoOptions, Options, described
 from ivif_bench.validation import checked
 
@@ -95,13 +97,31 @@ def test_a_spec_whose_options_are_no_model_is_refused_by_name(options):
         MethodSpec("mine", "x:Y", "Mine", "none", "none", options=options)
 
 
+MODELS = [
+    pytest.param(spec.options, id=f"{registry.kind} {spec.name}".replace(" ", "-"))
+    for registry in (METHODS, LAYOUTS)
+    for spec in registry.specs().values()
+]
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_option_says_what_it_is_and_accepts_its_default(model):
+    for row in described(model):
+        assert row.description, row.name
+        assert row.allowed not in ("", "any value"), row.name
+    if not any(row.required for row in described(model)):
+        assert model.model_validate(json.loads(model().model_dump_json())) == model()
+
+
 def test_every_model_of_options_is_read_without_a_network_library():
     code = (
         "import sys\n"
+        "from ivif_bench.data.base import LAYOUTS\n"
         "from ivif_bench.fusion import METHODS\n"
         "from ivif_bench.options import described\n"
-        "for spec in METHODS.specs().values():\n"
-        "    described(spec.options)\n"
+        "for registry in (LAYOUTS, METHODS):\n"
+        "    for spec in registry.specs().values():\n"
+        "        described(spec.options)\n"
         "sys.exit(sum(name in sys.modules for name in ('torch', 'ultralytics', 'mmseg', 'diffusers')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

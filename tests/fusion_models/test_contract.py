@@ -61,18 +61,6 @@ def test_inputs_are_left_as_they_were(name):
     assert bool((visible == before[1]).all())
 
 
-@pytest.mark.parametrize("name", sorted(METHODS.specs()))
-def test_every_option_says_what_it_is_and_accepts_its_default(name):
-    model = METHODS.get(name).options
-    for row in described(model):
-        assert row.description, row.name
-        assert row.allowed not in ("", "any value"), row.name
-    optional = [field for field, about in model.model_fields.items() if not about.is_required()]
-    if len(optional) == len(model.model_fields):
-        as_yaml = json.loads(model().model_dump_json())
-        assert model.model_validate(as_yaml) == model()
-
-
 @pytest.mark.parametrize("name", COMPUTED)
 def test_the_defaults_that_list_prints_are_those_of_the_constructor(name):
     printed = {row.name: row.default for row in described(METHODS.get(name).options)}

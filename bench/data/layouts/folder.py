@@ -2,15 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
 
 from ivif_bench.data.base import LayoutSpec
-from ivif_bench.data.layouts.paired_folders import PairedFolders, PairFolders, voc_palette
+from ivif_bench.data.layouts.paired_folders import (
+    CornerOptions,
+    PairedFolders,
+    PairFolders,
+    voc_palette,
+)
 from ivif_bench.data.voc import read_voc
 from ivif_bench.errors import UserError
+from ivif_bench.options import Names
 from ivif_bench.types import Boxes, Pair
+
+_SubFolder = Annotated[str, Field(min_length=1)]
+
+
+class FolderOptions(CornerOptions):
+    """Where the images are under ``root``, and what the labels mean."""
+
+    infrared: _SubFolder = Field("ir", description="sub-folder of infrared images")
+    visible: _SubFolder = Field("vi", description="sub-folder of visible images")
+    annotations: _SubFolder | None = Field(
+        None, description="sub-folder of Pascal VOC XML files; needs classes"
+    )
+    classes: Names = Field((), description="class names of the boxes")
+    masks: _SubFolder | None = Field(
+        None, description="sub-folder of label PNGs (class ids); needs mask_classes"
+    )
+    mask_classes: Names = Field((), description="names of the label values 0, 1, 2, ...")
+
+    @model_validator(mode="after")
+    def _together(self) -> Self:
+        for folder, classes in (("annotations", "classes"), ("masks", "mask_classes")):
+            if (getattr(self, folder) is None) != (not getattr(self, classes)):
+                raise ValueError(f"{folder} and {classes} belong together; give both or neither")
+        return self
+
 
 SPECS = (
     LayoutSpec(
@@ -20,6 +52,7 @@ SPECS = (
         summary="two folders of images with equal stems, with VOC XML or label images if you like",
         source="yours",
         terms="yours",
+        options=FolderOptions,
     ),
 )
 
@@ -27,59 +60,34 @@ SPECS = (
 class Folder(PairedFolders):
     """Sub-folders of ``root``, named by options; classes are the user's too."""
 
-    OPTIONS: ClassVar[Mapping[str, str]] = {
-        "infrared": "sub-folder of infrared images, default ir",
-        "visible": "sub-folder of visible images, default vi",
-        "annotations": "sub-folder of Pascal VOC XML files; needs classes",
-        "classes": "list of the class names of the boxes",
-        "corner_origin": "what the XML calls the first pixel: 0 (default) or 1",
-        "ignore_classes": "class names whose boxes are left out",
-        "masks": "sub-folder of label PNGs (class ids); needs mask_classes",
-        "mask_classes": "list of the names of label values 0, 1, 2, ...",
-    }
+    options: FolderOptions
 
-    def __init__(self, root: Path, name: str, **options: Any) -> None:
-        super().__init__(root, name, **options)
-        self._origin = self.origin_option()
+    def __init__(self, root: Path, name: str, options: FolderOptions) -> None:
+        super().__init__(root, name, options)
         # Class variables of the other layouts; here every dataset of a run has its own.
-        self.detection_classes = self.names_option("classes")  # type: ignore[misc]
-        self.segmentation_classes = self.names_option("mask_classes")  # type: ignore[misc]
-        self.palette = voc_palette(len(self.segmentation_classes))  # type: ignore[misc]
-        for folder, classes in (("annotations", "classes"), ("masks", "mask_classes")):
-            if (folder in options) != (classes in options):
-                raise UserError(
-                    f"dataset {name!r}: options {folder!r} and {classes!r} belong together; "
-                    "give both or neither"
-                )
+        self.detection_classes = options.classes  # type: ignore[misc]
+        self.segmentation_classes = options.mask_classes  # type: ignore[misc]
+        self.palette = voc_palette(len(options.mask_classes))  # type: ignore[misc]
 
     def _find_folders(self) -> list[PairFolders]:
-        infrared, visible = self.demand(
-            [(self._sub_folder("infrared", "ir"), self._sub_folder("visible", "vi"))]
-        )
+        options = self.options
+        infrared, visible = self.demand([(options.infrared, options.visible)])
         return [
             PairFolders(
                 infrared,
                 visible,
-                annotations=self._extra("annotations"),
-                masks=self._extra("masks"),
+                annotations=self._extra("annotations", options.annotations),
+                masks=self._extra("masks", options.masks),
             )
         ]
 
-    def _sub_folder(self, option: str, default: str) -> str:
-        value = self.options.get(option, default)
-        if not isinstance(value, str) or not value:
-            raise UserError(
-                f"dataset {self.name!r}: option {option!r} must be a sub-folder, not {value!r}"
-            )
-        return value
-
-    def _extra(self, option: str) -> Path | None:
-        if option not in self.options:
+    def _extra(self, option: str, sub_folder: str | None) -> Path | None:
+        if sub_folder is None:
             return None
-        folder = self.root / self._sub_folder(option, "")
+        folder = self.root / sub_folder
         if not folder.is_dir():
             raise UserError(f"dataset {self.name!r}: option {option!r}: no such folder: {folder}")
         return folder
 
     def read_boxes(self, pair: Pair, path: Path) -> Boxes:
-        return read_voc(path, self._origin)
+        return read_voc(path, self.options.corner_origin)

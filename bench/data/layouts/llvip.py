@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
 from ivif_bench.data import known
 from ivif_bench.data.base import LayoutSpec
-from ivif_bench.data.layouts.paired_folders import PairedFolders, PairFolders
+from ivif_bench.data.layouts.paired_folders import CornerOptions, PairedFolders, PairFolders
 from ivif_bench.data.voc import read_voc
 from ivif_bench.errors import UserError
 from ivif_bench.types import Boxes, Pair
@@ -24,6 +24,7 @@ SPECS = (
         summary="15,488 pairs, boxes of persons: {infrared,visible}/{train,test} with Annotations",
         source="Jia et al., LLVIP, ICCV workshops 2021; github.com/bupt-ai-cz/LLVIP",
         terms="non-commercial, cite, do not identify people",
+        options=CornerOptions,
     ),
 )
 
@@ -36,15 +37,10 @@ class LLVIP(PairedFolders):
 
     detection_classes = ("person",)
     known = known.LLVIP
-    OPTIONS: ClassVar[Mapping[str, str]] = {
-        "ignore_classes": "class names whose boxes are left out",
-        "corner_origin": "what the XML calls the first pixel: 0 (default) or 1",
-    }
+    options: CornerOptions  # by default unshifted: as the published COCO conversion
 
-    def __init__(self, root: Path, name: str, **options: Any) -> None:
-        super().__init__(root, name, **options)
-        # Unshifted, so that the XML and the published COCO conversion give the same boxes.
-        self._origin = self.origin_option()
+    def __init__(self, root: Path, name: str, options: CornerOptions) -> None:
+        super().__init__(root, name, options)
         self._coco: dict[Path, dict[str, Boxes]] = {}
 
     def _find_folders(self) -> list[PairFolders]:
@@ -65,7 +61,7 @@ class LLVIP(PairedFolders):
 
     def read_boxes(self, pair: Pair, path: Path) -> Boxes:
         if path.suffix != ".json":
-            return read_voc(path, self._origin)
+            return read_voc(path, self.options.corner_origin)
         if path not in self._coco:
             self._coco[path] = read_coco(path)
         if pair.stem not in self._coco[path]:

@@ -6,14 +6,30 @@ import json
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+
+from pydantic import Field
 
 from ivif_bench.data import known
 from ivif_bench.data.base import LayoutSpec
-from ivif_bench.data.layouts.paired_folders import PairedFolders, PairFolders, lists_in
+from ivif_bench.data.layouts.paired_folders import (
+    CornerOptions,
+    PairedFolders,
+    PairFolders,
+    lists_in,
+)
 from ivif_bench.data.voc import read_voc
 from ivif_bench.errors import UserError
 from ivif_bench.types import Boxes, Pair
+
+
+class M3FDOptions(CornerOptions):
+    """Options of the official layout; by default corners are unshifted, as in published conversions."""
+
+    scenarios: str | None = Field(
+        None,
+        description="JSON file of named id ranges (form of RGBXFusion's scenario.json) for tags",
+    )
+
 
 SPECS = (
     LayoutSpec(
@@ -23,6 +39,7 @@ SPECS = (
         summary="4,200 pairs, 34,407 boxes of six classes: {Ir,Vis,Annotation} with XML",
         source="Liu et al., TarDAL, CVPR 2022; github.com/JinyuanLiu-CV/TarDAL",
         terms="no licence stated for the images; some labels may be wrong or missing (authors)",
+        options=M3FDOptions,
     ),
 )
 
@@ -35,16 +52,11 @@ class M3FD(PairedFolders):
 
     detection_classes = CLASSES
     known = known.M3FD
-    OPTIONS: ClassVar[Mapping[str, str]] = {
-        "ignore_classes": "class names whose boxes are left out, such as [dog]",
-        "corner_origin": "what the XML calls the first pixel: 0 (default, as published conversions do) or 1",
-        "scenarios": "JSON file of named id ranges (form of RGBXFusion's scenario.json) for tags",
-    }
+    options: M3FDOptions
 
-    def __init__(self, root: Path, name: str, **options: Any) -> None:
-        super().__init__(root, name, **options)
-        self._origin = self.origin_option()
-        self._conditions = read_scenarios(options["scenarios"]) if "scenarios" in options else {}
+    def __init__(self, root: Path, name: str, options: M3FDOptions) -> None:
+        super().__init__(root, name, options)
+        self._conditions = read_scenarios(options.scenarios) if options.scenarios else {}
 
     def _find_folders(self) -> list[PairFolders]:
         infrared, visible = self.demand(FOLDERS, inside=(".", "M3FD_Detection"))
@@ -65,7 +77,7 @@ class M3FD(PairedFolders):
                 f"cannot read annotation {path}: no such file; {self.base / 'labels'} looks like "
                 "TarDAL's text labels: use layout m3fd-tardal"
             )
-        return read_voc(path, self._origin)
+        return read_voc(path, self.options.corner_origin)
 
     def tags_of(self, stem: str) -> tuple[str, ...]:
         if not self._conditions or not stem.isdigit():

@@ -4,15 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+
+from pydantic import Field, field_validator
 
 from ivif_bench.data import known
 from ivif_bench.data.base import LayoutSpec
 from ivif_bench.data.layouts.m3fd import CLASSES, FOLDERS
-from ivif_bench.data.layouts.paired_folders import PairedFolders, PairFolders, lists_in
+from ivif_bench.data.layouts.paired_folders import (
+    CornerOptions,
+    PairedFolders,
+    PairFolders,
+    lists_in,
+)
 from ivif_bench.data.yolo_text import read_yolo
 from ivif_bench.errors import UserError
+from ivif_bench.options import Names
 from ivif_bench.types import Boxes, Pair
+
+
+class M3FDTarDALOptions(CornerOptions):
+    """Options of the text labels; by default corners are unshifted, as in the XML."""
+
+    class_order: Names = Field(
+        description="the six class names in the order of the label numbers 0 to 5"
+    )
+
+    @field_validator("class_order")
+    @classmethod
+    def _all_six(cls, order: tuple[str, ...]) -> tuple[str, ...]:
+        if sorted(order) != sorted(CLASSES):
+            raise ValueError(
+                f"must name {', '.join(CLASSES)} in the order of the numbers in labels/*.txt "
+                "(TarDAL's own files: People, Car, Bus, Lamp, Motorcycle, Truck), "
+                f"not {list(order)}"
+            )
+        return order
+
 
 SPECS = (
     LayoutSpec(
@@ -22,6 +49,7 @@ SPECS = (
         summary="M3FD as re-laid by TarDAL: {ir,vi,labels,meta} with YOLO text; needs class_order",
         source="Liu et al., TarDAL, CVPR 2022; github.com/JinyuanLiu-CV/TarDAL",
         terms="no licence stated for the images; some labels may be wrong or missing (authors)",
+        options=M3FDTarDALOptions,
     ),
 )
 
@@ -35,23 +63,11 @@ class M3FDTarDAL(PairedFolders):
 
     detection_classes = CLASSES
     known = known.M3FD
-    OPTIONS: ClassVar[Mapping[str, str]] = {
-        "class_order": "required: the six class names in the order of the label numbers 0..5",
-        "corner_origin": "what the labels call the first pixel: 0 (default, as the XML) or 1",
-        "ignore_classes": "class names whose boxes are left out",
-    }
+    options: M3FDTarDALOptions
 
-    def __init__(self, root: Path, name: str, **options: Any) -> None:
-        super().__init__(root, name, **options)
-        self._origin = self.origin_option()
-        order = self.names_option("class_order")
-        if sorted(order) != sorted(CLASSES):
-            raise UserError(
-                f"dataset {name!r}: option 'class_order' must name {', '.join(CLASSES)} in the "
-                "order of the numbers in labels/*.txt (TarDAL's own files: People, Car, Bus, "
-                f"Lamp, Motorcycle, Truck), found {list(order)}"
-            )
-        self._names = dict(enumerate(order))
+    def __init__(self, root: Path, name: str, options: M3FDTarDALOptions) -> None:
+        super().__init__(root, name, options)
+        self._names = dict(enumerate(options.class_order))
 
     def _find_folders(self) -> list[PairFolders]:
         infrared, visible = self.demand((FOLDERS[1], FOLDERS[0]), inside=(".", "M3FD_Detection"))
@@ -70,7 +86,7 @@ class M3FDTarDAL(PairedFolders):
     def read_boxes(self, pair: Pair, path: Path) -> Boxes:
         from ivif_bench.data.images import size_of
 
-        return read_yolo(path, self._names, size_of(pair.visible), self._origin)
+        return read_yolo(path, self._names, size_of(pair.visible), self.options.corner_origin)
 
     def audit_totals(self, classes: Mapping[str, int]) -> tuple[str, ...]:
         """Whether ``class_order`` fits the known totals of the full set."""

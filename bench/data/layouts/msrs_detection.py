@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
 
 from ivif_bench.data import known
 from ivif_bench.data.base import LayoutSpec
 from ivif_bench.data.layouts.msrs import day_or_night
-from ivif_bench.data.layouts.paired_folders import PairedFolders, PairFolders
+from ivif_bench.data.layouts.paired_folders import BoxOptions, PairedFolders, PairFolders
 from ivif_bench.data.yolo_text import read_yolo
 from ivif_bench.errors import UserError
 from ivif_bench.types import Boxes, Pair
@@ -23,6 +21,7 @@ SPECS = (
         summary="80 pairs, boxes of person and car: detection/{ir,vi,labels} with YOLO text",
         source="Tang et al., PIAFusion, Information Fusion 2022; github.com/Linfeng-Tang/MSRS",
         terms="no licence file; derived from MFNet",
+        options=BoxOptions,
     ),
 )
 
@@ -39,12 +38,9 @@ class MSRSDetection(PairedFolders):
 
     detection_classes = ("person", "car")
     known = known.MSRS_DETECTION
-    OPTIONS: ClassVar[Mapping[str, str]] = {
-        "ignore_classes": "class names whose boxes are left out, such as ['index 1']"
-    }
 
-    def __init__(self, root: Path, name: str, **options: Any) -> None:
-        super().__init__(root, name, **options)
+    def __init__(self, root: Path, name: str, options: BoxOptions) -> None:
+        super().__init__(root, name, options)
         base = self.folders[0].infrared.parent
         self._images = read_names(base.parent / "meta" / "detection_names.csv")
 

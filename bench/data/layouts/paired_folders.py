@@ -10,14 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
 
 import numpy as np
+from pydantic import Field
 
 from ivif_bench.data.base import Dataset, Scan
 from ivif_bench.data.splits import read_list
 from ivif_bench.errors import UserError, first_few
-from ivif_bench.registry import suggest
+from ivif_bench.options import NO_OPTIONS, Names, Options
 from ivif_bench.types import Boxes, Pair
 
 
@@ -41,28 +41,40 @@ class PairFolders:
     masks: Path | None = None
 
 
+class BoxOptions(Options):
+    """Options of layouts with boxes."""
+
+    ignore_classes: Names = Field(
+        (), description="class names whose boxes are left out, such as [dog]"
+    )
+
+
+class CornerOptions(BoxOptions):
+    """Options of layouts whose annotations give corners in pixels."""
+
+    corner_origin: int = Field(
+        0,
+        ge=0,
+        le=1,
+        description="what the annotations call the first pixel; corners are shifted by it",
+    )
+
+
 class PairedFolders(Dataset):
     """A dataset whose pairs are images of equal stem in two folders.
 
     Args:
         root: the folder that holds the layout.
         name: name in the run.
-        **options: those of ``OPTIONS``; anything else is refused.
+        options: as the layout's model has them.
 
     Raises:
-        UserError: missing folders (naming those looked for), unknown or wrong options.
+        UserError: missing folders (naming those looked for).
     """
 
-    OPTIONS: ClassVar[Mapping[str, str]] = {}
-
-    def __init__(self, root: Path, name: str, **options: Any) -> None:
-        super().__init__(root, name)
-        for option in options:
-            if option not in self.OPTIONS:
-                hint = suggest(option, sorted(self.OPTIONS)) if self.OPTIONS else "it takes none"
-                raise UserError(f"dataset {name!r}: unknown option {option!r}; {hint}")
-        self.options: Mapping[str, Any] = options
-        self.ignored = self.names_option("ignore_classes")
+    def __init__(self, root: Path, name: str, options: Options = NO_OPTIONS) -> None:
+        super().__init__(root, name, options)
+        self.ignored = options.ignore_classes if isinstance(options, BoxOptions) else ()
         self.folders = tuple(self._find_folders())
 
     @abstractmethod
@@ -77,7 +89,7 @@ class PairedFolders(Dataset):
         """Conditions of a pair."""
         return ()
 
-    # What layouts use to find their folders and options.
+    # What layouts use to find their folders.
 
     def locate(
         self, choices: Sequence[tuple[str, str]], inside: Sequence[str] = (".",)
@@ -110,25 +122,6 @@ class PairedFolders(Dataset):
             f"dataset {self.name!r}: looked for folders {wanted} in {where} and found none; "
             "give the folder that holds them as root"
         )
-
-    def names_option(self, option: str) -> tuple[str, ...]:
-        """An option that is a list of names."""
-        value = self.options.get(option, ())
-        good = isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
-        if not good:
-            raise UserError(
-                f"dataset {self.name!r}: option {option!r} must be a list of names, not {value!r}"
-            )
-        return tuple(value)
-
-    def origin_option(self) -> int:
-        """The option ``corner_origin``: what annotations call the first pixel, 0 or 1."""
-        value = self.options.get("corner_origin", 0)
-        if value not in (0, 1) or isinstance(value, bool):
-            raise UserError(
-                f"dataset {self.name!r}: option 'corner_origin' must be 0 or 1, not {value!r}"
-            )
-        return int(value)
 
     # The contract of a dataset.
 

@@ -79,7 +79,7 @@ def test_an_empty_root_names_the_folders_looked_for(layout: str, tmp_path: Path)
 @pytest.mark.parametrize("layout", sorted(TREES))
 def test_an_unknown_option_is_refused_by_name(layout: str, tmp_path: Path) -> None:
     options = TREES[layout](tmp_path)
-    with pytest.raises(UserError, match="unknown option 'clases'"):
+    with pytest.raises(UserError, match=r"options\.clases: unknown key"):
         open_dataset(layout, tmp_path, **options, clases=["x"])
 
 
@@ -231,7 +231,7 @@ def test_tardal_labels_without_xml_point_to_the_other_layout(tmp_path: Path) -> 
 def test_tardal_text_demands_all_six_names_in_order(order: Any, tmp_path: Path) -> None:
     m3fd_tardal(tmp_path)
     options = {} if order is None else {"class_order": order}
-    with pytest.raises(UserError, match="option 'class_order' must name"):
+    with pytest.raises(UserError, match=r"options\.class_order: (must name|this key is required)"):
         open_dataset("m3fd-tardal", tmp_path, **options)
 
 
@@ -331,7 +331,9 @@ def test_scenario_ranges_become_tags(tmp_path: Path) -> None:
 def test_folder_demands_class_names_with_annotations(tmp_path: Path) -> None:
     options = folder(tmp_path)
     del options["classes"]
-    with pytest.raises(UserError, match="'annotations' and 'classes' belong together"):
+    with pytest.raises(
+        UserError, match=r"folder\.options: annotations and classes belong together"
+    ):
         open_dataset("folder", tmp_path, **options)
 
 
@@ -356,7 +358,9 @@ def test_the_user_palette_is_that_of_pascal_voc() -> None:
 @pytest.mark.parametrize("bad", ["dog", [1], 2])
 def test_a_list_option_of_another_kind_is_refused(bad: Any, tmp_path: Path) -> None:
     m3fd(tmp_path)
-    with pytest.raises(UserError, match="'ignore_classes' must be a list of names"):
+    with pytest.raises(
+        UserError, match=r"options\.ignore_classes.*Input should be a valid (list|string)"
+    ):
         open_dataset("m3fd", tmp_path, ignore_classes=bad)
 
 
