@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from ivif_bench.errors import UserError
 from ivif_bench.registry import suggest
 from ivif_bench.validation import checked
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML whose ``1e-4`` is a number, as in YAML 1.2; PyYAML takes it for text."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"),
+    list("-+0123456789"),
+)
 
 
 class Protocol(BaseModel):
@@ -23,7 +35,7 @@ class Protocol(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str
+    name: str = Field(description="with its version, such as m3fd-det.v1")
 
     @property
     def sha256(self) -> str:
@@ -71,7 +83,7 @@ def read_protocol(model: type[P], name_or_path: str, folder: Path, task: str) ->
     if not path.is_file():
         raise UserError(f"unknown {task} protocol {name_or_path!r}; {suggest(name_or_path, names)}")
     try:
-        content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content: Any = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as problem:
         line = " ".join(str(problem).split())
         raise UserError(f"cannot read protocol {path}: {line}") from problem

@@ -25,6 +25,8 @@ def checked(model: type[M], value: Any, where: str) -> M:
         return model.model_validate(value)
     except ValidationError as problem:
         raise UserError(_explain(model, problem, where)) from problem
+    except UserError as problem:  # of a validator that asked another model
+        raise UserError(f"{where}: {problem}" if where else str(problem)) from problem
 
 
 def _explain(model: type[BaseModel], problem: ValidationError, where: str) -> str:

@@ -21,19 +21,18 @@ Seeds = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
 
 
 class NetworkProtocol(Protocol):
-    """A protocol with a split and initial weights, either of which may be a file of the user.
+    """A protocol with a split and initial weights, either of which may be a file of the user."""
 
-    Attributes:
-        layout: dataset layout that it is made for.
-        split: as ``ivif_bench.data.splits.resolve_split`` takes it.
-        initial: initial weights: a word that the task knows, ``shipped:NAME`` or a path.
-        seeds: training seeds, 0 or more, each once.
-    """
-
-    layout: str
-    split: str | dict[str, str]
-    initial: str
-    seeds: Seeds
+    layout: str = Field(description="dataset layout that it is made for")
+    split: str | dict[str, str] = Field(
+        description="official, all, a shipped split, a file, {train: FILE, test: FILE}, or given: "
+        "the section must bring one"
+    )
+    initial: str = Field(
+        description="initial weights: scratch, shipped:NAME, a path, or (detection) user: the "
+        "section's weights"
+    )
+    seeds: Seeds = Field(description="training seeds, each once")
 
     @field_validator("seeds")
     @classmethod

@@ -214,8 +214,8 @@ class UnitBuilder:
             weights = f"{weights} ({self.weights.name}, sha256 {self.weights_hash[:12]})"
         text = f"{self.spec.title}, {protocol.image_size} pixels, "
         text += f"{'initial weights' if self.trained else 'weights'} {weights}"
-        if protocol.training is not None:
-            text += f", {protocol.training.epochs} epochs, last one"
+        if protocol.training is not None and protocol.training.summary:
+            text += f", {protocol.training.summary}"
         return text if protocol.train_on is None else f"{text}, trained on {protocol.train_on}"
 
 

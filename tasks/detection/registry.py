@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ivif_bench.recipe import Recipe, demand_recipe
 from ivif_bench.registry import Registry
-from ivif_bench.tasks.detection.protocol import DetectionProtocol
+from ivif_bench.tasks.detection.settings import DetectorSettings
 from ivif_bench.types import Boxes, Progress
 
 
@@ -26,6 +27,7 @@ class DetectorSpec:
         parameters: number of learned parameters with 80 classes.
         licence: of the code and of the weights.
         modes: protocol modes that it can serve.
+        recipe: model of ``training`` in its protocols; None if it cannot be trained.
         version: raised whenever equal weights and protocol give other boxes, or training other
             weights, so old results are redone.
         packages: distributions that make its boxes; footers name their versions.
@@ -38,8 +40,13 @@ class DetectorSpec:
     parameters: int
     licence: str
     modes: tuple[str, ...]
+    recipe: type[Recipe] | None = None
     version: int = 1
     packages: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.recipe is not None:
+            demand_recipe(f"detector {self.name!r}", self.recipe)
 
 
 class Detector(ABC):
@@ -53,7 +60,7 @@ class Detector(ABC):
     """
 
     def __init__(
-        self, name: str, protocol: DetectionProtocol, device: str = "cpu", threads: int = 1
+        self, name: str, protocol: DetectorSettings, device: str = "cpu", threads: int = 1
     ) -> None:
         self.name = name
         self.protocol = protocol

@@ -179,6 +179,8 @@ class UnitBuilder:
             weights = f"{weights} ({self.initial.name}, sha256 {self.initial_hash[:12]})"
         text = f"{self.spec.title}, {self.spec.parameters / 1e6:.2f}M parameters, "
         text += f"initial weights {weights}"
+        if protocol.training.summary:
+            text += f", {protocol.training.summary}"
         return text if protocol.mode == "retrain" else f"{text}, trained on {protocol.train_on}"
 
     def _metrics(self, test: tuple[str, ...]) -> list[str]:

@@ -6,15 +6,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ivif_bench.recipe import Recipe, demand_recipe
 from ivif_bench.registry import Registry
+from ivif_bench.tasks.segmentation.settings import SegmenterSettings
 from ivif_bench.types import Progress
-
-if TYPE_CHECKING:
-    from ivif_bench.tasks.segmentation.protocol import SegmentationProtocol
 
 # An RGB image, uint8 [H, W, 3], and its class ids, uint8 [H, W]. A sequence of them reads its files
 # when it is indexed, so a training set need not fit into memory.
@@ -31,6 +29,7 @@ class SegmenterSpec:
         title: name in tables.
         parameters: number of learned parameters with nine classes.
         licence: of the code that builds and trains it.
+        recipe: model of the keys of its training, which stand in its protocols beside the others.
         version: raised whenever equal weights and protocol give other labels, or training other
             weights, so old results are redone.
         packages: distributions that make its labels; footers name their versions.
@@ -41,8 +40,12 @@ class SegmenterSpec:
     title: str
     parameters: int
     licence: str
+    recipe: type[Recipe] = Recipe
     version: int = 1
     packages: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        demand_recipe(f"segmenter {self.name!r}", self.recipe)
 
 
 class Segmenter(ABC):
@@ -52,7 +55,7 @@ class Segmenter(ABC):
         protocol: names the network, its classes (the class id is the position) and its training.
     """
 
-    def __init__(self, protocol: SegmentationProtocol) -> None:
+    def __init__(self, protocol: SegmenterSettings) -> None:
         self.protocol = protocol
 
     @abstractmethod

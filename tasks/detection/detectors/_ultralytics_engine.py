@@ -28,7 +28,8 @@ from ivif_bench.tasks.detection.detectors._safe_pickle import (
     load_pickled_network,
     network_of,
 )
-from ivif_bench.tasks.detection.protocol import DetectionProtocol
+from ivif_bench.tasks.detection.detectors._ultralytics_recipe import UltralyticsRecipe
+from ivif_bench.tasks.detection.settings import DetectorSettings
 from ivif_bench.types import Progress
 
 _INTEGRATIONS = ("sync", "clearml", "comet", "dvc", "mlflow", "raytune", "tensorboard", "wandb")
@@ -60,7 +61,7 @@ def fill(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
         raise UserError(f"weights {path}: do not fit: {lines[-1].strip()[:160]}") from problem
 
 
-def transfer(network: nn.Module, weights: Weights, protocol: DetectionProtocol) -> str:
+def transfer(network: nn.Module, weights: Weights, protocol: DetectorSettings) -> str:
     """Put initial weights into a network that is about to be trained; returns a line for the log.
 
     Class scores keep their meaning only if the classes are the same, in the same order. Where they
@@ -104,7 +105,7 @@ class _Trainer(DetectionTrainer):  # type: ignore[misc]
     def __init__(
         self,
         overrides: dict[str, Any],
-        protocol: DetectionProtocol,
+        protocol: DetectorSettings,
         weights: Weights | None,
         threads: int,
         progress: Progress | None,
@@ -141,10 +142,10 @@ class _Trainer(DetectionTrainer):  # type: ignore[misc]
 
     def _build_train_pipeline(self) -> None:
         """Fail where ultralytics would go on with half the batch, which is another recipe."""
-        assert self._protocol.training is not None
-        if self.batch_size != self._protocol.training.batch:
+        batch = _recipe(self._protocol).batch
+        if self.batch_size != batch:
             raise UserError(
-                f"not enough GPU memory for batch {self._protocol.training.batch} of protocol "
+                f"not enough GPU memory for batch {batch} of protocol "
                 f"{self._protocol.name}; use a larger GPU or a protocol with a smaller batch"
             )
         super()._build_train_pipeline()
@@ -170,7 +171,7 @@ class _Trainer(DetectionTrainer):  # type: ignore[misc]
 def train(
     architecture: str,
     layout: Path,
-    protocol: DetectionProtocol,
+    protocol: DetectorSettings,
     seed: int,
     weights: Weights | None,
     folder: Path,
@@ -188,8 +189,7 @@ def train(
         folder: takes what ultralytics writes.
         log: takes what it says.
     """
-    assert protocol.training is not None
-    if protocol.training.precision == "bf16" and device == "cpu":
+    if _recipe(protocol).precision == "bf16" and device == "cpu":
         raise UserError(f"protocol {protocol.name}: precision bf16 needs a GPU; none is in use")
     folder.mkdir(parents=True, exist_ok=True)
     with _silence(log), strict_float32():  # with bf16, what is left outside of autocast
@@ -205,17 +205,21 @@ def train(
     return network.float().cpu().eval()
 
 
+def _recipe(protocol: DetectorSettings) -> UltralyticsRecipe:
+    assert isinstance(protocol.training, UltralyticsRecipe)
+    return protocol.training
+
+
 def _arguments(
     architecture: str,
     layout: Path,
-    protocol: DetectionProtocol,
+    protocol: DetectorSettings,
     seed: int,
     folder: Path,
     device: str,
 ) -> dict[str, Any]:
     """All that ultralytics has a default for and that changes a trained network."""
-    recipe = protocol.training
-    assert recipe is not None
+    recipe = _recipe(protocol)
     return {
         "task": "detect",
         "mode": "train",

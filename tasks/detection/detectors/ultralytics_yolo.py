@@ -19,6 +19,7 @@ from ivif_bench.device import strict_float32
 from ivif_bench.errors import UserError, first_few
 from ivif_bench.files import write_bytes
 from ivif_bench.tasks.detection.detectors._hermetic import engine
+from ivif_bench.tasks.detection.detectors._ultralytics_recipe import UltralyticsRecipe
 from ivif_bench.tasks.detection.geometry import letterbox, select_boxes, to_tensor
 from ivif_bench.tasks.detection.registry import Detector, DetectorSpec
 from ivif_bench.types import Boxes, Progress
@@ -48,6 +49,7 @@ SPECS = tuple(
         parameters=count,
         licence="AGPL-3.0 (the ultralytics package and its weights)",
         modes=("retrain", "frozen", "zeroshot-coco", "released"),
+        recipe=UltralyticsRecipe,
         version=2,
         packages=("ultralytics", "torchvision"),
     )

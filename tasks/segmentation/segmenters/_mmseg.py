@@ -18,6 +18,7 @@ from ivif_bench.files import write_bytes, write_json
 from ivif_bench.origins import sign
 from ivif_bench.tasks.segmentation.initial import initial_weights
 from ivif_bench.tasks.segmentation.registry import Sample, Segmenter
+from ivif_bench.tasks.segmentation.segmenters._mmseg_recipe import recipe_of
 from ivif_bench.tasks.segmentation.segmenters.mmseg_networks import (
     IMAGENET_MEAN,
     IMAGENET_STD,
@@ -101,7 +102,8 @@ class MmsegSegmenter(Segmenter):
         from mmseg.registry import MODELS
 
         protocol = self.protocol
-        config = network_config(protocol.segmenter, len(protocol.classes), protocol.crop_size)
+        crop_size = recipe_of(protocol).crop_size
+        config = network_config(protocol.segmenter, len(protocol.classes), crop_size)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # hints for authors of configurations
             return MODELS.build(ConfigDict(config))

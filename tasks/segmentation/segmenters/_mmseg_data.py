@@ -20,8 +20,9 @@ from mmseg.datasets.transforms import PackSegInputs, PhotoMetricDistortion, Rand
 from torch.utils.data import Dataset
 
 from ivif_bench.errors import UserError
-from ivif_bench.tasks.segmentation.protocol import SegmentationProtocol
 from ivif_bench.tasks.segmentation.registry import Sample
+from ivif_bench.tasks.segmentation.segmenters._mmseg_recipe import recipe_of
+from ivif_bench.tasks.segmentation.settings import SegmenterSettings
 
 _MMSEG_IGNORE = 255
 
@@ -32,9 +33,7 @@ class TrainingData(Dataset[dict[str, Any]]):
     Epochs are permutations drawn from (seed, epoch); augmentation is drawn from (seed, position).
     """
 
-    def __init__(
-        self, samples: Sequence[Sample], protocol: SegmentationProtocol, seed: int
-    ) -> None:
+    def __init__(self, samples: Sequence[Sample], protocol: SegmenterSettings, seed: int) -> None:
         self.samples = samples
         self.protocol = protocol
         self.seed = seed
@@ -43,7 +42,8 @@ class TrainingData(Dataset[dict[str, Any]]):
         self._augment = _augmentation(protocol)
 
     def __len__(self) -> int:
-        return self.protocol.iterations * self.protocol.batch
+        recipe = recipe_of(self.protocol)
+        return recipe.iterations * recipe.batch
 
     def __getitem__(self, position: int) -> dict[str, Any]:
         epoch, offset = divmod(position, len(self.samples))
@@ -78,15 +78,14 @@ class TrainingData(Dataset[dict[str, Any]]):
         return np.random.default_rng((self.seed, epoch)).permutation(len(self.samples))
 
 
-def _augmentation(protocol: SegmentationProtocol) -> Compose:
+def _augmentation(protocol: SegmenterSettings) -> Compose:
+    recipe = recipe_of(protocol)
     height, width = protocol.image_size
     steps = [
-        RandomResize(
-            scale=(width, height), ratio_range=tuple(protocol.ratio_range), keep_ratio=False
-        ),
-        RandomCrop(crop_size=tuple(protocol.crop_size), cat_max_ratio=protocol.cat_max_ratio),
-        RandomFlip(prob=protocol.flip),
+        RandomResize(scale=(width, height), ratio_range=recipe.ratio_range, keep_ratio=False),
+        RandomCrop(crop_size=recipe.crop_size, cat_max_ratio=recipe.cat_max_ratio),
+        RandomFlip(prob=recipe.flip),
     ]
-    if protocol.photometric_distortion:
+    if recipe.photometric_distortion:
         steps.append(PhotoMetricDistortion())
     return Compose([*steps, PackSegInputs()])

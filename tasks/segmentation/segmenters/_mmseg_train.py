@@ -37,9 +37,10 @@ from torch.utils.data import DataLoader
 from ivif_bench.device import strict_float32
 from ivif_bench.files import write_bytes
 from ivif_bench.origins import sign
-from ivif_bench.tasks.segmentation.protocol import SegmentationProtocol
 from ivif_bench.tasks.segmentation.registry import Sample
 from ivif_bench.tasks.segmentation.segmenters._mmseg_data import TrainingData
+from ivif_bench.tasks.segmentation.segmenters._mmseg_recipe import MmsegRecipe, recipe_of
+from ivif_bench.tasks.segmentation.settings import SegmenterSettings
 from ivif_bench.types import Progress
 
 _RESTART = "restart.pt"
@@ -48,7 +49,7 @@ _RESTART = "restart.pt"
 def train(
     model: Any,
     samples: Sequence[Sample],
-    protocol: SegmentationProtocol,
+    protocol: SegmenterSettings,
     seed: int,
     folder: Path,
     log: Path,
@@ -56,10 +57,11 @@ def train(
     restart_seconds: float,
 ) -> None:
     """Train a model in place, going on from a restart point if the folder has one."""
+    recipe = recipe_of(protocol)
     data = TrainingData(samples, protocol, seed)
     loader = DataLoader(
         data,
-        batch_size=protocol.batch,
+        batch_size=recipe.batch,
         sampler=InfiniteSampler(data, shuffle=False, seed=seed),
         collate_fn=pseudo_collate,
         num_workers=0,
@@ -71,9 +73,9 @@ def train(
             model=model,
             work_dir=str(work),
             train_dataloader=loader,
-            train_cfg={"type": "IterBasedTrainLoop", "max_iters": protocol.iterations},
-            optim_wrapper=_optimiser(protocol),
-            param_scheduler=_schedule(protocol),
+            train_cfg={"type": "IterBasedTrainLoop", "max_iters": recipe.iterations},
+            optim_wrapper=_optimiser(recipe),
+            param_scheduler=_schedule(recipe),
             default_hooks={"checkpoint": None, "logger": {"type": "LoggerHook", "interval": 50}},
             custom_hooks=[_Restartable(folder / _RESTART, seed, progress, restart_seconds)],
             env_cfg={"mp_cfg": {"mp_start_method": multiprocessing.get_start_method()}},
@@ -110,42 +112,42 @@ def _import_yapf() -> None:
                 os.environ["XDG_CACHE_HOME"] = before
 
 
-def _optimiser(protocol: SegmentationProtocol) -> dict[str, Any]:
+def _optimiser(recipe: MmsegRecipe) -> dict[str, Any]:
     return {
         "type": "OptimWrapper",
         "optimizer": {
             "type": "AdamW",
-            "lr": protocol.lr,
+            "lr": recipe.lr,
             "betas": (0.9, 0.999),
-            "weight_decay": protocol.weight_decay,
+            "weight_decay": recipe.weight_decay,
         },
         # SegFormer's recipe: no decay on normalisation layers, a faster head
         "paramwise_cfg": {
             "custom_keys": {
                 "norm": {"decay_mult": 0.0},
-                "head": {"lr_mult": protocol.head_multiplier},
+                "head": {"lr_mult": recipe.head_multiplier},
             },
             "norm_decay_mult": 0.0,
         },
     }
 
 
-def _schedule(protocol: SegmentationProtocol) -> list[dict[str, Any]]:
+def _schedule(recipe: MmsegRecipe) -> list[dict[str, Any]]:
     poly = {
         "type": "PolyLR",
         "eta_min": 0.0,
-        "power": protocol.poly_power,
-        "begin": protocol.warmup,
-        "end": protocol.iterations,
+        "power": recipe.poly_power,
+        "begin": recipe.warmup,
+        "end": recipe.iterations,
         "by_epoch": False,
     }
-    if not protocol.warmup:
+    if not recipe.warmup:
         return [poly]
     rise = {
         "type": "LinearLR",
         "start_factor": 1e-6,
         "begin": 0,
-        "end": protocol.warmup,
+        "end": recipe.warmup,
         "by_epoch": False,
     }
     return [rise, poly]

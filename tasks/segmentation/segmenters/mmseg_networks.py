@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ivif_bench.tasks.segmentation.registry import SegmenterSpec
+from ivif_bench.tasks.segmentation.segmenters._mmseg_recipe import MmsegRecipe
 
 # width of the first stage, layers per stage, parameters with nine classes
 _SEGFORMER: dict[str, tuple[int, list[int], int]] = {
@@ -39,6 +40,7 @@ SPECS = tuple(
         title=title,
         parameters=count,
         licence="Apache-2.0 (mmsegmentation)",
+        recipe=MmsegRecipe,
         version=2,
         packages=("onedl-mmsegmentation", "onedl-mmengine", "onedl-mmcv"),
     )

@@ -10,6 +10,12 @@ from ivif_bench.protocol import shipped_protocols
 from ivif_bench.tasks.detection.protocol import SHIPPED_PROTOCOLS, load_protocol
 from ivif_bench.tasks.detection.registry import DETECTORS
 
+TRAINING = yaml.safe_load((SHIPPED_PROTOCOLS / "demo-det.v1.yaml").read_text())["training"]
+
+
+def _augmented(**changes: object) -> dict[str, object]:
+    return TRAINING | {"augmentation": TRAINING["augmentation"] | changes}
+
 
 def _edited(tmp_path: Path, **changes: object) -> Path:
     content = yaml.safe_load((SHIPPED_PROTOCOLS / "demo-det.v1.yaml").read_text())
@@ -48,6 +54,13 @@ def test_an_unknown_protocol_gets_a_suggestion() -> None:
         ({"seeds": [0, -1]}, "seeds.1"),
         ({"seeds": []}, "seeds"),
         ({"class_map": {"person": "People"}}, "class_map"),
+        ({"detector": "yolov5q"}, "unknown detector 'yolov5q'; did you mean"),
+        ({"training": 3}, "training: "),
+        ({"training": TRAINING | {"lr": 0.1}}, "training.lr: unknown key; did you mean lr"),
+        ({"training": TRAINING | {"epochs": 0}}, "training.epochs: "),
+        ({"training": TRAINING | {"epochs": True}}, "training.epochs: "),
+        ({"training": _augmented(mosaik=1.0)}, "training.augmentation.mosaik: unknown key; did"),
+        ({"training": _augmented(close_mosaic=9)}, "'close_mosaic' is larger than 'epochs'"),
     ],
 )
 def test_a_wrong_protocol_is_one_line_with_file_and_key(
@@ -71,6 +84,13 @@ def test_the_hash_follows_every_value_but_training_values_ignore_thresholds(tmp_
         first.training_values
         != load_protocol(str(_edited(tmp_path, image_size=320))).training_values
     )
+
+
+def test_a_number_may_be_written_without_a_point_before_its_exponent(tmp_path: Path) -> None:
+    path = _edited(tmp_path)
+    path.write_text(path.read_text().replace("lr0: 0.0005", "lr0: 5e-4"))
+    assert "5e-4" in path.read_text()
+    assert load_protocol(str(path)).sha256 == load_protocol("demo-det.v1").sha256
 
 
 def test_published_protocols_keep_their_hashes_and_another_meaning_has_another(

@@ -13,13 +13,14 @@ import numpy as np
 import pytest
 import yaml
 from other_process import become
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from ivif_bench.data.base import open_dataset
 from ivif_bench.data.chroma import fused_rgb
 from ivif_bench.data.images import encode_png, read_rgb
 from ivif_bench.errors import UserError
 from ivif_bench.files import write_bytes
+from ivif_bench.recipe import Recipe
 from ivif_bench.store import Fingerprints
 from ivif_bench.task import TaskInputs, Workspace
 from ivif_bench.tasks.detection.protocol import SHIPPED_PROTOCOLS
@@ -33,6 +34,18 @@ CLASSES = ("People", "Car", "Bus", "Motorcycle", "Lamp", "Truck")
 BOX = (10, 12, 30, 40)
 NOTHING = Boxes(np.zeros((0, 4)), (), np.zeros(0))
 fits: list[dict[str, object]] = []
+
+
+class FakeRecipe(Recipe):
+    """Its own keys, none of them ultralytics'."""
+
+    rounds: int = Field(ge=1, description="passes over the training images")
+
+    @property
+    def summary(self) -> str:
+        return f"{self.rounds} rounds"
+
+
 SPEC = DetectorSpec(
     name="fake",
     entry=f"{__name__}:FakeDetector",
@@ -41,6 +54,7 @@ SPEC = DetectorSpec(
     parameters=1,
     licence="none",
     modes=("retrain", "frozen", "zeroshot-coco", "released"),
+    recipe=FakeRecipe,
     packages=("numpy",),
 )
 
@@ -109,6 +123,8 @@ class Bench:
     def protocol(self, name: str = "mine.yaml", **changes: object) -> str:
         content = yaml.safe_load((SHIPPED_PROTOCOLS / "demo-det.v1.yaml").read_text())
         content |= {"name": "mine.v1", "detector": "fake", "initial": "scratch", **changes}
+        if content["detector"] == "fake" and "training" not in changes:
+            content["training"] = {"rounds": 2}
         if content["mode"] not in ("retrain", "frozen"):
             del content["training"]
         path = self.folder / name
@@ -186,6 +202,18 @@ def test_a_detector_is_trained_for_every_method_and_seed_and_the_better_images_w
     assert value(results["good", 0], "n_images") == 2
     assert value(results["good", 0], "n_boxes", "Car") == 2
     assert math.isnan(value(results["good", 0], "AP50", "Lamp"))
+
+
+def test_a_detector_with_keys_of_its_own_gets_them_and_its_network_line_says_what_is_true(
+    bench: Bench,
+) -> None:
+    section = DetectionSection(dataset="data", protocol=bench.protocol(training={"rounds": 3}))
+    assert section.resolved().training == FakeRecipe(rounds=3)
+    bench.method("bright", 200)
+    first = bench.plan(protocol=bench.protocol())[0]
+    assert first.about.network == "Fake, 256 pixels, initial weights scratch, 2 rounds"
+    other = bench.plan(protocol=bench.protocol(training={"rounds": 3}))[0]
+    assert other.payload["training_key"] != first.payload["training_key"]
 
 
 def test_about_holds_only_known_keys_and_plain_values(bench: Bench) -> None:
@@ -428,8 +456,14 @@ def test_a_method_that_cannot_be_judged_keeps_an_empty_row(
         ({"initial": "shipped:nothing-of-the-kind"}, {}, "nothing-of-the-kind"),
         ({"initial": "/no/such/file.safetensors"}, {}, "no such weights file"),
         ({}, {"weights": "x.pt"}, "for protocols with initial 'user'"),
-        ({"detector": "yolov5n-original"}, {}, "cannot serve mode 'retrain'"),
+        ({"detector": "yolov5n-original"}, {}, "'yolov5n-original' cannot be trained"),
         ({"detector": "yolov5q"}, {}, "did you mean"),
+        ({"training": {"rounds": 0}}, {}, r"mine\.yaml: training\.rounds: "),
+        (
+            {"training": {"rounds": 2, "epochs": 3}},
+            {},
+            r"mine\.yaml: training\.epochs: unknown key",
+        ),
         ({"split": "all"}, {}, "no train images"),
         ({"split": "given"}, {}, r"split: \{train: FILE, test: FILE\}"),
     ],
@@ -440,6 +474,14 @@ def test_what_does_not_fit_is_refused_before_anything_is_computed(
     with pytest.raises(UserError, match=message) as caught:
         bench.check(protocol=bench.protocol(**changes), **section)
     assert "\n" not in str(caught.value)
+
+
+def test_a_mode_that_the_detector_does_not_serve_is_refused(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(DETECTORS.specs(), "fake", replace(SPEC, modes=("frozen",)))
+    with pytest.raises(UserError, match="cannot serve mode 'retrain', only frozen"):
+        bench.check(protocol=bench.protocol())
 
 
 def test_what_fits_passes_the_check_without_loading_a_network_library(bench: Bench) -> None:

@@ -16,16 +16,19 @@ import numpy as np
 import pytest
 import yaml
 from other_process import become
+from pydantic import Field
 
 from ivif_bench.data.base import open_dataset
 from ivif_bench.data.images import encode_png, read_labels
 from ivif_bench.errors import UserError
 from ivif_bench.files import write_bytes
+from ivif_bench.recipe import Recipe
 from ivif_bench.task import TASKS, TaskInputs, Workspace
 from ivif_bench.tasks.segmentation.inputs import Samples
 from ivif_bench.tasks.segmentation.protocol import load_protocol
 from ivif_bench.tasks.segmentation.registry import SEGMENTERS, Segmenter, SegmenterSpec
 from ivif_bench.tasks.segmentation.scoring import confusion, score
+from ivif_bench.tasks.segmentation.segmenters._mmseg_recipe import MmsegRecipe
 from ivif_bench.types import DatasetRef, FusedSet
 
 TRAIN = ("00001D", "00002N", "00003D", "00004N")
@@ -34,12 +37,23 @@ SIZE = (40, 48)
 LEVELS = np.array([20, 90, 160], np.uint8)  # grey of classes 0, 1 and 2
 
 
+class GreyRecipe(Recipe):
+    """Its own keys, none of them mmsegmentation's."""
+
+    passes: int = Field(ge=1, description="passes over the training images")
+
+    @property
+    def summary(self):
+        return f"{self.passes} passes"
+
+
 SPEC = SegmenterSpec(
     name="nearest-grey",
     entry="a_fake_module:NearestGrey",
     title="Nearest grey",
     parameters=3,
     licence="none",
+    recipe=GreyRecipe,
     packages=("numpy",),
 )
 
@@ -116,8 +130,12 @@ class World:
     def section(self, protocol_changes=None, **values):
         content = load_protocol("demo-seg.v1").model_dump(mode="json")
         content |= {"segmenter": "nearest-grey", "initial": "scratch", "name": "tiny.v1"}
+        changes = protocol_changes or {}
+        if "segmenter" not in changes:
+            content = {k: v for k, v in content.items() if k not in MmsegRecipe.model_fields}
+            content["passes"] = 2
         path = self.root / "tiny.yaml"
-        path.write_text(yaml.safe_dump(content | (protocol_changes or {}), sort_keys=False))
+        path.write_text(yaml.safe_dump(content | changes, sort_keys=False))
         task = TASKS.load("segmentation")
         return task.section(dataset="msrs", protocol=str(path), **values)
 
@@ -182,6 +200,15 @@ def test_the_protocol_decides_for_all_rows_alike_whether_they_are_seen_in_colour
     about = world.plan(world.section({"chroma": chroma}))[0].about.chroma
     assert about.startswith(f"{chroma} (")
     assert len(about) > 60
+
+
+def test_a_segmenter_with_keys_of_its_own_gets_them_and_its_network_line_says_what_is_true(world):
+    section = world.section({"passes": 3})
+    assert section.resolved().training == GreyRecipe(passes=3)
+    (first,) = world.plan(section, methods=("good",))
+    assert first.about.network.endswith("initial weights scratch, 3 passes")
+    (other,) = world.plan(world.section({"passes": 4}), methods=("good",))
+    assert other.payload["training_key"] != first.payload["training_key"]
 
 
 def test_one_unit_per_method_and_seed_and_none_for_methods_without_images(world):
@@ -409,6 +436,8 @@ def test_where_initial_weights_lie_changes_nothing_but_what_they_hold_does(world
         ({"layout": "llvip"}, {}, "is for layout 'llvip'"),
         ({"classes": ["unlabelled", "car"], "means": {"m": []}}, {}, "has classes unlabelled, car"),
         ({"segmenter": "segformer-b9"}, {}, "did you mean"),
+        ({"passes": 0}, {}, r"tiny\.yaml: passes: "),
+        ({"iterations": 9}, {}, r"tiny\.yaml: iterations: unknown key; .*nearest-grey"),
         ({"initial": "shipped:nothing-of-the-kind"}, {}, "nothing-of-the-kind"),
         ({}, {"initial": "/no/such/file.safetensors"}, "no such file"),
         ({}, {"split": "all"}, "no train images"),

@@ -1,0 +1,49 @@
+"""Every shipped protocol has the hashes that it had at f38c4d2, before recipes were models."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from ivif_bench.protocol import shipped_protocols
+from ivif_bench.tasks.detection import protocol as detection
+from ivif_bench.tasks.segmentation import protocol as segmentation
+
+RECORDED = json.loads((Path(__file__).parent / "recorded" / "protocols-f38c4d2.json").read_text())
+
+
+def _sha256(values: object) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
+def _detection_hashes(protocol: detection.DetectionProtocol) -> dict[str, str]:
+    return {
+        "sha256": protocol.sha256,
+        "unit_sha256": protocol.unit_sha256,
+        "training_values": _sha256(protocol.training_values),
+        "unit_values": _sha256(protocol.unit_values),
+    }
+
+
+def _segmentation_hashes(protocol: segmentation.SegmentationProtocol) -> dict[str, str]:
+    return {
+        "sha256": protocol.sha256,
+        "unit_sha256": protocol.unit_sha256,
+        "training_sha256": protocol.training_sha256,
+    }
+
+
+@pytest.mark.parametrize("name", list(RECORDED))
+def test_a_published_protocol_keeps_its_hashes_also_as_the_payload_of_a_unit(name):
+    if name in shipped_protocols(detection.SHIPPED_PROTOCOLS):
+        found = detection.load_protocol(name)
+        sent = detection.DetectionProtocol.model_validate(found.model_dump(mode="json"))
+        hashes = [_detection_hashes(found), _detection_hashes(sent)]
+    else:
+        plain = segmentation.load_protocol(name)
+        back = segmentation.SegmentationProtocol.model_validate(plain.model_dump(mode="json"))
+        hashes = [_segmentation_hashes(plain), _segmentation_hashes(back)]
+    assert hashes == [RECORDED[name], RECORDED[name]]
