@@ -8,8 +8,29 @@ from pathlib import Path
 from typing import Any
 
 from ivif_bench.errors import UserError
+from ivif_bench.options import NoOptions, Options, demand_options
 from ivif_bench.registry import Registry, suggest
 from ivif_bench.types import Progress
+from ivif_bench.validation import checked
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A named recipe of a training.
+
+    Attributes:
+        summary: one line for people.
+        settings: what it sets; everything else is the default of the training's options.
+        refused: why it cannot be run, of a name that is known but not defined.
+    """
+
+    summary: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    refused: str = ""
+
+    def __str__(self) -> str:
+        values = ", ".join(f"{name} {value}" for name, value in self.settings.items())
+        return f"{self.summary} ({values})" if values else self.summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,18 +39,42 @@ class TrainingSpec:
 
     Attributes:
         name: used on the command line: ``ivif-bench train NAME``.
-        entry: ``"module:function"`` of a function ``(TrainingRequest) -> Path`` that trains and
-            returns the weights file; ``"function"`` if it is in the same file.
+        entry: ``"module:function"`` of a function ``(TrainingRequest, options) -> Path`` that trains
+            and returns the weights file; ``options`` is a checked instance of the model.
+            ``"function"`` if it is in the same file.
         title: one line for people.
-        presets: names of the recipes it offers, with a line each; the first is the default.
-        options: names of the settings that may be overridden, with a line each.
+        presets: the recipes it offers, by name; the first is the default.
+        options: model of its settings, which presets and users set. ``--steps`` sets ``steps``.
     """
 
     name: str
     entry: str
     title: str
-    presets: dict[str, str]
-    options: dict[str, str] = field(default_factory=dict)
+    presets: Mapping[str, Preset]
+    options: type[Options] = NoOptions
+
+    def __post_init__(self) -> None:
+        demand_options(f"training {self.name!r}", self.options)
+
+    def settings(
+        self, preset: str, options: Mapping[str, Any], steps: int | None = None
+    ) -> Options:
+        """A preset with changes; loads nothing.
+
+        Raises:
+            UserError: an unknown or undefined preset, or an unknown or wrong option.
+        """
+        where = f"train {self.name}"
+        if preset not in self.presets:
+            hint = suggest(preset, list(self.presets))
+            raise UserError(f"{where}: unknown preset {preset!r}; {hint}")
+        chosen = self.presets[preset]
+        if chosen.refused:
+            raise UserError(f"{where}: preset {preset!r} is not defined: {chosen.refused}")
+        values = {**chosen.settings, **options}
+        if steps is not None:
+            values["steps"] = steps
+        return checked(self.options, values, where)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,17 +113,8 @@ def train(name: str, request: TrainingRequest) -> Path:
     """Run a registered training; returns its weights file.
 
     Raises:
-        UserError: unknown training, preset or option.
+        UserError: unknown training, or as ``TrainingSpec.settings``.
     """
-    spec = TRAININGS.get(name)
-    if request.preset not in spec.presets:
-        raise UserError(
-            f"train {name}: unknown preset {request.preset!r}; "
-            f"{suggest(request.preset, list(spec.presets))}"
-        )
-    for option in request.options:
-        if option not in spec.options:
-            hint = suggest(option, list(spec.options)) if spec.options else "it takes none"
-            raise UserError(f"train {name}: unknown option {option!r}; {hint}")
-    weights: Path = TRAININGS.load(name)(request)
+    settings = TRAININGS.get(name).settings(request.preset, request.options, request.steps)
+    weights: Path = TRAININGS.load(name)(request, settings)
     return weights

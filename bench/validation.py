@@ -40,7 +40,7 @@ def _explain(model: type[BaseModel], problem: ValidationError, where: str) -> st
         hint = suggest(str(first["loc"][-1]), known) if known else "it takes none"
         message = f"unknown key; {hint}"
     elif first["type"] == "missing":
-        message = "this key is required"
+        message = _required(model, first["loc"])
     elif first["type"] != "value_error":  # those of our own validators say what they found
         message += _found(first["type"], first["input"])
     more = f" (and {len(errors) - 1} more errors)" if len(errors) > 1 else ""
@@ -59,8 +59,19 @@ def _found(kind: str, value: Any) -> str:
     return f", not {value!r}" if plain else ""
 
 
+def _required(model: type[BaseModel], location: tuple[Any, ...]) -> str:
+    """That a key is missing, and what it is."""
+    field = _model_at(model, location[:-1]).model_fields.get(str(location[-1]))
+    described = f": {field.description}" if field is not None and field.description else ""
+    return f"this key is required{described}"
+
+
 def _keys_at(model: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
     """Allowed keys of the model that a location inside ``model`` leads to."""
+    return sorted(_model_at(model, location).model_fields)
+
+
+def _model_at(model: type[BaseModel], location: tuple[Any, ...]) -> type[BaseModel]:
     for part in location:
         field = model.model_fields.get(str(part))
         if field is None:
@@ -72,7 +83,7 @@ def _keys_at(model: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
         ]
         if inner:
             model = inner[0]
-    return sorted(model.model_fields)
+    return model
 
 
 def _types_in(annotation: Any) -> list[Any]:

@@ -21,7 +21,9 @@ def detail(spec: Any) -> list[str]:
     """Everything that a spec declares beside its name and summary, in lines."""
     lines: list[str] = []
     for key, value in asdict(spec).items():
-        if isinstance(value, type):
+        if key == "presets":
+            lines += [f"{key}:", *(f"  {name}: {preset}" for name, preset in spec.presets.items())]
+        elif isinstance(value, type):
             rows = option_lines(described(value))
             lines += [f"{key}:", *(f"  {row}" for row in rows)] if rows else []
         elif key not in ("name", "summary") and value not in ("", (), {}, 0, None):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ivif_bench.fusion import MethodSpec, WeightsSpec
 from ivif_bench.fusion_models.ddfm.options import DDFMOptions
+from ivif_bench.fusion_models.ddfm.recipes import PRESETS, PriorSettings
 from ivif_bench.training import TrainingSpec
 
 _PAPER = (
@@ -57,15 +58,7 @@ TRAININGS = (
         name="ddfm",
         entry="ivif_bench.fusion_models.ddfm.training:train_prior",
         title="unconditional diffusion prior of DDFM",
-        presets={
-            "lite": "5 M parameters, for ddfm-lite; hours on one CPU core",
-            "tiny": "20 thousand parameters, seconds; shows that everything works",
-        },
-        options={
-            "batch": "images of 64x64 in a step",
-            "learning_rate": "peak of the learning rate",
-            "precision": "fp32 or bf16 (mixed)",
-            "average": "decay of the moving average of the weights",
-        },
+        presets=PRESETS,
+        options=PriorSettings,
     ),
 )

@@ -11,17 +11,17 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Field
 from safetensors.torch import save
 from torch import Tensor
 
 from ivif_bench.device import device_of
 from ivif_bench.files import write_bytes
 from ivif_bench.fusion_models.ddfm.prior import LITE, TINY, PriorShape, build
+from ivif_bench.fusion_models.ddfm.recipes import PriorSettings
 from ivif_bench.fusion_models.ddfm.schedule import TRAINED_STEPS, base_alphas_cumprod, respaced
 from ivif_bench.fusion_models.training.images import Crops, PairPool, read_sources
 from ivif_bench.fusion_models.training.loop import (
@@ -35,43 +35,18 @@ from ivif_bench.fusion_models.training.processes import join
 from ivif_bench.fusion_models.training.record import write_grid
 from ivif_bench.origins import commit
 from ivif_bench.training import TrainingRequest
-from ivif_bench.validation import checked
 
 SIDE = 64
 SCALES = (1.0, 1.0, 1.5, 2.0, 3.0)
 VALIDATION_TIMES = (10, 50, 150, 300, 500, 700, 900, 990)
 
 
-class PriorSettings(BaseModel):
-    """Recipe of a prior; every field may be overridden on the command line.
-
-    Attributes:
-        steps: optimiser steps.
-        batch: images of 64x64 in a step; a quarter of the steps shows a quarter as many of 128x128.
-        learning_rate: peak, after a warm-up of 200 steps; then half a cosine.
-        precision: ``fp32`` or ``bf16``.
-        average: decay of the moving average of the weights.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    steps: int = Field(ge=1)
-    batch: int = Field(default=8, ge=1)
-    learning_rate: float = Field(default=4e-4, gt=0, allow_inf_nan=False)
-    precision: Literal["fp32", "bf16"] = "fp32"
-    average: float = Field(default=0.999, ge=0, lt=1)
+SHAPES = {"lite": LITE, "tiny": TINY}  # by preset
 
 
-PRESETS: dict[str, tuple[PriorShape, PriorSettings]] = {
-    "lite": (LITE, PriorSettings(steps=5000, precision="bf16")),
-    "tiny": (TINY, PriorSettings(steps=40, batch=4)),
-}
-
-
-def train_prior(request: TrainingRequest) -> Path:
+def train_prior(request: TrainingRequest, settings: PriorSettings) -> Path:
     """Train a prior; returns ``prior.safetensors`` (half precision, averaged weights)."""
-    shape, settings = PRESETS[request.preset]
-    settings = _overridden(settings, request)
+    shape = SHAPES[request.preset]
     device = device_of(request.device, "train ddfm")
     processes = join(device)
     pool = PairPool(read_sources(request.data))
@@ -102,13 +77,6 @@ def train_prior(request: TrainingRequest) -> Path:
         write_bytes(path, save(half, {"prior": json.dumps(about)}))
     processes.wait()  # the file is there for all
     return path
-
-
-def _overridden(settings: PriorSettings, request: TrainingRequest) -> PriorSettings:
-    values = {**settings.model_dump(), **request.options}
-    if request.steps is not None:
-        values["steps"] = request.steps
-    return checked(PriorSettings, values, "train ddfm")
 
 
 class PriorRecipe(Recipe):

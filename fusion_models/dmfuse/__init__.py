@@ -8,6 +8,12 @@ from __future__ import annotations
 
 from ivif_bench.fusion import MethodSpec, WeightsSpec
 from ivif_bench.fusion_models.dmfuse.options import DMFuseLiteOptions, DMFuseOptions
+from ivif_bench.fusion_models.dmfuse.recipes import (
+    HEAD_PRESETS,
+    PRIOR_PRESETS,
+    HeadSettings,
+    PriorSettings,
+)
 from ivif_bench.training import TrainingSpec
 
 _PAPER = (
@@ -66,43 +72,19 @@ SPECS = (
     ),
 )
 
-_SETTINGS = {
-    "batch": "crops in a step",
-    "learning_rate": "its peak; presets other than 'published' warm up and then fall",
-    "average": "decay of the moving average of the weights, 0 for none",
-    "precision": "fp32 or bf16 (mixed)",
-    "size": "side of a crop, a multiple of 32; 64 in 'lite'",
-}
-
 TRAININGS = (
     TrainingSpec(
         name="dmfuse-prior",
         entry="ivif_bench.fusion_models.dmfuse.training_prior:train_prior",
         title="diffusion network whose features DMFuse fuses",
-        presets={
-            "lite": "width 8, 1.5 M parameters, for dmfuse-lite; minutes on one CPU core",
-            "published": "width 32, 24 M parameters, the published settings; needs a GPU",
-            "tiny": "width 8, seconds; shows that everything works",
-        },
-        options=_SETTINGS
-        | {
-            "picture": "weight of the error of the picture as read off the features; 0, as in "
-            "'published': noise alone; 4 in 'lite' and 'tiny'"
-        },
+        presets=PRIOR_PRESETS,
+        options=PriorSettings,
     ),
     TrainingSpec(
         name="dmfuse",
         entry="ivif_bench.fusion_models.dmfuse.training_head:train_head",
         title="fusion head of DMFuse on a frozen diffusion network",
-        presets={
-            "lite": "width 16, for dmfuse-lite; minutes on one CPU core",
-            "published": "width 32, 0.65 M parameters, the published settings; needs a GPU",
-            "tiny": "width 16, seconds; shows that everything works",
-        },
-        options=_SETTINGS
-        | {
-            "prior": "file of the diffusion network; required",
-            "start": "file of an earlier 'train dmfuse' whose head this one goes on from",
-        },
+        presets=HEAD_PRESETS,
+        options=HeadSettings,
     ),
 )

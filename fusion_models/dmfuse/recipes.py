@@ -1,108 +1,87 @@
-"""What the two trainings of DMFuse share: settings and the file they write."""
+"""How DMFuse's two networks are trained: settings and named recipes."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-from safetensors.torch import save
-from torch import Tensor
+from pydantic import Field
 
-from ivif_bench.files import write_bytes
-from ivif_bench.fusion_models.training.images import Crops, PairPool
-from ivif_bench.fusion_models.training.loop import LoopSettings
-from ivif_bench.origins import commit
-from ivif_bench.training import TrainingRequest
-from ivif_bench.validation import checked
-
-_SCALES = (1.0, 1.0, 1.5, 2.0, 3.0)
+from ivif_bench.options import Options
+from ivif_bench.training import Preset
 
 
-class Settings(BaseModel):
-    """A recipe; all but ``published`` may be changed on the command line.
+class Settings(Options):
+    """What both recipes have in common."""
 
-    Attributes:
-        steps: optimiser steps.
-        batch: crops in a step.
-        learning_rate: of Adam; its peak unless ``published``.
-        average: decay of the moving average of the weights, 0 for none.
-        precision: ``fp32`` or ``bf16``.
-        size: side of a crop; unless ``published`` every fourth step shows a quarter as many of
-            twice the side.
-        published: constant learning rate, no clipping of gradients, plain crops of one size; else
-            warm-up and half a cosine, clipping at norm 1, and crops scaled and mirrored.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    steps: int = Field(ge=1)
-    batch: int = Field(ge=1)
-    learning_rate: float = Field(gt=0, lt=1)
-    average: float = Field(default=0.999, ge=0, lt=1)
-    precision: Literal["fp32", "bf16"] = "fp32"
-    size: int = Field(default=64, ge=32, multiple_of=32)
-    published: bool = False
-
-
-S = TypeVar("S", bound=Settings)
-
-
-def overridden(settings: S, request: TrainingRequest, name: str) -> S:
-    """The preset with the user's options.
-
-    Raises:
-        UserError: a value of the wrong kind or out of range.
-    """
-    files = ("prior", "start")
-    changes = {key: value for key, value in request.options.items() if key not in files}
-    if request.steps is not None:
-        changes["steps"] = request.steps
-    return checked(type(settings), settings.model_dump() | changes, f"train {name}")
-
-
-def crops_of_step(settings: Settings, index: int) -> tuple[int, Crops]:
-    """How many crops a step shows and how they are cut."""
-    if settings.published:
-        return settings.batch, Crops(settings.size, flip=False)
-    if index % 4 == 3:
-        return max(1, settings.batch // 4), Crops(2 * settings.size, _SCALES)
-    return settings.batch, Crops(settings.size, _SCALES)
-
-
-def loop_settings(settings: Settings, seed: int) -> LoopSettings:
-    """The loop's settings: about a dozen validations, and a checkpoint every few minutes."""
-    often = min(50, max(1, settings.steps // 4))
-    return LoopSettings(
-        settings.steps,
-        seed,
-        settings.average,
-        settings.precision,
-        clip=1e9 if settings.published else 1.0,
-        log_every=often,
-        check_every=often * max(2, settings.steps // (12 * often)),
-        save_every=2 * often,
+    steps: int = Field(ge=1, description="optimiser steps")
+    batch: int = Field(4, ge=1, description="crops in a step")
+    learning_rate: float = Field(gt=0, lt=1, description="of Adam; its peak unless published")
+    average: float = Field(
+        0.999, ge=0, lt=1, description="decay of the moving average of the weights, 0 for none"
+    )
+    precision: Literal["fp32", "bf16"] = Field("fp32", description="bf16 is mixed precision")
+    size: int = Field(
+        64,
+        ge=32,
+        multiple_of=32,
+        description="side of a crop (pixels); unless published every fourth step shows a quarter as "
+        "many of twice the side",
+    )
+    published: bool = Field(
+        False,
+        description="constant learning rate, no clipping of gradients, plain crops of one size; else "
+        "warm-up and half a cosine, clipping at norm 1, crops scaled and mirrored",
     )
 
 
-def write_weights(
-    path: Path,
-    tensors: Mapping[str, Tensor],
-    settings: Settings,
-    request: TrainingRequest,
-    pool: PairPool,
-) -> None:
-    """Write tensors, with what they were made of in the file's header."""
-    about = {
-        "settings": settings.model_dump(),
-        "preset": request.preset,
-        "seed": request.seed,
-        "sources": pool.sources,
-        "data": pool.fingerprint,
-        "pairs": len(pool.training),
-        "commit": commit(),
-    }
-    plain = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
-    write_bytes(path, save(plain, {"dmfuse": json.dumps(about)}))
+class PriorSettings(Settings):
+    """The recipe of the diffusion network."""
+
+    steps: int = Field(6000, ge=1, description="optimiser steps")
+    learning_rate: float = Field(1e-3, gt=0, lt=1, description="of Adam; its peak unless published")
+    picture: float = Field(
+        4.0,
+        ge=0,
+        description="weight of the error of the picture as read off the features of half of the "
+        "crops (see readout); 0: noise alone",
+    )
+
+
+class HeadSettings(Settings):
+    """The recipe of the fusion head."""
+
+    steps: int = Field(4000, ge=1, description="optimiser steps")
+    learning_rate: float = Field(2e-3, gt=0, lt=1, description="of Adam; its peak unless published")
+    # Where the files lie decides nothing; what is in them is recorded by content.
+    prior: str = Field(
+        exclude=True,
+        min_length=1,
+        description="file of the diffusion network: what 'train dmfuse-prior' wrote, or the "
+        "published ddpm_gen.pth",
+    )
+    start: str | None = Field(
+        None,
+        exclude=True,
+        description="file of an earlier 'train dmfuse' whose head this one goes on from",
+    )
+
+
+_PUBLISHED = {"learning_rate": 1e-5, "size": 256, "published": True}
+_TINY = {"steps": 20, "batch": 2, "size": 32}
+
+PRIOR_PRESETS = {
+    "lite": Preset("width 8, 1.5 M parameters, for dmfuse-lite; minutes on one CPU core"),
+    "published": Preset(
+        "width 32, 24 M parameters, the published settings; needs a GPU",
+        {"steps": 1_000_000, **_PUBLISHED, "picture": 0.0},
+    ),
+    "tiny": Preset("width 8, seconds; shows that everything works", _TINY),
+}
+HEAD_PRESETS = {
+    "lite": Preset("width 16, for dmfuse-lite; minutes on one CPU core"),
+    "published": Preset(
+        "width 32, 0.65 M parameters, the published settings; needs a GPU",
+        {"steps": 10_000, **_PUBLISHED},
+    ),
+    "tiny": Preset("width 16, seconds; shows that everything works", _TINY),
+}

@@ -27,11 +27,10 @@ from ivif_bench.fusion_models.dmfuse.networks import (
     load_networks,
 )
 from ivif_bench.fusion_models.dmfuse.noise import LEVELS, TIME_STEPS
-from ivif_bench.fusion_models.dmfuse.recipes import (
-    Settings,
+from ivif_bench.fusion_models.dmfuse.recipes import HeadSettings
+from ivif_bench.fusion_models.dmfuse.trainings import (
     crops_of_step,
     loop_settings,
-    overridden,
     write_weights,
 )
 from ivif_bench.fusion_models.sr3.checkpoint import unet_tensors
@@ -44,31 +43,24 @@ from ivif_bench.fusion_models.training.record import write_grid
 from ivif_bench.tensors import read_tensors
 from ivif_bench.training import TrainingRequest
 
-PRESETS: dict[str, tuple[int, Settings]] = {
-    "lite": (16, Settings(steps=4000, batch=4, learning_rate=2e-3)),
-    "published": (
-        32,
-        Settings(steps=10_000, batch=4, learning_rate=1e-5, size=256, published=True),
-    ),
-    "tiny": (16, Settings(steps=20, batch=2, learning_rate=2e-3, size=32)),
-}
+WIDTHS = {"lite": 16, "published": 32, "tiny": 16}  # by preset
 
 
-def train_head(request: TrainingRequest) -> Path:
+def train_head(request: TrainingRequest, settings: HeadSettings) -> Path:
     """Train it; returns ``dmfuse.safetensors`` with both networks, half precision.
 
     Raises:
-        UserError: no diffusion network was named, or it cannot be read.
+        UserError: the diffusion network, or the head to go on from, cannot be read.
     """
-    width, preset = PRESETS[request.preset]
-    settings = overridden(preset, request, "dmfuse")
-    diffusion = _diffusion(request)
+    diffusion = load_diffusion(read_tensors(Path(settings.prior)), settings.prior)
     device = device_of(request.device, "train dmfuse")
     processes = join(device)
     pool = PairPool(read_sources(request.data))
     torch.manual_seed(request.seed)
-    head = FusionHead(head_config(diffusion.config, width, spare=settings.published))
-    _start(head, request)
+    head = FusionHead(
+        head_config(diffusion.config, WIDTHS[request.preset], spare=settings.published)
+    )
+    _start(head, settings.start)
     recipe = HeadRecipe(diffusion, head, settings, pool, device)
     loop = loop_settings(settings, request.seed)
     averages = run_loop(recipe, loop, request.out, request.resume, request.progress)
@@ -88,7 +80,7 @@ class HeadRecipe(Recipe):
         self,
         diffusion: UNet,
         head: FusionHead,
-        settings: Settings,
+        settings: HeadSettings,
         pool: PairPool,
         device: torch.device,
     ) -> None:
@@ -172,22 +164,11 @@ def _passes(picture: Tensor, generator: torch.Generator) -> Iterator[tuple[Tenso
         yield level, torch.randn(picture.shape, generator=generator, device=picture.device)
 
 
-def _diffusion(request: TrainingRequest) -> UNet:
-    prior = request.options.get("prior")
-    if not isinstance(prior, str) or not prior:
-        raise UserError(
-            "train dmfuse: add --option prior=FILE, the diffusion network that "
-            "'ivif-bench train dmfuse-prior' wrote, or the published ddpm_gen.pth"
-        )
-    return load_diffusion(read_tensors(Path(prior)), prior)
-
-
-def _start(head: FusionHead, request: TrainingRequest) -> None:
-    """Fill the head from the file that the option ``start`` names, if any."""
-    start = request.options.get("start")
+def _start(head: FusionHead, start: str | None) -> None:
+    """Fill the head from the file of an earlier one, if any."""
     if start is None:
         return
-    found = load_networks(read_tensors(Path(str(start))), str(start)).head
+    found = load_networks(read_tensors(Path(start)), start).head
     if found.config != head.config:
         raise UserError(f"train dmfuse: the head in {start} is not of this preset's shape")
     head.load_state_dict(found.state_dict())

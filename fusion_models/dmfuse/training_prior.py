@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -23,11 +22,10 @@ from ivif_bench.device import device_of
 from ivif_bench.fusion_models.dmfuse.networks import CHANNELS, diffusion_config
 from ivif_bench.fusion_models.dmfuse.noise import LEVELS, TIME_STEPS
 from ivif_bench.fusion_models.dmfuse.readout import PictureReadout, favour_picture
-from ivif_bench.fusion_models.dmfuse.recipes import (
-    Settings,
+from ivif_bench.fusion_models.dmfuse.recipes import PriorSettings
+from ivif_bench.fusion_models.dmfuse.trainings import (
     crops_of_step,
     loop_settings,
-    overridden,
     write_weights,
 )
 from ivif_bench.fusion_models.sr3.checkpoint import unet_tensors
@@ -40,35 +38,13 @@ from ivif_bench.fusion_models.training.processes import join
 from ivif_bench.fusion_models.training.record import write_grid
 from ivif_bench.training import TrainingRequest
 
-
-class PriorSettings(Settings):
-    """The recipe of the diffusion network.
-
-    Attributes:
-        picture: weight of the error of the picture as read off the features, see ``readout``.
-            Unless 0, the network starts with a larger first convolution, and half of the crops, at
-            random, are shown at one of the steps that the head reads; the others count as without
-            error in the mean.
-    """
-
-    picture: float = Field(default=0.0, ge=0)
-
-
-PRESETS: dict[str, tuple[int, PriorSettings]] = {
-    "lite": (8, PriorSettings(steps=6000, batch=4, learning_rate=1e-3, picture=4.0)),
-    "published": (
-        32,
-        PriorSettings(steps=1_000_000, batch=4, learning_rate=1e-5, size=256, published=True),
-    ),
-    "tiny": (8, PriorSettings(steps=20, batch=2, learning_rate=1e-3, size=32, picture=4.0)),
-}
+WIDTHS = {"lite": 8, "published": 32, "tiny": 8}  # by preset
 _VALIDATION_STEPS = (*TIME_STEPS, 250, 500, 1000, 1500, 1900)
 
 
-def train_prior(request: TrainingRequest) -> Path:
+def train_prior(request: TrainingRequest, settings: PriorSettings) -> Path:
     """Train it; returns ``prior.safetensors``, under the names of the published diffusion file."""
-    width, preset = PRESETS[request.preset]
-    settings = overridden(preset, request, "dmfuse-prior")
+    width = WIDTHS[request.preset]
     device = device_of(request.device, "train dmfuse-prior")
     processes = join(device)
     pool = PairPool(read_sources(request.data))

@@ -4,58 +4,78 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, Strict, model_validator
+
+from ivif_bench.options import Options
 
 Wiring = Literal["chain", "dense"]
-Positive = Annotated[int, Field(ge=1)]
+_Steps = Annotated[tuple[Annotated[int, Field(ge=1, le=2000)], ...], Strict(False)]
+_WIRING = "each layer reads the one before, or the scaled sum of all before"
 
 
-class Architecture(BaseModel):
+class Architecture(Options):
     """Everything that decides which tensors DMNet has and how they are used.
 
     The defaults are this project's reading of the paper, 386,247,442 parameters. The reasons stand
     in the docstring of ``ivif_bench.fusion_models.dmnet.network.DMNet`` and in ``docs/methods/dmnet.md``.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    width: int = Field(64, ge=1, description="channels of the encoder and the decoder")
+    heads: int = Field(8, ge=1, description="of their attention; must divide the width")
+    encoders: Literal["shared", "separate"] = Field("shared", description="by both modalities")
 
-    width: Positive = 64
-    heads: Positive = 8
-    encoders: Literal["shared", "separate"] = "shared"
+    transformer: bool = Field(True, description="whether there is a DTB")
+    transformer_layers: int = Field(5, ge=1, description="of the DTB")
+    transformer_wiring: Wiring = Field("chain", description=_WIRING)
 
-    transformer: bool = True
-    transformer_layers: Positive = 5
-    transformer_wiring: Wiring = "chain"
+    invertible: bool = Field(True, description="whether there is a DIB")
+    invertible_layers: int = Field(3, ge=1, description="of the DIB")
+    invertible_wiring: Wiring = Field("chain", description=_WIRING)
 
-    invertible: bool = True
-    invertible_layers: Positive = 3
-    invertible_wiring: Wiring = "chain"
+    attention: bool = Field(True, description="whether there is a CSAB")
+    attention_modules: Literal["shared", "separate"] = Field(
+        "shared", description="one CSAB for its three inputs, or three"
+    )
+    attention_order: Literal["channel_first", "spatial_first"] = Field(
+        "channel_first", description="of the two attentions of a CSAB"
+    )
+    attention_ratio: int = Field(8, ge=1, description="of the channel attention's MLP")
+    attention_kernel: int = Field(7, ge=1, description="of the spatial attention (pixels), odd")
+    pooling_mix: Literal["learned", "per_channel", "fixed"] = Field(
+        "learned",
+        description="share of max in mixed pooling: one learned number, one a channel, fixed",
+    )
+    pooling_share: float = Field(0.5, ge=0, le=1, description="that share, at the start or fixed")
 
-    attention: bool = True
-    attention_modules: Literal["shared", "separate"] = "shared"
-    attention_order: Literal["channel_first", "spatial_first"] = "channel_first"
-    attention_ratio: Positive = 8
-    attention_kernel: Positive = 7
-    pooling_mix: Literal["learned", "per_channel", "fixed"] = "learned"
-    pooling_share: Annotated[float, Field(ge=0, le=1)] = 0.5
+    diffusion: bool = Field(True, description="whether there is a diffusion module")
+    latent_input_kernel: Literal[1, 3] = Field(1, description="convolution of Eq. 9 (pixels)")
+    latent_input_range: Literal["unit", "symmetric"] = Field(
+        "unit", description="of stage I's two-channel image: [0, 1] or [-1, 1]"
+    )
+    unet_width: int = Field(128, ge=1, description="channels of the UNet's first level")
+    unet_groups: int = Field(
+        32, ge=1, description="of its group normalisation; must divide unet_width"
+    )
+    unet_attention: Literal["middle", "eighth", "sixteenth", "eighth_only"] = Field(
+        "middle", description="where the UNet has attention"
+    )
+    unet_dropout: float = Field(0.2, ge=0, lt=1, description="rate while training")
+    schedule: Literal["linear", "cosine"] = Field("linear", description="of the noise")
+    noise_steps: _Steps = Field((5, 50, 100), description="steps of the UNet's passes")
+    steps_combined: Literal["mean", "concatenate"] = Field(
+        "mean", description="how the features of the passes become one"
+    )
+    projection: Literal["top_down", "single_1x1", "single_3x3"] = Field(
+        "top_down", description="how the UNet's five scales become the width's channels"
+    )
+    upsampling: Literal["nearest", "bilinear"] = Field("nearest", description="in the projection")
 
-    diffusion: bool = True
-    latent_input_kernel: Literal[1, 3] = 1
-    latent_input_range: Literal["unit", "symmetric"] = "unit"
-    unet_width: Positive = 128
-    unet_groups: Positive = 32
-    unet_attention: Literal["middle", "eighth", "sixteenth", "eighth_only"] = "middle"
-    unet_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2
-    schedule: Literal["linear", "cosine"] = "linear"
-    noise_steps: tuple[Annotated[int, Field(ge=1, le=2000)], ...] = (5, 50, 100)
-    steps_combined: Literal["mean", "concatenate"] = "mean"
-    projection: Literal["top_down", "single_1x1", "single_3x3"] = "top_down"
-    upsampling: Literal["nearest", "bilinear"] = "nearest"
-
-    decoder_blocks: Positive = 4
-    decoder_slope: Annotated[float, Field(ge=0, lt=1)] = 0.01
-    add_visible: bool = False
-    output_range: Literal["clamp", "minmax"] = "clamp"
+    decoder_blocks: int = Field(4, ge=1, description="transformer blocks of the decoder")
+    decoder_slope: float = Field(0.01, ge=0, lt=1, description="of its LeakyReLU")
+    add_visible: bool = Field(False, description="add the image before the last sigmoid")
+    output_range: Literal["clamp", "minmax"] = Field(
+        "clamp", description="cut the fused image to [0, 1], or stretch each to it"
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

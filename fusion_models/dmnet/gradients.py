@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ivif_bench.fusion_models.dmnet.recipes import Operator
 from ivif_bench.fusion_models.training.measures import sobel, sobel_pair
-
-Operator = Literal["sobel", "canny", "log", "roberts"]
 
 _ROBERTS = (((1.0, 0.0), (0.0, -1.0)), ((0.0, 1.0), (-1.0, 0.0)))
 

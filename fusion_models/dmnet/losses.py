@@ -2,37 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
-
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 from torch.nn import functional
 
-from ivif_bench.fusion_models.dmnet.gradients import OPERATORS, Operator
+from ivif_bench.fusion_models.dmnet.gradients import OPERATORS
+from ivif_bench.fusion_models.dmnet.recipes import LossWeights, Operator
 from ivif_bench.fusion_models.training.measures import ssim
-
-Weight = Annotated[float, Field(ge=0)]
-
-
-class LossWeights(BaseModel):
-    """What the paper leaves open in its losses.
-
-    Attributes:
-        infrared_weight: lambda 1 of Eq. 13; 1, both modalities alike.
-        ssim_weight: mu of Eq. 14; 5, CDDFuse's.
-        gradient_weight: lambda 2 of Eq. 18; 10, CDDFuse's.
-        gradient_operator: of Eq. 19; Sobel is the paper's choice from its Table VI.
-        denoising_error: of the predicted noise in Eq. 17: ``squared``, its mean square as in DDPM
-            and SR3, or ``root``, the root of that, which is nearer to the norm as written.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    infrared_weight: Weight = 1.0
-    ssim_weight: Weight = 5.0
-    gradient_weight: Weight = 10.0
-    gradient_operator: Operator = "sobel"
-    denoising_error: Literal["squared", "root"] = "squared"
 
 
 def autoencoder_loss(

@@ -2,69 +2,109 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field, Strict, model_validator
 
 from ivif_bench.errors import UserError
 from ivif_bench.fusion_models.dmnet.architecture import Architecture
-from ivif_bench.fusion_models.dmnet.losses import LossWeights
-from ivif_bench.validation import checked
+from ivif_bench.options import Options
+from ivif_bench.training import Preset
 
-Count = Annotated[int, Field(ge=1)]
+Operator = Literal["sobel", "canny", "log", "roberts"]
+_Scales = Annotated[tuple[Annotated[float, Field(ge=1)], ...], Strict(False), Field(min_length=1)]
 
 
-class Settings(BaseModel):
-    """A recipe. The paper gives the epochs, the crop, Adam and the first learning rate.
+class Course(Options):
+    """How long, on what, and how the weights are optimised.
 
-    Attributes:
-        stage_one: whether stage I is run; ablation AE1 leaves it out.
-        stage_one_epochs, stage_two_epochs: 15 and 30. An epoch shows as many crops as there are
-            pairs.
-        stage_one_steps, stage_two_steps: optimiser steps instead of epochs, if given.
-        held_out: every so many-th pair is kept for the validation rows of the log; 0 keeps none, as
-            the paper trains on all 1,083 pairs; training pairs are shown there then.
-        crop: side of the random crops; 128.
-        scales: a crop shows up to so many times ``crop`` pixels of the image, shrunk; the paper
-            does not shrink.
-        batch: pairs in a step, in all processes together; 8, CDDFuse's.
-        learning_rate: 1e-4 at the start.
-        decay: ``constant``, since the paper names only an initial rate; ``step`` halves it every 20
-            epochs of a stage, as CDDFuse; ``cosine`` has a warm-up of 20 steps.
-        stage_two_noise: ``reuse`` takes L_dm from the passes at 5, 50, 100 that the fusion makes
-            anyway; ``random`` makes one more pass at a step drawn from all 2000.
-        latent_gradient: ``through`` trains the convolution of Eq. 9 by L_dm and the fusion losses,
-            since stage II trains everything together; ``detached`` stops gradients at the diffusion
-            module's input, so that convolution keeps its first values.
-        average: decay of a moving average of the weights, 0 for none (the paper names none).
-        clip: largest norm of the gradient, 0 for no limit (the paper names none). In stage I the
-            gradients of both parts count together.
-        precision: ``fp32`` or ``bf16``, mixed.
-        checkpointing: recompute activations in the backward pass: less memory, more time.
+    The paper gives the epochs, the crop, Adam and the first learning rate.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    stage_one: bool = Field(True, description="whether stage I is run; AE1 leaves it out")
+    stage_one_epochs: int = Field(15, ge=1, description="an epoch shows as many crops as pairs")
+    stage_two_epochs: int = Field(30, ge=1, description="an epoch shows as many crops as pairs")
+    stage_one_steps: int | None = Field(
+        None, ge=1, description="optimiser steps instead of stage I's epochs"
+    )
+    stage_two_steps: int | None = Field(
+        None, ge=1, description="optimiser steps instead of stage II's epochs"
+    )
+    steps: int | None = Field(
+        None,
+        ge=1,
+        description="optimiser steps of both stages together, divided as they would be without it",
+    )
+    held_out: int = Field(
+        0, ge=0, description="every so many-th pair is kept for the log's validation rows, 0: none"
+    )
+    crop: int = Field(128, ge=16, multiple_of=16, description="side of the random crops (pixels)")
+    scales: _Scales = Field(
+        (1.0,), description="a crop shows so many times its side of the image, shrunk"
+    )
+    batch: int = Field(8, ge=1, description="pairs in a step, all processes together")
+    learning_rate: float = Field(1e-4, gt=0, description="Adam's, at the start")
+    decay: Literal["constant", "step", "cosine"] = Field(
+        "constant",
+        description="step: halved every 20 epochs of a stage; cosine: with a warm-up of 20 steps",
+    )
+    stage_two_noise: Literal["reuse", "random"] = Field(
+        "reuse",
+        description="L_dm from the passes of the fusion, or from one more pass at a step of all 2000",
+    )
+    latent_gradient: Literal["through", "detached"] = Field(
+        "through",
+        description="whether the convolution of Eq. 9 is trained, or no gradient enters the diffusion "
+        "module's input",
+    )
+    average: float = Field(
+        0.0, ge=0, lt=1, description="decay of a moving average of the weights, 0: none"
+    )
+    clip: float = Field(
+        0.0, ge=0, description="largest norm of the gradient, of all parts of a stage; 0: no limit"
+    )
+    precision: Literal["fp32", "bf16"] = Field("fp32", description="bf16 is mixed precision")
+    checkpointing: bool = Field(
+        False, description="recompute activations in the backward pass: less memory, more time"
+    )
 
-    architecture: Architecture = Architecture()
-    losses: LossWeights = LossWeights()
-    stage_one: bool = True
-    stage_one_epochs: Count = 15
-    stage_two_epochs: Count = 30
-    stage_one_steps: Count | None = None
-    stage_two_steps: Count | None = None
-    held_out: Annotated[int, Field(ge=0)] = 0
-    crop: Annotated[int, Field(ge=16, multiple_of=16)] = 128
-    scales: Annotated[tuple[Annotated[float, Field(ge=1)], ...], Field(min_length=1)] = (1.0,)
-    batch: Count = 8
-    learning_rate: Annotated[float, Field(gt=0)] = 1e-4
-    decay: Literal["constant", "step", "cosine"] = "constant"
-    stage_two_noise: Literal["reuse", "random"] = "reuse"
-    latent_gradient: Literal["through", "detached"] = "through"
-    average: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    clip: Annotated[float, Field(ge=0)] = 0.0
-    precision: Literal["fp32", "bf16"] = "fp32"
-    checkpointing: bool = False
+
+class LossWeights(Options):
+    """What the paper leaves open in its losses."""
+
+    infrared_weight: float = Field(1.0, ge=0, description="lambda 1 of Eq. 13")
+    ssim_weight: float = Field(5.0, ge=0, description="mu of Eq. 14")
+    gradient_weight: float = Field(10.0, ge=0, description="lambda 2 of Eq. 18")
+    gradient_operator: Operator = Field("sobel", description="of Eq. 19")
+    denoising_error: Literal["squared", "root"] = Field(
+        "squared", description="of Eq. 17: mean square, or its root, nearer to the norm as written"
+    )
+
+
+P = TypeVar("P", bound=Options)
+
+
+class Settings(Architecture, LossWeights, Course):
+    """Everything that a training of DMNet can be told."""
+
+    @model_validator(mode="after")
+    def _a_step_for_each_stage(self) -> Self:
+        if self.steps is not None and self.stage_one and self.steps < 2:
+            raise ValueError("steps must be at least 2, one for each stage")
+        return self
+
+    @property
+    def architecture(self) -> Architecture:
+        """The network's choices alone."""
+        return self._part(Architecture)
+
+    @property
+    def losses(self) -> LossWeights:
+        """The losses' weights alone."""
+        return self._part(LossWeights)
+
+    def _part(self, model: type[P]) -> P:
+        return model(**{name: getattr(self, name) for name in model.model_fields})
 
     def batch_of(self, processes: int) -> int:
         """Pairs in a step of each of so many processes.
@@ -78,88 +118,86 @@ class Settings(BaseModel):
             )
         return self.batch // processes
 
-    def steps(self, pairs: int) -> tuple[int, int]:
+    def stages(self, pairs: int) -> tuple[int, int]:
         """Optimiser steps of both stages with so many training pairs; stage I may have none."""
+        if self.steps is None:
+            return self._undivided(pairs)
+        one, two = self._undivided(pairs=1000)  # so that the division does not depend on the data
+        first = min(max(1, round(self.steps * one / (one + two))), self.steps - 1) if one else 0
+        return first, self.steps - first
+
+    def _undivided(self, pairs: int) -> tuple[int, int]:
         each = pairs / self.batch
         one = self.stage_one_steps or max(1, round(self.stage_one_epochs * each))
         two = self.stage_two_steps or max(1, round(self.stage_two_epochs * each))
         return (one if self.stage_one else 0), two
 
 
-# Narrow, and short enough for minutes of one CPU core. Eight groups: the UNet's narrowest level has
-# eight channels. No dropout: so small a network underfits.
-LITE = Settings(
-    architecture=Architecture(width=16, heads=4, unet_width=8, unet_groups=8, unet_dropout=0.0),
-    stage_one_steps=600,
-    stage_two_steps=4000,
-    held_out=20,
-    crop=64,
-    scales=(1.0, 2.0),
-    batch=2,
-    learning_rate=2e-3,
-    decay="cosine",
-    average=0.99,
-    clip=1.0,
-)
+def _undefined(reason: str) -> Preset:
+    return Preset("refused: the paper does not define it", refused=reason)
 
-
-RECIPES: Mapping[str, Settings] = {
-    "paper": Settings(),
-    "lite": LITE,
-    "ae1": Settings(stage_one=False, stage_two_epochs=45),
-    "ae13": Settings(architecture=Architecture(diffusion=False)),
-    "ae14": Settings(architecture=Architecture(attention=False)),
-    "no-dib": Settings(architecture=Architecture(invertible=False)),
-    "no-dtb": Settings(architecture=Architecture(transformer=False)),
-    "no-dtb-dib": Settings(architecture=Architecture(transformer=False, invertible=False)),
-}
 
 # Ablations of the paper's Table V that its text does not define, with what it does say.
-UNDEFINED: Mapping[str, str] = {
-    **dict.fromkeys(
-        ("ae2", "ae3", "ae10"),
-        "it lacks DTB and DIB, but the paper does not say what else differs between AE2, AE3 and "
-        "AE10; 'no-dtb-dib' leaves out just these two",
+_NOT_DESCRIBED = "the paper's text does not describe it"
+_LACKS_BOTH = (
+    "it lacks DTB and DIB, but the paper does not say what else differs between AE2, AE3 and AE10; "
+    "'no-dtb-dib' leaves out just these two"
+)
+_LACKS_DIB = (
+    "it lacks DIB, but the paper does not say what else differs between AE7 and AE12; 'no-dib' "
+    "leaves out just that"
+)
+_LACKS_DTB = (
+    "it lacks DTB, but the paper does not say what else differs between AE8, AE9 and AE11; 'no-dtb' "
+    "leaves out just that"
+)
+
+PRESETS = {
+    "paper": Preset("386 M parameters, 15 + 30 epochs, crops of 128; for GPUs"),
+    # Narrow, and short enough for minutes of one CPU core. Eight groups: the UNet's narrowest level
+    # has eight channels. No dropout: so small a network underfits.
+    "lite": Preset(
+        "1.6 M parameters, for dmnet-lite; about 40 minutes of one CPU core",
+        {
+            "width": 16,
+            "heads": 4,
+            "unet_width": 8,
+            "unet_groups": 8,
+            "unet_dropout": 0.0,
+            "stage_one_steps": 600,
+            "stage_two_steps": 4000,
+            "held_out": 20,
+            "crop": 64,
+            "scales": (1.0, 2.0),
+            "batch": 2,
+            "learning_rate": 2e-3,
+            "decay": "cosine",
+            "average": 0.99,
+            "clip": 1.0,
+        },
     ),
-    **dict.fromkeys(("ae4", "ae5", "ae6"), "the paper's text does not describe it"),
-    **dict.fromkeys(
-        ("ae7", "ae12"),
-        "it lacks DIB, but the paper does not say what else differs between AE7 and AE12; 'no-dib' "
-        "leaves out just that",
+    "ae1": Preset(
+        "ablation: stage II only, 45 epochs", {"stage_one": False, "stage_two_epochs": 45}
     ),
-    **dict.fromkeys(
-        ("ae8", "ae9", "ae11"),
-        "it lacks DTB, but the paper does not say what else differs between AE8, AE9 and AE11; "
-        "'no-dtb' leaves out just that",
+    "ae13": Preset(
+        "ablation: two convolutions in place of the diffusion module", {"diffusion": False}
     ),
+    "ae14": Preset("ablation: without CSAB", {"attention": False}),
+    "no-dtb": Preset("ablation: without DTB; part of AE8, AE9, AE11", {"transformer": False}),
+    "no-dib": Preset("ablation: without DIB; part of AE7, AE12", {"invertible": False}),
+    "no-dtb-dib": Preset(
+        "ablation: without DTB and DIB; part of AE2, AE3, AE10",
+        {"transformer": False, "invertible": False},
+    ),
+    "ae2": _undefined(_LACKS_BOTH),
+    "ae3": _undefined(_LACKS_BOTH),
+    "ae4": _undefined(_NOT_DESCRIBED),
+    "ae5": _undefined(_NOT_DESCRIBED),
+    "ae6": _undefined(_NOT_DESCRIBED),
+    "ae7": _undefined(_LACKS_DIB),
+    "ae8": _undefined(_LACKS_DTB),
+    "ae9": _undefined(_LACKS_DTB),
+    "ae10": _undefined(_LACKS_BOTH),
+    "ae11": _undefined(_LACKS_DTB),
+    "ae12": _undefined(_LACKS_DIB),
 }
-
-
-def recipe(preset: str, options: Mapping[str, Any], steps: int | None = None) -> Settings:
-    """A recipe with changes.
-
-    Args:
-        options: settings, loss weights or choices of the architecture by name.
-        steps: steps of both stages together, divided like the recipe's own.
-
-    Raises:
-        UserError: the paper does not define that preset, or an option is unknown or wrong.
-    """
-    if preset in UNDEFINED:
-        raise UserError(f"train dmnet: preset {preset!r} is not defined: {UNDEFINED[preset]}")
-    values = RECIPES[preset].model_dump()
-    for name, value in options.items():
-        place = next(
-            (values[part] for part in ("architecture", "losses") if name in values[part]), values
-        )
-        place[name] = value
-    settings = checked(Settings, values, "train dmnet")
-    if steps is None:
-        return settings
-    one, two = settings.steps(pairs=1000)
-    first = min(max(1, round(steps * one / (one + two))), steps - 1) if one else 0
-    if one and steps < 2:
-        raise UserError("train dmnet: --steps must be at least 2, one for each stage")
-    return settings.model_copy(
-        update={"stage_one_steps": first or None, "stage_two_steps": steps - first}
-    )

@@ -18,7 +18,7 @@ from ivif_bench.fusion_models.dmnet.diffusion import denoise
 from ivif_bench.fusion_models.dmnet.files import WEIGHTS, write_weights
 from ivif_bench.fusion_models.dmnet.losses import autoencoder_loss, denoising_loss, fusion_loss
 from ivif_bench.fusion_models.dmnet.network import INFRARED, VISIBLE, DMNet
-from ivif_bench.fusion_models.dmnet.recipes import Settings, recipe
+from ivif_bench.fusion_models.dmnet.recipes import Settings
 from ivif_bench.fusion_models.training.images import Crops, PairPool, read_sources
 from ivif_bench.fusion_models.training.loop import (
     LoopSettings,
@@ -36,12 +36,11 @@ WARMUP = 20
 SAMPLES = 4
 
 
-def train_dmnet(request: TrainingRequest) -> Path:
+def train_dmnet(request: TrainingRequest, settings: Settings) -> Path:
     """Train both stages; returns the weights file.
 
     The folder ``stage-1`` and ``stage-2`` hold each stage's checkpoint, log, curves and samples.
     """
-    settings = recipe(request.preset, request.options, request.steps)
     device = device_of(request.device, "train dmnet")
     processes = join(device)
     pool = PairPool(read_sources(request.data), settings.held_out)
@@ -50,7 +49,7 @@ def train_dmnet(request: TrainingRequest) -> Path:
     network = network.to(memory_format=torch.channels_last)
     network.set_checkpointing(settings.checkpointing)
     final: Mapping[str, Tensor] = {}
-    for kind, steps in zip((StageOne, StageTwo), settings.steps(len(pool.training)), strict=True):
+    for kind, steps in zip((StageOne, StageTwo), settings.stages(len(pool.training)), strict=True):
         if not steps:
             continue
         stage = kind(network, settings, pool, settings.batch_of(processes.count))

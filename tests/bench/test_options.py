@@ -15,6 +15,7 @@ from ivif_bench.device import Device
 from ivif_bench.errors import UserError
 from ivif_bench.fusion import METHODS, MethodSpec
 from ivif_bench.options import Names, NoOptions, Options, described
+from ivif_bench.training import TRAININGS
 from ivif_bench.validation import checked
 
 
@@ -59,7 +60,7 @@ def test_options_are_described_in_words():
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({}, "where.count: this key is required"),
+        ({}, "where.count: this key is required: how many"),
         ({"count": "8"}, "where.count: Input should be a valid integer, not the text '8'"),
         ({"count": "four"}, "where.count: Input should be a valid integer, not 'four'"),
         ({"count": 8.0}, "where.count: Input should be a valid integer, not 8.0"),
@@ -99,7 +100,7 @@ def test_a_spec_whose_options_are_no_model_is_refused_by_name(options):
 
 MODELS = [
     pytest.param(spec.options, id=f"{registry.kind} {spec.name}".replace(" ", "-"))
-    for registry in (METHODS, LAYOUTS)
+    for registry in (METHODS, LAYOUTS, TRAININGS)
     for spec in registry.specs().values()
 ]
 
@@ -113,13 +114,32 @@ def test_every_option_says_what_it_is_and_accepts_its_default(model):
         assert model.model_validate(json.loads(model().model_dump_json())) == model()
 
 
+PRESETS = [
+    pytest.param(spec, name, id=f"{spec.name}-{name}")
+    for spec in TRAININGS.specs().values()
+    for name, preset in spec.presets.items()
+    if not preset.refused
+]
+
+
+@pytest.mark.parametrize(("training", "preset"), PRESETS)
+def test_every_preset_sets_only_what_the_training_takes(training, preset):
+    required = {row.name: "some.file" for row in described(training.options) if row.required}
+    settings = training.settings(preset, required, steps=7)
+    assert settings.steps == 7
+    for name, value in training.presets[preset].settings.items():
+        if name != "steps":
+            assert getattr(settings, name) == value
+
+
 def test_every_model_of_options_is_read_without_a_network_library():
     code = (
         "import sys\n"
         "from ivif_bench.data.base import LAYOUTS\n"
         "from ivif_bench.fusion import METHODS\n"
         "from ivif_bench.options import described\n"
-        "for registry in (LAYOUTS, METHODS):\n"
+        "from ivif_bench.training import TRAININGS\n"
+        "for registry in (LAYOUTS, METHODS, TRAININGS):\n"
         "    for spec in registry.specs().values():\n"
         "        described(spec.options)\n"
         "sys.exit(sum(name in sys.modules for name in ('torch', 'ultralytics', 'mmseg', 'diffusers')))"

@@ -16,16 +16,17 @@ from ivif_bench.fusion_models.dmfuse.method import DMFuse
 from ivif_bench.fusion_models.dmfuse.networks import diffusion_config, head_config, load_diffusion
 from ivif_bench.fusion_models.dmfuse.noise import LEVELS, TIME_STEPS
 from ivif_bench.fusion_models.dmfuse.readout import PictureReadout, favour_picture
-from ivif_bench.fusion_models.dmfuse.recipes import crops_of_step
-from ivif_bench.fusion_models.dmfuse.training_head import PRESETS, HeadRecipe
-from ivif_bench.fusion_models.dmfuse.training_prior import PRESETS as PRIOR_PRESETS
+from ivif_bench.fusion_models.dmfuse.training_head import WIDTHS, HeadRecipe
 from ivif_bench.fusion_models.dmfuse.training_prior import PriorRecipe
+from ivif_bench.fusion_models.dmfuse.trainings import crops_of_step
 from ivif_bench.fusion_models.sr3.prior import denoising_loss, draw_levels
 from ivif_bench.fusion_models.sr3.unet import UNet, UNetConfig
 from ivif_bench.fusion_models.training.images import PairPool, read_sources
 from ivif_bench.fusion_models.training.loop import step_of
 from ivif_bench.tensors import read_tensors
-from ivif_bench.training import TrainingRequest, train
+from ivif_bench.training import TRAININGS, TrainingRequest, train
+
+PRIOR = TRAININGS.get("dmfuse-prior")
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +142,7 @@ def losses(pairs):
     pool = PairPool(read_sources([pairs]))
 
     def of(picture, part=lambda found: found["total"]):
-        settings = PRIOR_PRESETS["tiny"][1].model_copy(update={"picture": picture, "batch": 8})
+        settings = PRIOR.settings("tiny", {"picture": picture, "batch": 8})
         torch.manual_seed(0)
         recipe = PriorRecipe(UNet(diffusion_config(8)), settings, pool, torch.device("cpu"))
         found = recipe.losses(step_of(0, 0, torch.device("cpu")))
@@ -166,7 +167,7 @@ def test_the_picture_counts_by_its_weight_and_reaches_the_network(losses):
 def test_without_the_picture_the_loss_is_that_of_the_noise_alone(losses, pairs):
     """As published; the readout is in no weights file."""
     found, _ = losses(0.0)
-    settings = PRIOR_PRESETS["tiny"][1].model_copy(update={"batch": 8})
+    settings = PRIOR.settings("tiny", {"batch": 8})
     torch.manual_seed(0)
     unet = UNet(diffusion_config(8))
     step = step_of(0, 0, torch.device("cpu"))
@@ -175,7 +176,8 @@ def test_without_the_picture_the_loss_is_that_of_the_noise_alone(losses, pairs):
     clean = (gray * 2 - 1).expand(-1, 3, -1, -1)
     assert found.keys() == {"total"}
     assert torch.equal(found["total"], denoising_loss(unet, clean, LEVELS, step.noise))
-    assert PRIOR_PRESETS["published"][1].picture == 0 < PRIOR_PRESETS["lite"][1].picture
+    published, lite = (PRIOR.settings(preset, {}) for preset in ("published", "lite"))
+    assert published.picture == 0 < lite.picture
 
 
 def test_only_crops_at_steps_that_the_head_reads_count_for_the_picture(losses, monkeypatch):
@@ -206,7 +208,7 @@ def test_a_finished_training_is_taken_up_as_it_is(pairs, prior):
 
 
 def test_the_head_needs_a_prior(pairs, tmp_path):
-    with pytest.raises(UserError, match="--option prior=FILE"):
+    with pytest.raises(UserError, match=r"train dmfuse\.prior: this key is required: file of the"):
         train("dmfuse", TrainingRequest((pairs,), tmp_path, "tiny"))
 
 
@@ -228,8 +230,8 @@ def test_a_setting_that_makes_no_sense_is_named(pairs, tmp_path, key, value):
 def test_mixed_precision_leaves_the_loss_in_float32(pairs, prior):
     """In bf16 the gradient of SSIM is noise: its variances are differences of nearly equal numbers."""
     diffusion = load_diffusion(read_tensors(prior), str(prior))
-    width, settings = PRESETS["tiny"]
-    head = FusionHead(head_config(diffusion.config, width))
+    settings = TRAININGS.get("dmfuse").settings("tiny", {"prior": str(prior)})
+    head = FusionHead(head_config(diffusion.config, WIDTHS["tiny"]))
     pool = PairPool(read_sources([pairs]))
     recipe = HeadRecipe(diffusion, head, settings, pool, torch.device("cpu"))
     fused = torch.rand(1, 1, 40, 40, requires_grad=True)

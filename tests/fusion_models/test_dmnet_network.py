@@ -363,10 +363,11 @@ def test_the_list_of_methods_prints_the_counted_parameters():
 
     from ivif_bench.cli import app
     from ivif_bench.fusion import METHODS
-    from ivif_bench.fusion_models.dmnet.recipes import LITE
+    from ivif_bench.training import TRAININGS
 
     assert METHODS.get("dmnet").parameters == count_parameters(Architecture())
-    assert METHODS.get("dmnet-lite").parameters == count_parameters(LITE.architecture)
+    lite = TRAININGS.get("dmnet").settings("lite", {})
+    assert METHODS.get("dmnet-lite").parameters == count_parameters(lite.architecture)
     printed = CliRunner().invoke(app, ["list", "methods", "--detail"]).stdout
     assert "parameters: 386,247,442" in printed
     assert "parameters: 1,555,846" in printed
