@@ -204,7 +204,7 @@ def test_methods_that_are_none_are_refused_in_one_line(small, methods, changes, 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"dataset": "foldr"}, "unknown layout 'foldr'; did you mean folder"),
+        ({"dataset": "foldr"}, "unknown dataset layout 'foldr'; did you mean folder"),
         ({"root": "nowhere"}, "no such folder: nowhere"),
         ({"options": {"infrard": "ir"}}, "'?infrard'?.*did you mean infrared"),
         ({"tasks": {}}, "tasks: expected a section by task"),
