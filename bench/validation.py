@@ -30,9 +30,10 @@ def checked(model: type[M], value: Any, where: str) -> M:
 
 
 def _explain(model: type[BaseModel], problem: ValidationError, where: str) -> str:
-    """The first error of a validation as one line: key, what is wrong, what is allowed."""
+    """The first unknown key, or else the first error, as one line: key, what is wrong, what is allowed."""
     errors = problem.errors()
-    first = errors[0]
+    # A misspelt key is also a missing one; its own error suggests the right one.
+    first = next((each for each in errors if each["type"] == "extra_forbidden"), errors[0])
     key = ".".join(part for part in [where, *map(str, first["loc"])] if part)
     message = first["msg"].removeprefix("Value error, ").replace("a valid tuple", "a valid list")
     if first["type"] == "extra_forbidden":

@@ -58,9 +58,18 @@ def write_harbour(root: Path) -> None:
         voc(root / part / "boxes" / f"{stem}.xml", ("ship", left, top, left + width, top + height))
 
 
-def write_protocol(copy: Copy, shipped: str, target: Path, **changes: Any) -> str:
-    """A copy of a shipped protocol with changes, as the pages ask for; returns its path."""
+def write_protocol(
+    copy: Copy, shipped: str, target: Path, removed: tuple[str, str] | None = None, **changes: Any
+) -> str:
+    """A copy of a shipped protocol with changes, as the pages ask for; returns its path.
+
+    ``removed`` names the first and the last key of the lines that are left out.
+    """
     text = (copy.root / "tasks" / shipped).read_text(encoding="utf-8")
+    if removed is not None:
+        first, last = removed
+        text, left_out = re.subn(rf"^{first}:.*^{last}:.*?\n", "", text, flags=re.M | re.S)
+        assert left_out == 1
     target.write_text(yaml.safe_dump(yaml.safe_load(text) | changes))
     return str(target)
 
@@ -164,6 +173,7 @@ def test_the_detector_finds_the_ships_as_the_page_shows(tree, tmp_path, page):
         name="my-det.v1",
         detector="bright-spot",
         initial="scratch",
+        training={"share": 0.9},
         layout="harbour",
         classes=["ship", "buoy"],
     )
@@ -185,6 +195,7 @@ def test_the_segmenter_is_trained_and_named_as_the_page_says(tree, tmp_path, rep
         tree,
         "segmentation/protocols/demo-seg.v1.yaml",
         tmp_path / "my.protocol.yaml",
+        removed=("crop_size", "poly_power"),
         name="my-seg.v1",
         segmenter="nearest-colour",
         initial="scratch",

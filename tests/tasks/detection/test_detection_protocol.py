@@ -13,6 +13,10 @@ from ivif_bench.tasks.detection.registry import DETECTORS
 TRAINING = yaml.safe_load((SHIPPED_PROTOCOLS / "demo-det.v1.yaml").read_text())["training"]
 
 
+def _misspelt(key: str) -> dict[str, object]:
+    return {key + "z" if each == key else each: value for each, value in TRAINING.items()}
+
+
 def _augmented(**changes: object) -> dict[str, object]:
     return TRAINING | {"augmentation": TRAINING["augmentation"] | changes}
 
@@ -57,6 +61,7 @@ def test_an_unknown_protocol_gets_a_suggestion() -> None:
         ({"detector": "yolov5q"}, "unknown detector 'yolov5q'; did you mean"),
         ({"training": 3}, "training: "),
         ({"training": TRAINING | {"lr": 0.1}}, "training.lr: unknown key; did you mean lr"),
+        ({"training": _misspelt("epochs")}, "training.epochsz: unknown key; did you mean epochs"),
         ({"training": TRAINING | {"epochs": 0}}, "training.epochs: "),
         ({"training": TRAINING | {"epochs": True}}, "training.epochs: "),
         ({"training": _augmented(mosaik=1.0)}, "training.augmentation.mosaik: unknown key; did"),
