@@ -109,6 +109,15 @@ class Task(ABC):
             UserError: the section cannot be carried out as it is.
         """
 
+    def load(self, section: Any) -> None:  # noqa: B027 - optional
+        """Load what the section needs beside its dataset, without computing: classes, weights files.
+
+        ``validate`` asks for it; it may import network libraries.
+
+        Raises:
+            UserError: something cannot be loaded, or a weights file is not what it must be.
+        """
+
     @abstractmethod
     def plan(self, section: Any, inputs: TaskInputs) -> list[Unit]:
         """The units of work that answer this section, for every method that has images."""

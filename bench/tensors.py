@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,7 +34,9 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
             raise UserError(f"cannot read weights {path}: {problem}") from problem
     try:
         mapped = zipfile.is_zipfile(path)
-        content: Any = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # on the kind of pickle; a refused file is one line
+            content: Any = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except OSError as problem:
         raise UserError(f"cannot read weights {path}: {problem.strerror or problem}") from problem
     except Exception as problem:  # the unpickler raises whatever a broken file makes it raise

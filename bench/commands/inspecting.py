@@ -48,8 +48,13 @@ def list_components(
 def validate(
     config: Annotated[Path, typer.Argument(metavar="CONFIG", help="run configuration (YAML)")],
 ) -> None:
-    """Check a configuration, its datasets and its precomputed images without computing anything."""
+    """Check a configuration, and open all it uses (datasets, images, weights), without computing.
+
+    Options, methods, networks and metrics are loaded as a run would load them. The first problem is
+    one line, with exit code 2.
+    """
     from ivif_bench.config import load_config
+    from ivif_bench.pipeline.loading import load_all
     from ivif_bench.pipeline.plan import RunPlan
     from ivif_bench.pipeline.run import check_report
     from ivif_bench.store import Store
@@ -61,14 +66,16 @@ def validate(
         for name, data in run_config.datasets.items()
         if data.demo is not None and not Path(data.root).is_dir()
     ]
+    store = Store(run_config.folder)
     if absent:
         for line in absent:
             typer.echo(line)
     else:
-        plan = RunPlan(run_config, Store(run_config.folder))
+        plan = RunPlan(run_config, store)
         plan.check_precomputed_methods(typer.echo)
         for name, pairs in plan.pairs.items():
             typer.echo(f"{name}: {len(pairs)} pairs to fuse and judge")
+    load_all(run_config, store.fingerprint, typer.echo)
     typer.echo(
         f"{config}: valid; {len(run_config.methods)} methods, tasks: {', '.join(run_config.sections)}"
     )

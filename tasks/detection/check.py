@@ -9,7 +9,7 @@ from ivif_bench.data.splits import Split
 from ivif_bench.errors import UserError, first_few
 from ivif_bench.tasks._protocol import check_layout, check_parts
 from ivif_bench.tasks.detection.protocol import TRAINED_MODES, DetectionProtocol, weights_file
-from ivif_bench.tasks.detection.registry import DETECTORS
+from ivif_bench.tasks.detection.registry import DETECTORS, Detector
 from ivif_bench.types import DatasetRef
 
 
@@ -47,3 +47,30 @@ def check(
         if pair.annotation is None or not pair.annotation.is_file():
             dataset.boxes(pair)  # raises: its layout knows best what is missing where
     weights_file(protocol, weights)
+
+
+def load(protocol: DetectionProtocol, weights: Path | None) -> None:
+    """Load detector and weights as a unit would, without training; imports the network library.
+
+    Raises:
+        UserError: the detector cannot be loaded, or the weights are not what it needs.
+    """
+    detector: Detector = DETECTORS.load(protocol.detector)(protocol.detector, protocol)
+    path = weights_file(protocol, weights)
+    if path is None:
+        return
+    if protocol.mode in TRAINED_MODES:
+        detector.check_initial(path)
+    else:
+        check_names(protocol, detector.load(path))
+
+
+def check_names(protocol: DetectionProtocol, names: tuple[str, ...]) -> None:
+    """Refuse a checkpoint that does not know every class that is to be scored."""
+    wanted = protocol.classes if protocol.class_map is None else tuple(protocol.class_map)
+    unknown = [name for name in wanted if name not in names]
+    if unknown:
+        raise UserError(
+            f"protocol {protocol.name!r}: the weights know no class {', '.join(unknown)}, only "
+            f"{', '.join(names[:10])}{' ...' if len(names) > 10 else ''}; set 'class_map'"
+        )

@@ -95,6 +95,13 @@ class Detector(ABC):
             UserError: the detector cannot be trained, or the initial weights do not fit.
         """
 
+    def check_initial(self, weights: Path) -> None:  # noqa: B027 - optional
+        """Read initial weights as ``fit`` would, without training.
+
+        Raises:
+            UserError: the file cannot be read, or training cannot start from it.
+        """
+
     @abstractmethod
     def load(self, checkpoint: Path) -> tuple[str, ...]:
         """Load weights and return the class names that this checkpoint knows, in its order.

@@ -16,6 +16,7 @@ from ivif_bench.data.chroma import fused_rgb
 from ivif_bench.errors import UserError
 from ivif_bench.files import write_json
 from ivif_bench.task import Workspace
+from ivif_bench.tasks.detection.check import check_names
 from ivif_bench.tasks.detection.geometry import rename_classes
 from ivif_bench.tasks.detection.inputs import truth_of, write_training_images
 from ivif_bench.tasks.detection.protocol import TRAINED_MODES, DetectionProtocol
@@ -40,7 +41,7 @@ def execute(unit: Unit, workspace: Workspace) -> list[Record]:
         protocol.detector, protocol, _device(), unit.threads
     )
     names = detector.load(_checkpoint(unit, protocol, dataset, detector, workspace))
-    _check_names(protocol, names)
+    check_names(protocol, names)
     truth, found = _detect(unit, protocol, dataset, detector, workspace)
     _keep(workspace.shared / f"detections-{unit.key}.json", truth, found, protocol)
     once = protocol.scorer == "coco+yolov5-before-v6.2"
@@ -113,17 +114,6 @@ def _detect(
         truth[pair.stem] = truth_of(dataset, pair, protocol.classes)
         workspace.progress(index, len(files), "detecting")
     return truth, found
-
-
-def _check_names(protocol: DetectionProtocol, names: tuple[str, ...]) -> None:
-    """Every class that is to be scored must have a name that the checkpoint knows."""
-    wanted = protocol.classes if protocol.class_map is None else tuple(protocol.class_map)
-    unknown = [name for name in wanted if name not in names]
-    if unknown:
-        raise UserError(
-            f"protocol {protocol.name!r}: the weights know no class {', '.join(unknown)}, only "
-            f"{', '.join(names[:10])}{' ...' if len(names) > 10 else ''}; set 'class_map'"
-        )
 
 
 def _keep(

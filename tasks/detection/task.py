@@ -11,7 +11,7 @@ from ivif_bench.data.base import Dataset
 from ivif_bench.data.splits import Split
 from ivif_bench.task import Section, Task, TaskInputs, Workspace
 from ivif_bench.tasks._protocol import Seeds, split_of
-from ivif_bench.tasks.detection.check import check
+from ivif_bench.tasks.detection.check import check, load
 from ivif_bench.tasks.detection.inputs import SOURCES
 from ivif_bench.tasks.detection.plan import UnitBuilder
 from ivif_bench.tasks.detection.protocol import DetectionProtocol, load_protocol
@@ -59,6 +59,9 @@ class DetectionTask(Task):
     def check(self, section: DetectionSection, dataset: Dataset, ref: DatasetRef) -> None:
         protocol, split = _resolve(section, dataset)
         check(protocol, dataset, ref, split, section.weights_path)
+
+    def load(self, section: DetectionSection) -> None:
+        load(section.resolved(), section.weights_path)
 
     def stems(self, section: DetectionSection, dataset: Dataset) -> tuple[str, ...]:
         protocol, split = _resolve(section, dataset)

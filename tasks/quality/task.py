@@ -117,6 +117,10 @@ class QualityTask(Task):
             check_mode(section.mode)
             check_device(section.device)
 
+    def load(self, section: QualitySection) -> None:
+        """Load the metrics as the convention defines them."""
+        resolve(section.names, section.convention, section.mode)
+
     def stems(self, section: QualitySection, dataset: Dataset) -> tuple[str, ...]:
         """Stems of the part of the split that is measured."""
         return _select(section, dataset)[1]

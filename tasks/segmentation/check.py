@@ -8,7 +8,7 @@ from ivif_bench.errors import UserError, first_few
 from ivif_bench.tasks._protocol import check_layout, check_parts
 from ivif_bench.tasks.segmentation.initial import initial_weights
 from ivif_bench.tasks.segmentation.protocol import SegmentationProtocol
-from ivif_bench.tasks.segmentation.registry import SEGMENTERS
+from ivif_bench.tasks.segmentation.registry import SEGMENTERS, Segmenter
 from ivif_bench.types import DatasetRef
 
 
@@ -32,3 +32,17 @@ def check(protocol: SegmentationProtocol, dataset: Dataset, ref: DatasetRef, spl
     if bare:
         raise UserError(f"dataset {dataset.name!r} has no labels for stems {first_few(bare)}")
     initial_weights(protocol.initial)
+
+
+def load(protocol: SegmentationProtocol) -> None:
+    """Load network and weights as a unit would, without training; imports the network library.
+
+    Raises:
+        UserError: the segmenter cannot be loaded, or the weights are not what it needs.
+    """
+    segmenter: Segmenter = SEGMENTERS.load(protocol.segmenter)(protocol)
+    weights = initial_weights(protocol.initial)
+    if protocol.train_on != "nothing":
+        segmenter.check_initial()
+    elif weights is not None:
+        segmenter.load(weights)

@@ -77,6 +77,13 @@ class Segmenter(ABC):
             Path of the checkpoint, inside ``folder``.
         """
 
+    def check_initial(self) -> None:  # noqa: B027 - optional
+        """Read the protocol's initial weights as ``fit`` would, without training.
+
+        Raises:
+            UserError: the file cannot be read, or training cannot start from it.
+        """
+
     @abstractmethod
     def load(self, checkpoint: Path) -> None:
         """Get ready to predict with what ``fit`` returned, or with the initial weights as is."""

@@ -10,7 +10,7 @@ from ivif_bench.data.base import Dataset
 from ivif_bench.data.splits import Split
 from ivif_bench.task import Section, Task, TaskInputs, Workspace
 from ivif_bench.tasks._protocol import Seeds, split_of
-from ivif_bench.tasks.segmentation.check import check
+from ivif_bench.tasks.segmentation.check import check, load
 from ivif_bench.tasks.segmentation.plan import UnitBuilder
 from ivif_bench.tasks.segmentation.protocol import SegmentationProtocol, load_protocol
 from ivif_bench.tasks.segmentation.run import execute
@@ -57,6 +57,9 @@ class SegmentationTask(Task):
     def check(self, section: SegmentationSection, dataset: Dataset, ref: DatasetRef) -> None:
         protocol, split = _resolve(section, dataset)
         check(protocol, dataset, ref, split)
+
+    def load(self, section: SegmentationSection) -> None:
+        load(section.resolved())
 
     def stems(self, section: SegmentationSection, dataset: Dataset) -> tuple[str, ...]:
         protocol, split = _resolve(section, dataset)

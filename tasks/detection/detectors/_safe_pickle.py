@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,8 @@ def load_pickled_network(path: Path, known: Mapping[str, type]) -> dict[str, Any
         *((cls, name) for name, cls in known.items()),
     ]
     try:
-        with torch.serialization.safe_globals(allowed):
+        with torch.serialization.safe_globals(allowed), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # on the kind of pickle; a refused file is one line
             content = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as problem:
         raise UserError(f"cannot read weights {path}: {problem.strerror or problem}") from problem

@@ -93,6 +93,9 @@ class UltralyticsYolo(Detector):
         shutil.rmtree(work)
         return checkpoint
 
+    def check_initial(self, weights: Path) -> None:
+        read_weights(weights, self.name)
+
     def load(self, checkpoint: Path) -> tuple[str, ...]:
         state, self._names = read_weights(checkpoint, self.name)
         network = engine().build(f"{self.name}.yaml", len(self._names), self.threads)
@@ -159,15 +162,17 @@ def read_weights(path: Path, architecture: str) -> tuple[dict[str, Tensor], tupl
             state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError, ValueError) as problem:
         raise UserError(f"cannot read weights {path}: {problem}") from problem
-    if card.get("format") != FORMAT:
+    if not isinstance(card, dict) or card.get("format") != FORMAT:
         raise UserError(f"weights {path}: not a detector checkpoint of ivif-bench")
     if card.get("architecture") != architecture:
         raise UserError(
             f"weights {path}: made for {card.get('architecture')}, not for {architecture}"
         )
-    names = tuple(str(name) for name in card["names"])
+    names = card.get("names")
+    if not isinstance(names, list):
+        raise UserError(f"weights {path}: its header has no list of class names")
     floats = {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
-    return floats, names
+    return floats, tuple(str(name) for name in names)
 
 
 def write_yolo_layout(

@@ -68,6 +68,10 @@ class MmsegSegmenter(Segmenter):
         _mmseg_train.remove_restart(folder)
         return checkpoint
 
+    def check_initial(self) -> None:
+        import_mmseg()
+        self._start_from_initial(self._build())
+
     def load(self, checkpoint: Path) -> None:
         import torch
 
@@ -116,10 +120,13 @@ class MmsegSegmenter(Segmenter):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             model.init_weights()
+        self._start_from_initial(model)
+        return model
+
+    def _start_from_initial(self, model: Any) -> None:
         start = initial_weights(self.protocol.initial)
         if start is not None:
             apply_weights(model, read_tensors(start), str(start), self.protocol.reinit_head)
-        return model
 
 
 def import_mmseg(log: Path | None = None) -> None:
