@@ -18,9 +18,11 @@ from tree_copy import Copy
 
 COMPONENTS = ["convention", "dataset", "detector", "format", "method", "metric", "segmenter"]
 CONTRACTS = [
-    "tests/benchmarks/test_calibration.py",
     "tests/bench/data/test_layouts.py",
+    "tests/bench/test_imports.py",
+    "tests/bench/test_options.py",
     "tests/bench/test_registry.py",
+    "tests/benchmarks/test_calibration.py",
     "tests/commands/test_command_line.py",
     "tests/fusion_models/test_contract.py",
     "tests/reports/test_report_formats.py",

@@ -59,18 +59,20 @@ def write_harbour(root: Path) -> None:
 
 
 def write_protocol(
-    copy: Copy, shipped: str, target: Path, removed: tuple[str, str] | None = None, **changes: Any
+    copy: Copy, shipped: str, target: Path, without: tuple[str, str] | None = None, **changes: Any
 ) -> str:
-    """A copy of a shipped protocol with changes, as the pages ask for; returns its path.
+    """A copy of a shipped protocol as the pages ask for it; returns its path.
 
-    ``removed`` names the first and the last key of the lines that are left out.
+    Args:
+        without: the first and the last of the keys, in the order of the file, that are removed.
+        changes: keys with other values.
     """
-    text = (copy.root / "tasks" / shipped).read_text(encoding="utf-8")
-    if removed is not None:
-        first, last = removed
-        text, left_out = re.subn(rf"^{first}:.*^{last}:.*?\n", "", text, flags=re.M | re.S)
-        assert left_out == 1
-    target.write_text(yaml.safe_dump(yaml.safe_load(text) | changes))
+    content = yaml.safe_load((copy.root / "tasks" / shipped).read_text(encoding="utf-8"))
+    if without:
+        keys = list(content)
+        for key in keys[keys.index(without[0]) : keys.index(without[1]) + 1]:
+            del content[key]
+    target.write_text(yaml.safe_dump(content | changes))
     return str(target)
 
 
@@ -195,7 +197,7 @@ def test_the_segmenter_is_trained_and_named_as_the_page_says(tree, tmp_path, rep
         tree,
         "segmentation/protocols/demo-seg.v1.yaml",
         tmp_path / "my.protocol.yaml",
-        removed=("crop_size", "poly_power"),
+        without=("crop_size", "poly_power"),
         name="my-seg.v1",
         segmenter="nearest-colour",
         initial="scratch",
