@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from ivif_bench.errors import UserError
+
 JsonOption = Annotated[bool, typer.Option("--json", help="as JSON")]
 
 
@@ -75,7 +77,10 @@ def validate(
         plan.check_precomputed_methods(typer.echo)
         for name, pairs in plan.pairs.items():
             typer.echo(f"{name}: {len(pairs)} pairs to fuse and judge")
-    load_all(run_config, store.fingerprint, typer.echo)
+    try:
+        load_all(run_config, store.fingerprint, typer.echo)
+    except UserError as problem:
+        raise UserError(f"{config}: {problem}") from problem
     typer.echo(
         f"{config}: valid; {len(run_config.methods)} methods, tasks: {', '.join(run_config.sections)}"
     )
