@@ -97,7 +97,8 @@ class MethodSpec:
 class FusionMethod(ABC):
     """A fusion method, ready to run.
 
-    Options come as keyword arguments of the constructor, which checks them by the model in its spec.
+    Options come as keyword arguments of the constructor, which checks them by the model in its spec
+    and keeps the result as ``options``.
     """
 
     @abstractmethod

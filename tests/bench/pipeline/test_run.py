@@ -121,9 +121,12 @@ def test_precomputed_images_that_belong_to_no_pair_are_named(small):
         ),
         (
             {"methods": [{"name": "m", "type": "precomputed", "options": {"root": 5}}]},
-            "root must be a pattern",
+            r"methods\.0\.options\.root: must be a pattern",
         ),
-        ({"methods": [{"name": "laplacian", "options": {"levels": 0}}]}, "levels must be"),
+        (
+            {"methods": [{"name": "laplacian", "options": {"levels": 0}}]},
+            r"options\.levels: Input should be",
+        ),
     ],
 )
 def test_what_can_be_known_is_refused_before_anything_is_written(small, changes, message):
