@@ -21,6 +21,8 @@ from ivif_bench.fusion import METHODS
 from ivif_bench.pipeline.loading import load_all
 from ivif_bench.weights import shipped_folder
 
+pytestmark = pytest.mark.slow  # every case is a process of its own
+
 COMMANDS = ("validate", "run")
 NO_GPU = {"CUDA_VISIBLE_DEVICES": ""}
 
