@@ -86,7 +86,7 @@ class MethodSpec:
     precomputed: bool = False
 
     def __post_init__(self) -> None:
-        demand_options(f"method {self.name!r}", self.options)
+        demand_options(f"method {self.name!r}: options", self.options)
 
     @property
     def needs_files(self) -> bool:

@@ -34,15 +34,15 @@ Names = Annotated[tuple[str, ...], Strict(False)]
 """A list of names; YAML has no tuples."""
 
 
-def demand_options(owner: str, model: object) -> None:
+def demand_options(owner: str, model: object, base: type[Options] = Options) -> None:
     """Refuse a spec whose options are not a model, so that the error names the spec.
 
     Raises:
-        TypeError: ``model`` is no sub-class of ``Options``.
+        TypeError: ``model`` is no sub-class of ``base``.
     """
-    if not (isinstance(model, type) and issubclass(model, Options)):
+    if not (isinstance(model, type) and issubclass(model, base)):
         raise TypeError(
-            f"{owner}: options must be a sub-class of ivif_bench.options.Options, not {model!r}"
+            f"{owner} must be a sub-class of {base.__module__}.{base.__name__}, not {model!r}"
         )
 
 

@@ -16,15 +16,3 @@ class Recipe(Options):
     def summary(self) -> str:
         """What the line "Network" under a table says of the training; empty for nothing."""
         return ""
-
-
-def demand_recipe(owner: str, model: object) -> None:
-    """Refuse a spec whose recipe is no such model, so that the error names the spec.
-
-    Raises:
-        TypeError: ``model`` is no sub-class of ``Recipe``.
-    """
-    if not (isinstance(model, type) and issubclass(model, Recipe)):
-        raise TypeError(
-            f"{owner}: recipe must be a sub-class of ivif_bench.recipe.Recipe, not {model!r}"
-        )

@@ -54,7 +54,7 @@ class TrainingSpec:
     options: type[Options] = NoOptions
 
     def __post_init__(self) -> None:
-        demand_options(f"training {self.name!r}", self.options)
+        demand_options(f"training {self.name!r}: options", self.options)
 
     def settings(
         self, preset: str, options: Mapping[str, Any], steps: int | None = None

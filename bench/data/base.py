@@ -42,7 +42,7 @@ class LayoutSpec:
     options: type[Options] = NoOptions
 
     def __post_init__(self) -> None:
-        demand_options(f"layout {self.name!r}", self.options)
+        demand_options(f"layout {self.name!r}: options", self.options)
 
 
 @dataclass(frozen=True, slots=True)

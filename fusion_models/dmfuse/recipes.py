@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from ivif_bench.options import Options
 from ivif_bench.training import Preset
 
+Steps = Annotated[int, Field(ge=1, description="optimiser steps")]
+Rate = Annotated[float, Field(gt=0, lt=1, description="of Adam; its peak unless published")]
+
 
 class Settings(Options):
     """What both recipes have in common."""
 
-    steps: int = Field(ge=1, description="optimiser steps")
+    steps: Steps
     batch: int = Field(4, ge=1, description="crops in a step")
-    learning_rate: float = Field(gt=0, lt=1, description="of Adam; its peak unless published")
+    learning_rate: Rate
     average: float = Field(
         0.999, ge=0, lt=1, description="decay of the moving average of the weights, 0 for none"
     )
@@ -37,8 +40,8 @@ class Settings(Options):
 class PriorSettings(Settings):
     """The recipe of the diffusion network."""
 
-    steps: int = Field(6000, ge=1, description="optimiser steps")
-    learning_rate: float = Field(1e-3, gt=0, lt=1, description="of Adam; its peak unless published")
+    steps: Steps = 6000
+    learning_rate: Rate = 1e-3
     picture: float = Field(
         4.0,
         ge=0,
@@ -50,8 +53,8 @@ class PriorSettings(Settings):
 class HeadSettings(Settings):
     """The recipe of the fusion head."""
 
-    steps: int = Field(4000, ge=1, description="optimiser steps")
-    learning_rate: float = Field(2e-3, gt=0, lt=1, description="of Adam; its peak unless published")
+    steps: Steps = 4000
+    learning_rate: Rate = 2e-3
     # Where the files lie decides nothing; what is in them is recorded by content.
     prior: str = Field(
         exclude=True,

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ivif_bench.recipe import Recipe, demand_recipe
+from ivif_bench.options import demand_options
+from ivif_bench.recipe import Recipe
 from ivif_bench.registry import Registry
 from ivif_bench.tasks.detection.settings import DetectorSettings
 from ivif_bench.types import Boxes, Progress
@@ -46,7 +47,7 @@ class DetectorSpec:
 
     def __post_init__(self) -> None:
         if self.recipe is not None:
-            demand_recipe(f"detector {self.name!r}", self.recipe)
+            demand_options(f"detector {self.name!r}: recipe", self.recipe, Recipe)
 
 
 class Detector(ABC):

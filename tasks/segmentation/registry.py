@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ivif_bench.recipe import Recipe, demand_recipe
+from ivif_bench.options import demand_options
+from ivif_bench.recipe import Recipe
 from ivif_bench.registry import Registry
 from ivif_bench.tasks.segmentation.settings import SegmenterSettings
 from ivif_bench.types import Progress
@@ -45,7 +46,7 @@ class SegmenterSpec:
     packages: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        demand_recipe(f"segmenter {self.name!r}", self.recipe)
+        demand_options(f"segmenter {self.name!r}: recipe", self.recipe, Recipe)
 
 
 class Segmenter(ABC):

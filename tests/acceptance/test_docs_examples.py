@@ -1,8 +1,8 @@
 """The examples of the pages "Adding a ..." are files that the checks of a contribution accept.
 
 Each is written as it is printed into a copy of the tree, and linters, types and the contract tests
-run there; the quick suite runs once, with all of them in place. ``EACH_EXAMPLE=1`` runs it after
-each instead of the contract tests, which takes a quarter of an hour and more.
+run there; the quick suite runs once, with all of them in place, but for comparisons with recorded
+values. ``EACH_EXAMPLE=1`` runs all of it after each, which takes half an hour and more.
 """
 
 from __future__ import annotations
@@ -102,7 +102,6 @@ def test_one_example_passes_lint_types_and_tests(with_example, request):
 @pytest.mark.parametrize("with_example", ["all"], indirect=True)
 def test_all_examples_together_pass_lint_types_and_the_quick_suite(with_example):
     _lint_and_types(with_example)
-    # Recorded values of programs are compared once, in the tree itself.
     _quick_suite(
         with_example, "not slow" if os.environ.get("EACH_EXAMPLE") else "not slow and not golden"
     )
