@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from ivif_bench.commands import data, inspecting, running, scoring, training, weights
+from ivif_bench.commands import data, inspecting, planning, running, scoring, training, weights
 from ivif_bench.errors import UserError
 
 app = typer.Typer(
@@ -16,6 +16,7 @@ app = typer.Typer(
     help="Benchmark infrared-visible image fusion: quality, detection, segmentation, paper tables.",
 )
 running.register(app)
+planning.register(app)
 scoring.register(app)
 inspecting.register(app)
 training.register(app)

@@ -1,19 +1,32 @@
-"""Writing files so that they appear whole or not at all."""
+"""Writing files so that they appear whole or not at all.
+
+A process that is killed while it writes leaves a temporary file. Names of temporary files and folders
+say which process of which machine they belong to, so that a later process can remove those of
+processes that are gone.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import platform
+import re
+import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+_UNFINISHED = re.compile(r"\.?ivif-bench-([0-9a-f]{8})-(\d+)-.+")
 
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a file so that it appears whole or not at all, even if the machine stops."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{_own_prefix()}", suffix=".part")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
@@ -39,3 +52,49 @@ def plain(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)
     raise TypeError(f"{type(value).__name__} is not a JSON value")
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """A folder among the machine's temporary files, removed at the end; those of dead processes too."""
+    place = Path(tempfile.gettempdir())
+    for entry in os.scandir(place):
+        if _is_left_over(entry.name) and entry.is_dir(follow_symlinks=False):
+            shutil.rmtree(entry.path, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=_own_prefix(), dir=place))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_leftovers(root: Path) -> None:
+    """Remove the temporary files that killed processes of this machine left below a folder."""
+    for folder, _, names in os.walk(root):
+        for name in names:
+            if _is_left_over(name):
+                Path(folder, name).unlink(missing_ok=True)
+
+
+def _own_prefix() -> str:
+    return f"ivif-bench-{_machine()}-{os.getpid()}-"
+
+
+@cache
+def _machine() -> str:
+    """This machine in eight hexadecimal digits: a run directory may be on a shared disk."""
+    return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+
+
+def _is_left_over(name: str) -> bool:
+    """Whether a temporary file or folder belongs to a process of this machine that is gone."""
+    owner = _UNFINISHED.fullmatch(name)
+    if owner is None or owner[1] != _machine():
+        return False
+    try:
+        os.kill(int(owner[2]), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False

@@ -68,6 +68,10 @@ class MethodSpec:
         alternative: a method that runs without files of the user's.
         source: the row is one of the two source images itself.
         precomputed: the images exist already; the class offers ``locate`` instead of ``fuse``.
+        seconds: what one processor core takes for a megapixel with the default options, measured by
+            whoever wrote the method; None if nobody did.
+        warm: modules to import, or functions to call (``"module:function"``) that import, before
+            images are fused; a warm process does it once for many. They must not compute anything.
     """
 
     name: str
@@ -84,6 +88,8 @@ class MethodSpec:
     alternative: str = ""
     source: bool = False
     precomputed: bool = False
+    seconds: float | None = None
+    warm: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         demand_options(f"method {self.name!r}: options", self.options)

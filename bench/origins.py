@@ -19,6 +19,7 @@ from dataclasses import asdict
 from functools import cache
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from ivif_bench.files import write_bytes
 from ivif_bench.types import Origin
@@ -30,6 +31,14 @@ _PROCESS = uuid.uuid4().hex
 _STARTED = time.monotonic()
 
 
+def _begin() -> None:
+    global _PROCESS, _STARTED
+    _PROCESS, _STARTED = uuid.uuid4().hex, time.monotonic()
+
+
+os.register_at_fork(after_in_child=_begin)  # a forked process is one of its own
+
+
 class Origins:
     """The processes whose work a unit of work goes on from; this one is not among them."""
 
@@ -39,6 +48,15 @@ class Origins:
     def take_over(self, folder: Path) -> None:
         """Add those that left their work in a folder; ``UNKNOWN`` where none of them signed."""
         self._found |= _signatures(folder) or {"unknown": UNKNOWN}
+        self._found.pop(_PROCESS, None)
+
+    def add(self, signature: Mapping[str, Any]) -> None:
+        """Add whoever left a ``signature``.
+
+        Raises:
+            TypeError: it is none.
+        """
+        self._found |= {process: Origin(**origin) for process, origin in signature.items()}
         self._found.pop(_PROCESS, None)
 
     def sign(self, folder: Path) -> None:
@@ -60,6 +78,11 @@ def sign(folder: Path) -> None:
     _write(folder, _signatures(folder))
 
 
+def signature() -> dict[str, Any]:
+    """This process as JSON values, to be kept beside its work; ``Origins.add`` reads it."""
+    return {_PROCESS: asdict(this_process())}
+
+
 def signed(folder: Path) -> bool:
     """Whether anybody has signed work in a folder."""
     return bool(_signatures(folder))
@@ -79,11 +102,24 @@ def this_process() -> Origin:
 def versions() -> dict[str, str]:
     """Versions of Python, of this package and of every distribution that is imported by now."""
     found = {"python": platform.python_version(), "ivif-bench": own_version()}
-    providers = metadata.packages_distributions()
+    providers = _providers()
     modules = {name.partition(".")[0] for name in sys.modules}
     for name in sorted({owner for module in modules for owner in providers.get(module, ())}):
         found.setdefault(name, metadata.version(name))
     return found
+
+
+def look_up() -> None:
+    """Find out what does not change while a process lives; processes forked from it know it then."""
+    own_version()
+    commit()
+    _providers()
+
+
+@cache
+def _providers() -> Mapping[str, list[str]]:
+    """Names of distributions by the modules that they provide."""
+    return metadata.packages_distributions()
 
 
 @cache

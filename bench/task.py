@@ -35,6 +35,8 @@ class TaskSpec:
         order: place of its work and its tables in a run, small numbers first.
         lists: registries of its own components, as ``"module:attribute"``, by the name under which
             ``ivif-bench list`` shows them.
+        seconds_per_image: what one processor core takes to judge an image of 640 x 480, measured by
+            whoever wrote the task; None if that depends on the protocol.
     """
 
     name: str
@@ -42,6 +44,7 @@ class TaskSpec:
     title: str
     order: int = 100
     lists: Mapping[str, str] = field(default_factory=dict)
+    seconds_per_image: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,8 @@ class Workspace:
     """Where a unit may write while it runs.
 
     Attributes:
-        scratch: private folder of this unit; kept after a crash so that work can go on.
+        scratch: folder of this unit, which processes that judge its images share; kept after a
+            crash so that work can go on, removed when the result is written.
         shared: folder for artefacts that several units use (checkpoints); see ``once``.
         log: file that takes the messages of libraries.
         progress: call with (done, total, what) now and then.
@@ -91,6 +95,27 @@ class Workspace:
         )
 
         return once(self.shared / name, make, self.origins)
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a section asks for, as far as it is known before there are images.
+
+    Attributes:
+        protocol: as its units name it.
+        units: units of work for each method.
+        images: judged images of each unit, if they may be divided among processes; else 0.
+        shared: pieces of work that all units share, such as trainings of a frozen network.
+        bytes: what each unit leaves in the run directory beside its records: a trained network.
+        gpu: units ask for a GPU.
+    """
+
+    protocol: str = ""
+    units: int = 1
+    images: int = 0
+    shared: int = 0
+    bytes: int = 0
+    gpu: bool = False
 
 
 class Task(ABC):
@@ -122,9 +147,43 @@ class Task(ABC):
     def plan(self, section: Any, inputs: TaskInputs) -> list[Unit]:
         """The units of work that answer this section, for every method that has images."""
 
+    def methods(self, section: Any) -> tuple[str, ...]:
+        """Methods whose images every unit of the section needs, whichever method it judges."""
+        return ()
+
+    def expected(self, section: Any, dataset: Dataset) -> Expected:
+        """What ``plan`` will give; only forecasts of time and disk space depend on it."""
+        return Expected()
+
+    def shared_work(self, unit: Unit) -> str:
+        """Name of work that units share and that is done once before them; empty if there is none.
+
+        Equal work has an equal name, also in other runs: a training, named by its key.
+        """
+        return ""
+
+    def do_shared_work(self, unit: Unit, workspace: Workspace) -> None:
+        """Do the work that ``shared_work`` names, and leave it in ``workspace.shared``."""
+        raise NotImplementedError(f"{type(self).__name__} shares no work")
+
+    def images(self, unit: Unit) -> tuple[str, ...]:
+        """Stems whose judging may be divided among processes; empty if the unit is one piece."""
+        return ()
+
+    def judge(self, unit: Unit, stems: tuple[str, ...], workspace: Workspace) -> None:
+        """Judge some images and keep what was found in ``workspace.scratch`` for ``execute``.
+
+        Several processes do this at the same time, each with other stems, after the shared work.
+        """
+        raise NotImplementedError(f"{type(self).__name__} judges no image apart")
+
     @abstractmethod
     def execute(self, unit: Unit, workspace: Workspace) -> list[Record]:
-        """Do one unit of work; runs in a worker with nothing but the unit and its folders."""
+        """Do what is left of one unit of work, and return its records.
+
+        Runs in a worker with nothing but the unit and its folders. Whatever ``do_shared_work`` and
+        ``judge`` have not done is done here; the records do not depend on who did it.
+        """
 
 
 TASKS: Registry[TaskSpec] = Registry("task", "ivif_bench.tasks", "ivif_bench.tasks", base=Task)

@@ -226,6 +226,8 @@ class Unit:
         about: what tables say of it.
         threads: thread count it computes with, fixed so that results do not depend on the machine.
         gpus: GPUs that it asks for.
+        warm: modules to import, or functions to call (``"module:function"``) that import, before
+            it is executed; a warm process does it once for many. They must not compute anything.
     """
 
     task: str
@@ -238,6 +240,7 @@ class Unit:
     about: About = field(default_factory=About)
     threads: int = 1
     gpus: int = 0
+    warm: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
@@ -253,7 +256,8 @@ class Unit:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Unit:
         """What ``to_json`` wrote."""
-        return cls(**{**values, "about": About.from_json(values["about"])})
+        about, warm = About.from_json(values["about"]), tuple(values.get("warm", ()))
+        return cls(**{**values, "about": about, "warm": warm})
 
 
 @dataclass(frozen=True, slots=True)

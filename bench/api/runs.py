@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ivif_bench.config import RunConfig, config_of, plain_values
 from ivif_bench.errors import UserError
-from ivif_bench.pipeline.executors.local import Job
+from ivif_bench.pipeline.jobs import Job
 from ivif_bench.pipeline.run import Listener, Summary, describe_failures
 from ivif_bench.pipeline.run import run as run_pipeline
 from ivif_bench.reports import frame
@@ -99,8 +98,8 @@ def run(
         workers: jobs at once; default is the number of processors.
         seeds: training seeds instead of the protocols'.
         split: instead of the configuration's: a name, a file, or a list file by part.
-        progress: called as ``(done, total, what)`` as the steps of a job are done; ``what`` names
-            the stage, the job and the step. Never called twice at once.
+        progress: called as ``(done, total, what)`` as work goes on; ``what`` names fusing or
+            the task, the row and the image or step.
 
     Returns:
         The run directory, read.
@@ -156,16 +155,10 @@ class Teller(Listener):
 
     def __init__(self, progress: Progress | None) -> None:
         self._progress = progress
-        self._stage = ""
-        self._lock = threading.Lock()  # jobs report from threads of their own
-
-    def stage(self, title: str, jobs: Sequence[Job]) -> None:
-        self._stage = title
 
     def progress(self, job: Job, done: int, total: int, what: str) -> None:
         if self._progress is not None:
-            with self._lock:
-                self._progress(done, total, f"{self._stage}, {job.label}: {what}")
+            self._progress(done, total, f"{job.stage}, {job.label}: {what}")
 
     def note(self, text: str) -> None:
         _LOG.info(text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import threading
+import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
@@ -12,13 +12,17 @@ from typing import Any
 from rich.console import Console
 from rich.progress import TaskID
 
+from ivif_bench.commands.planning import duration, summary
 from ivif_bench.commands.progress import bars, counting
-from ivif_bench.pipeline.executors.local import Job
+from ivif_bench.pipeline.costs import Costs
+from ivif_bench.pipeline.forecast import Item
+from ivif_bench.pipeline.jobs import Job
 from ivif_bench.pipeline.run import Listener
 
 __all__ = ["ProgressListener", "console", "counting", "print_json"]
 
 console = Console(stderr=True, highlight=False)
+_TOLD_EVERY = 30.0  # seconds
 
 
 def print_json(value: Any) -> None:
@@ -27,14 +31,14 @@ def print_json(value: Any) -> None:
 
 
 class ProgressListener(Listener, AbstractContextManager["ProgressListener"]):
-    """Shows stages and jobs on the terminal; one line a stage when there is no terminal."""
+    """Shows jobs on the terminal; without a terminal, a line every half minute."""
 
     def __init__(self) -> None:
         self._bars = bars(console)
         self._total: TaskID | None = None
-        self._jobs: dict[str, TaskID] = {}
-        self._done: set[str] = set()
-        self._lock = threading.Lock()
+        self._rows: dict[tuple[str, str], TaskID] = {}
+        self._done = 0
+        self._told = time.monotonic()
 
     def __enter__(self) -> ProgressListener:
         self._bars.start()
@@ -48,29 +52,36 @@ class ProgressListener(Listener, AbstractContextManager["ProgressListener"]):
     ) -> None:
         self._bars.stop()
 
-    def stage(self, title: str, jobs: Sequence[Job]) -> None:
-        with self._lock:
-            for bar in list(self._bars.task_ids):
-                self._bars.remove_task(bar)
-            self._jobs, self._done = {}, set()
-            console.print(f"{title}: {len(jobs)} jobs", markup=False)
-            self._total = self._bars.add_task(title, total=len(jobs))
+    def begin(self, items: Sequence[Item], costs: Costs, workers: int, gpus: int) -> None:
+        if any(item.missing for item in items):
+            self.note(summary(items, costs, workers, gpus))
+
+    def expect(self, jobs: int, seconds: float | None) -> None:
+        if self._total is None:
+            self._total = self._bars.add_task("all jobs", total=None)
+        left = f", about {duration(seconds)} left" if seconds else ""
+        self._bars.update(
+            self._total,
+            completed=self._done,
+            total=self._done + jobs,
+            description=f"all jobs{left}",
+        )
+        now = time.monotonic()
+        if not console.is_terminal and now > self._told + _TOLD_EVERY and jobs:
+            self._told = now
+            console.print(f"{self._done} of {self._done + jobs} jobs done{left}", markup=False)
 
     def progress(self, job: Job, done: int, total: int, what: str) -> None:
-        with self._lock:
-            bar = self._jobs.get(job.label)
-            if bar is None:
-                bar = self._bars.add_task(f"  {job.label}", total=total)
-                self._jobs[job.label] = bar
-            self._bars.update(bar, completed=done, total=total, visible=done < total)
+        row = (job.stage, job.label)
+        if row not in self._rows:
+            self._rows[row] = self._bars.add_task(f"  {job.stage} {job.label}", total=total)
+        self._bars.update(self._rows[row], completed=done, total=total, visible=done < total)
 
     def finished(self, job: Job) -> None:
-        with self._lock:
-            bar = self._jobs.get(job.label)
-            if bar is not None:
-                self._bars.update(bar, visible=False)
-            if self._total is not None:
-                self._bars.advance(self._total)
+        self._done += 1
+        bar = self._rows.get((job.stage, job.label))
+        if bar is not None and not job.images:
+            self._bars.update(bar, visible=False)
 
     def note(self, text: str) -> None:
         console.print(text, markup=False, soft_wrap=True)

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ivif_bench.config import MethodConfig
-from ivif_bench.data.images import gray_of, read_stored, rgb_of
+from ivif_bench.data.images import gray_of, read_stored, rgb_of, size_of
 from ivif_bench.data.sides import refuse_equal_pixels
 from ivif_bench.device import device_of
 from ivif_bench.errors import UserError
 from ivif_bench.files import write_bytes
 from ivif_bench.fusion import METHODS, FusionMethod, PrecomputedImages, WeightsSpec
+from ivif_bench.naming import safe_name
+from ivif_bench.pipeline.costs import Costs, fusing_name
+from ivif_bench.pipeline.jobs import FUSING, Job
 from ivif_bench.pipeline.marks import Checked, checked_as, image_mark, marked_png, misfit, to_make
+from ivif_bench.pipeline.shards import shards
 from ivif_bench.store import Fingerprints, Store, key_of
 from ivif_bench.types import Pair, Progress, StoredImage
 from ivif_bench.weights import locate
@@ -102,15 +106,15 @@ def plan_fusing(
     pairs: Mapping[str, Sequence[Pair]],
     store: Store,
     note: Callable[[str], None] = lambda text: None,
-) -> dict[str, Any] | None:
-    """Describe the fusing a method still needs, or None if every image is there.
+) -> list[Mapping[str, Any]]:
+    """Describe the images that a method still has to fuse.
 
     Args:
         pairs: dataset name to the pairs that must be fused.
         note: told of images that are there but do not fit their mark.
 
     Returns:
-        A job of plain JSON values for ``fuse_job``.
+        Plain JSON values for ``fuse_job``, an image each.
     """
     key = method_key(method, seed, store.fingerprint)
     images: list[Mapping[str, Any]] = []
@@ -129,14 +133,64 @@ def plan_fusing(
             for pair in wanted
         ]
         images += to_make(described, folder, store.fingerprint, note, about)
-    if not images:
-        return None
-    return {
-        "kind": "fuse",
-        "method": method.model_dump(mode="json"),
-        "seed": seed,
-        "images": images,
-    }
+    return images
+
+
+def fusing_jobs(
+    method: MethodConfig,
+    key: str,
+    seed: int,
+    images: Sequence[Mapping[str, Any]],
+    store: Store,
+    costs: Costs,
+    workers: int,
+    warm: Sequence[str] = (),
+) -> Iterator[Job]:
+    """Cut images that ``plan_fusing`` described into jobs of about equal length.
+
+    Args:
+        key: of the method's images.
+        workers: processes side by side.
+        warm: what the methods of the run import, so that one warm process serves all of them.
+    """
+    spec, name = METHODS.get(method.type), safe_name(method.name)
+    megapixels = _megapixels(images)
+    measure = fusing_name(method.type, key)
+    each = costs.to_shard(measure, spec.parameters > 0)
+    for index, shard in enumerate(shards(images, each * megapixels, workers)):
+        share = megapixels * len(shard) / len(images)
+        yield Job(
+            name=f"{FUSING}/{name}-{key}/{index}",
+            stage=FUSING,
+            label=method.name,
+            description={
+                "kind": "fuse",
+                "method": method.model_dump(mode="json"),
+                "seed": seed,
+                "images": list(shard),
+                "threads": 1,
+                "gpus": int(spec.parameters > 0),
+                "warm": ["torch", *warm],
+                "log": str(store.root / "logs" / "fuse" / f"{name}-{index}.log"),
+                "measure": measure,
+                "megapixels": share,
+            },
+            seconds=each * share,
+            images=len(shard),
+        )
+
+
+def _megapixels(images: Sequence[Mapping[str, Any]]) -> float:
+    """Area of all images, as if those of a dataset were all as large as its first."""
+    first: dict[str, float] = {}
+    total = 0.0
+    for image in images:
+        name = image["dataset"]
+        if name not in first:
+            height, width = size_of(Path(image["infrared"]))
+            first[name] = height * width / 1e6
+        total += first[name]
+    return total
 
 
 def fuse_job(job: Mapping[str, Any], progress: Progress) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from ivif_bench.config import MethodConfig, RunConfig
 from ivif_bench.data.base import Dataset, open_ref
 from ivif_bench.data.sides import refuse_equal_files
+from ivif_bench.errors import UserError
 from ivif_bench.fusion import METHODS, PrecomputedImages
 from ivif_bench.pipeline.fuse import check_device, load_method, method_key, plan_fusing
 from ivif_bench.pipeline.precomputed import check_precomputed
@@ -34,6 +35,10 @@ class RunPlan:
     ) -> None:
         self.config = config
         self.store = store
+        self._keys: dict[str, str] = {}
+        self._sets: dict[str, list[FusedSet]] = {}
+        self._to_fuse: list[tuple[MethodConfig, list[Mapping[str, Any]]]] | None = None
+        self._units: dict[tuple[int, str], list[Unit]] = {}
         self.sections: list[tuple[str, Task, Section]] = [
             (name, TASKS.load(name)(), section)
             for name, sections in config.sections.items()
@@ -69,25 +74,37 @@ class RunPlan:
             name: self.datasets[name].select(tuple(sorted(found))) for name, found in stems.items()
         }
 
-    def _datasets_of(self, method: MethodConfig) -> dict[str, tuple[Pair, ...]]:
+    def datasets_of(self, method: MethodConfig) -> dict[str, tuple[Pair, ...]]:
+        """Pairs that a method has to fuse, by dataset."""
         return {
             name: pairs
             for name, pairs in self.pairs.items()
             if method.datasets is None or name in method.datasets
         }
 
-    def fuse_jobs(self, note: Callable[[str], None]) -> list[tuple[MethodConfig, dict[str, Any]]]:
-        """Fusing that is still to be done, one job per method; ``note`` is told what is done again."""
-        jobs = []
+    def key_of(self, method: MethodConfig) -> str:
+        """Identity of a method's images; see ``ivif_bench.pipeline.fuse.method_key``."""
+        if method.name not in self._keys:
+            self._keys[method.name] = method_key(method, self.config.seed, self.store.fingerprint)
+        return self._keys[method.name]
+
+    def images_to_fuse(
+        self, note: Callable[[str], None] = lambda text: None
+    ) -> list[tuple[MethodConfig, list[Mapping[str, Any]]]]:
+        """Images that are to be fused, by method, found out once; ``note`` is told what is made again."""
+        if self._to_fuse is not None:
+            return self._to_fuse
+        wanted = []
         for index, method in enumerate(self.config.methods):
             if METHODS.get(method.type).precomputed:
                 continue
-            pairs = self._datasets_of(method)
-            job = plan_fusing(method, self.config.seed, pairs, self.store, note)
-            if job is not None:
+            pairs = self.datasets_of(method)
+            images = plan_fusing(method, self.config.seed, pairs, self.store, note)
+            if images:
                 check_device(method, f"methods.{index}.options")
-                jobs.append((method, job))
-        return jobs
+                wanted.append((method, images))
+        self._to_fuse = wanted
+        return wanted
 
     def check_precomputed_methods(self, note: Callable[[str], None]) -> None:
         """Check precomputed images before anything is computed; oddities are told to ``note``."""
@@ -98,10 +115,12 @@ class RunPlan:
     def _fused_sets(
         self, method: MethodConfig, note: Callable[[str], None] = lambda text: None
     ) -> list[FusedSet]:
-        key = method_key(method, self.config.seed, self.store.fingerprint)
+        if method.name in self._sets:
+            return self._sets[method.name]
+        key = self.key_of(method)
         sets = []
         finished = load_method(method) if METHODS.get(method.type).precomputed else None
-        for dataset, pairs in self._datasets_of(method).items():
+        for dataset, pairs in self.datasets_of(method).items():
             if isinstance(finished, PrecomputedImages):
                 found = check_precomputed(method, finished, dataset, pairs, key, self.store, note)
                 sets.append(found)
@@ -109,27 +128,51 @@ class RunPlan:
                 folder = self.store.fused_folder(dataset, method.name, key)
                 images = {pair.stem: folder / f"{pair.stem}.png" for pair in pairs}
                 sets.append(FusedSet(dataset, method.name, key, images))
+        self._sets[method.name] = sets
         return sets
 
     def fused(self) -> dict[tuple[str, str], FusedSet]:
-        """All fused sets of the run; call it when nothing is left to fuse."""
+        """All fused sets of the run, whether their images are there or not."""
         return {
             (found.dataset, found.method): found
             for method in self.config.methods
             for found in self._fused_sets(method)
         }
 
-    def units(self, fused: Mapping[tuple[str, str], FusedSet]) -> list[Unit]:
-        """Units of work of all planned sections."""
-        inputs = TaskInputs(
-            datasets=self.datasets,
-            refs=self.refs,
-            fused=fused,
-            methods=[method.name for method in self.config.methods],
-            seed=self.config.seed,
-            fingerprint=self.store.fingerprint,
-        )
-        return [unit for _, task, section in self.sections for unit in task.plan(section, inputs)]
+    def methods_of(self, task: Task, section: Section) -> dict[str, tuple[str, ...]]:
+        """Methods that a section judges, each with those whose images must be there for that.
+
+        Raises:
+            UserError: the section needs the images of a method that has none of its dataset.
+        """
+        having = [
+            method.name
+            for method in self.config.methods
+            if method.datasets is None or section.dataset in method.datasets
+        ]
+        always = task.methods(section)
+        for name in always:
+            if name not in having:
+                raise UserError(
+                    f"a section on dataset {section.dataset!r} needs the images of method {name!r}, "
+                    f"which has none of that dataset; methods: {', '.join(having)}"
+                )
+        return {name: (name, *always) for name in having}
+
+    def units(self, task: Task, section: Section, method: str) -> list[Unit]:
+        """Units of work of one section for one method, whose images are there."""
+        known = self._units.get((id(section), method))
+        if known is None:
+            inputs = TaskInputs(
+                datasets=self.datasets,
+                refs=self.refs,
+                fused=self.fused(),
+                methods=[method],
+                seed=self.config.seed,
+                fingerprint=self.store.fingerprint,
+            )
+            known = self._units[id(section), method] = task.plan(section, inputs)
+        return known
 
 
 def plan_document(
@@ -144,9 +187,7 @@ def plan_document(
     as the configuration still has their task, dataset and method, and the method its images.
     """
     config, planned = plan.config, {name for name, _, _ in plan.sections}
-    keys = {
-        row.name: method_key(row, config.seed, plan.store.fingerprint) for row in config.methods
-    }
+    keys = {row.name: plan.key_of(row) for row in config.methods}
     kept = [
         entry
         for entry in earlier.get("units", [])

@@ -13,12 +13,15 @@ import yaml
 
 from ivif_bench.config import RunConfig
 from ivif_bench.errors import UserError, first_few
-from ivif_bench.files import write_bytes, write_json
-from ivif_bench.fusion import METHODS
-from ivif_bench.naming import safe_name
+from ivif_bench.files import remove_leftovers, temporary_folder, write_bytes, write_json
 from ivif_bench.origins import commit, own_version
-from ivif_bench.pipeline.executors.local import Job, run_jobs
+from ivif_bench.pipeline.costs import Costs
+from ivif_bench.pipeline.executors.local import LocalExecutor, visible_gpus
+from ivif_bench.pipeline.forecast import Countdown, Item, forecast
+from ivif_bench.pipeline.graph import Graph
+from ivif_bench.pipeline.jobs import Ended, Job
 from ivif_bench.pipeline.plan import RunPlan, plan_document
+from ivif_bench.pipeline.work import Work
 from ivif_bench.store import Store, key_of, locked
 from ivif_bench.types import Unit
 
@@ -44,11 +47,14 @@ class Summary:
 class Listener:
     """Told what a run is doing; the command line shows it, tests ignore it."""
 
-    def stage(self, title: str, jobs: Sequence[Job]) -> None:
-        """A stage begins with these jobs."""
+    def begin(self, items: Sequence[Item], costs: Costs, workers: int, gpus: int) -> None:
+        """The work that is to be done, on so many processors and GPUs."""
+
+    def expect(self, jobs: int, seconds: float | None) -> None:
+        """So many jobs are known and not done; all that is left takes about so many seconds."""
 
     def progress(self, job: Job, done: int, total: int, what: str) -> None:
-        """A job got on."""
+        """A job got on; images of all jobs of its row are counted together."""
 
     def finished(self, job: Job) -> None:
         """A job ended, well or not."""
@@ -75,27 +81,63 @@ def run(
     """
     check_report(config)
     listener = listener or Listener()
-    workers = workers or os.cpu_count() or 1
     store = Store(config.folder)
     write_demo_data(config, listener)
+    remove_leftovers(store.root)
     plan = RunPlan(config, store, tasks)
     plan.check_precomputed_methods(listener.note)
     _write_config(config, store)
     try:
-        fused_now = _fuse(plan, workers, listener)
-        fused = plan.fused()
-        units = plan.units(fused)
-        with locked(store.root / "plan.json"):
-            earlier = _read_plan(store)
-            write_json(store.root / "plan.json", plan_document(plan, units, fused, earlier))
-        missing = [unit for unit in units if not store.is_done(unit)]
-        failures = _execute(store, missing, workers, listener)
+        work, units = _do(plan, workers or os.cpu_count() or 1, listener)
     finally:
         store.fingerprint.save()
     written = _report(config, store, listener) if units else ()
-    return Summary(
-        fused_now, len(missing) - len(failures), len(units) - len(missing), failures, written
-    )
+    failures = work.failures
+    computed, reused = len(work.missing) - len(failures), len(units) - len(work.missing)
+    return Summary(work.fused, computed, reused, failures, written)
+
+
+def _do(plan: RunPlan, workers: int, listener: Listener) -> tuple[Work, list[Unit]]:
+    """Do all work of a plan; what fails leaves a hole in the tables, never a lost neighbour.
+
+    Raises:
+        UserError: images could not be fused; everything that does not need them is done.
+    """
+    store, units = plan.store, list[Unit]()
+    gpus = len(visible_gpus())
+    costs = Costs(store.root / "cache" / "costs.json", gpus)
+    items = forecast(plan, listener.note)
+    countdown = Countdown(items, workers, gpus)
+    listener.begin(items, costs, workers, gpus)
+
+    def write_plan(found: list[Unit]) -> None:
+        units.extend(found)
+        with locked(store.root / "plan.json"):
+            earlier = _read_plan(store)
+            document = plan_document(plan, found, plan.fused(), earlier)
+            write_json(store.root / "plan.json", document)
+
+    def ended(event: Ended) -> None:
+        costs.learn(event)
+        countdown.ended(event)
+        listener.finished(event.job)
+        listener.expect(graph.open, countdown.seconds(costs))
+
+    with temporary_folder() as temporary:
+        executor = LocalExecutor(workers, store.root / "logs" / "processes.log", temporary)
+        try:
+            graph = Graph(executor, listener.progress, ended)
+            work = Work(plan, graph, costs, workers, write_plan)
+            work.begin()
+            listener.expect(graph.open, countdown.seconds(costs))
+            graph.run()
+        finally:
+            executor.close()
+            costs.save()
+    problems = [*work.fusing_problems, *graph.problems]
+    if problems:
+        raise UserError("; ".join(problems))
+    return work, units
 
 
 def check_report(config: RunConfig) -> None:
@@ -139,60 +181,6 @@ def write_demo_data(config: RunConfig, listener: Listener) -> None:
                 )
         except ValueError as problem:
             raise UserError(f"datasets.{name}: {problem}") from problem
-
-
-def _fuse(plan: RunPlan, workers: int, listener: Listener) -> int:
-    jobs = []
-    for method, description in plan.fuse_jobs(listener.note):
-        name = safe_name(method.name)
-        gpus = int(METHODS.get(method.type).parameters > 0)
-        log = plan.store.root / "logs" / "fuse" / f"{name}.log"
-        job = Job(
-            label=method.name,
-            folder=plan.store.root / "work" / "fuse" / name,
-            description={**description, "threads": 1, "gpus": gpus, "log": str(log)},
-        )
-        jobs.append(job)
-    if not jobs:
-        return 0
-    plan.store.fingerprint.save()
-    count = sum(len(job.description["images"]) for job in jobs)
-    problems = _run_stage(f"fusing {count} images", jobs, workers, listener)
-    if problems:
-        raise UserError("; ".join(dict.fromkeys(problems)))
-    return count
-
-
-def _execute(
-    store: Store, units: Sequence[Unit], workers: int, listener: Listener
-) -> tuple[str, ...]:
-    """Run units task by task; what fails leaves a hole in the tables, never a lost neighbour."""
-    failures: list[str] = []
-    for task in dict.fromkeys(unit.task for unit in units):
-        jobs = [
-            Job(
-                label=unit.label,
-                folder=store.work_folder(unit),
-                description={
-                    "kind": "unit",
-                    "unit": unit.to_json(),
-                    "run": str(store.root),
-                    "threads": unit.threads,
-                    "gpus": unit.gpus,
-                    "log": str(store.log_path(unit)),
-                },
-            )
-            for unit in units
-            if unit.task == task
-        ]
-        failures += _run_stage(task, jobs, workers, listener)
-    return tuple(failures)
-
-
-def _run_stage(title: str, jobs: Sequence[Job], workers: int, listener: Listener) -> list[str]:
-    listener.stage(title, jobs)
-    outcomes = run_jobs(jobs, workers, listener.progress, listener.finished)
-    return [outcome.problem for outcome in outcomes if outcome.problem]
 
 
 def _report(config: RunConfig, store: Store, listener: Listener) -> tuple[Path, ...]:

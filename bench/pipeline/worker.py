@@ -1,8 +1,9 @@
-"""One job in one process: ``python -m ivif_bench.pipeline.worker JOB.json``.
+"""One job in one process.
 
-The parent sets the thread count in the environment before this process starts, because BLAS and
-OpenMP read it only once. What libraries print goes to the job's log file; the parent reads
-progress as JSON lines from the real standard output.
+The process is forked from a warm one (``ivif_bench.pipeline.executors.server``), or started for the
+job alone: ``python -m ivif_bench.pipeline.worker DESCRIPTION EVENTS``, two numbers of open files.
+The thread count is in the environment before the process starts, because BLAS and OpenMP read it
+only once. What libraries print goes to the job's log file; events are lines of JSON.
 """
 
 from __future__ import annotations
@@ -19,81 +20,95 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ivif_bench.errors import UserError
+from ivif_bench.types import Progress
 
 
-def main(path: str) -> int:
-    """Do the job described in a file; exit code 0, 2 for a user's error, 1 for a crash."""
-    _die_with_parent()
-    job = json.loads(Path(path).read_text())
-    events = _take_stdout(Path(job["log"]))
+def main(description: int, events: int) -> int:
+    """Do the job that an open file describes and tell in another how it goes.
 
-    def progress(done: int, total: int, what: str) -> None:
-        _tell(events, {"progress": [done, total, what]})
+    Returns:
+        Exit code: 0, 2 for a user's error, 1 for a crash.
+    """
+    with os.fdopen(description, encoding="utf-8") as file:
+        file.seek(0)
+        job = json.load(file)
+    with os.fdopen(events, "w", encoding="utf-8", buffering=1) as told:
+        _print_into(Path(job["log"]))
 
-    try:
-        _do(job, progress)
-    except UserError as problem:
-        _tell(events, {"user_error": str(problem)})
-        return 2
-    except BaseException as problem:
-        traceback.print_exc()
-        _tell(events, {"crash": f"{type(problem).__name__}: {problem}"})
-        return 1
-    _tell(events, {"finished": True})
+        def progress(done: int, total: int, what: str) -> None:
+            _tell(told, {"progress": [done, total, what]})
+
+        started = time.monotonic()
+        try:
+            perform(job, progress)
+        except UserError as problem:
+            _tell(told, {"user_error": str(problem)})
+            return 2
+        except BaseException as problem:
+            traceback.print_exc()
+            _tell(told, {"crash": f"{type(problem).__name__}: {problem}"})
+            return 1
+        _tell(told, {"seconds": round(time.monotonic() - started, 3)})
     return 0
 
 
-def _do(job: Mapping[str, Any], progress: Any) -> None:
-    threads = int(job["threads"])
-    _fix_threads(threads)
+def perform(job: Mapping[str, Any], progress: Progress) -> None:
+    """Do a job in this process.
+
+    Args:
+        job: ``kind`` is ``fuse`` (images of one method), ``shared`` (what several units need),
+            ``images`` (a share of a unit's images) or ``unit`` (what is left of a unit, and its
+            result).
+
+    Raises:
+        UserError: something in the input must be put right.
+    """
+    fix_threads(int(job["threads"]))
     if job["kind"] == "fuse":
         from ivif_bench.pipeline.fuse import fuse_job
 
         fuse_job(job, progress)
     else:
-        _do_unit(job, progress)
+        from ivif_bench.pipeline.units import unit_job
+
+        unit_job(job, progress)
 
 
-def _do_unit(job: Mapping[str, Any], progress: Any) -> None:
-    from ivif_bench.store import Store, locked
-    from ivif_bench.task import TASKS, Task, Workspace
-    from ivif_bench.types import Unit
+def fix_threads(threads: int) -> None:
+    """Fix the thread counts that libraries keep for themselves.
 
-    unit = Unit.from_json(job["unit"])
-    store = Store(Path(job["run"]))
-    with locked(store.result_path(unit)):
-        if store.is_done(unit):
-            return
-        workspace = Workspace(
-            scratch=store.work_folder(unit),
-            shared=store.root / "checkpoints",
-            log=Path(job["log"]),
-            progress=progress,
-        )
-        workspace.scratch.mkdir(parents=True, exist_ok=True)
-        workspace.shared.mkdir(parents=True, exist_ok=True)
-        started = time.monotonic()
-        task: Task = TASKS.load(unit.task)()
-        records = task.execute(unit, workspace)
-        store.write_result(unit, records, time.monotonic() - started, workspace.origins)
-
-
-def _fix_threads(threads: int) -> None:
+    Those that are imported later take theirs from the environment. ultralytics sets torch's to
+    another one when it is imported.
+    """
     import cv2
 
     cv2.setNumThreads(threads)
     os.environ["NUMBA_NUM_THREADS"] = str(threads)
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.set_num_threads(threads)
 
 
-def _take_stdout(log: Path) -> TextIO:
-    """Send file descriptors 1 and 2 to the log and return the real standard output."""
+def die_with(parent: int) -> None:
+    """On Linux, be killed when the parent is: no orphan goes on writing into the run directory.
+
+    Args:
+        parent: process that must be the parent; if it is gone already, this process ends.
+    """
+    if sys.platform == "linux":
+        parent_death_signal = 1  # PR_SET_PDEATHSIG
+        ctypes.CDLL(None).prctl(parent_death_signal, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
+
+
+def _print_into(log: Path) -> None:
+    """Send what is printed, also by libraries of other languages, to a file."""
     log.parent.mkdir(parents=True, exist_ok=True)
-    events = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(target, 1)
     os.dup2(target, 2)
     os.close(target)
-    return events
 
 
 def _tell(events: TextIO, event: Mapping[str, Any]) -> None:
@@ -103,12 +118,6 @@ def _tell(events: TextIO, event: Mapping[str, Any]) -> None:
         os._exit(1)
 
 
-def _die_with_parent() -> None:
-    """On Linux, be killed when the parent is: no orphan goes on writing into the run directory."""
-    if sys.platform == "linux":
-        parent_death_signal = 1  # PR_SET_PDEATHSIG
-        ctypes.CDLL(None).prctl(parent_death_signal, signal.SIGKILL)
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    die_with(os.getppid())
+    sys.exit(main(int(sys.argv[1]), int(sys.argv[2])))

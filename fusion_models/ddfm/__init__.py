@@ -11,6 +11,8 @@ _PAPER = (
     "Zhao et al., DDFM: Denoising Diffusion Model for Multi-Modality Image Fusion, ICCV 2023, "
     "pp. 8082-8093, arXiv:2303.06840"
 )
+_WARM = ("diffusers.models.unets.unet_2d",)
+
 SPECS = (
     MethodSpec(
         name="ddfm",
@@ -21,6 +23,7 @@ SPECS = (
         stride=32,
         parameters=552_814_086,
         options=DDFMOptions,
+        warm=_WARM,
         weights=(
             WeightsSpec(
                 name="ddfm-adm256.safetensors",
@@ -42,6 +45,7 @@ SPECS = (
         stride=16,
         parameters=5_009_827,
         options=DDFMOptions,
+        warm=_WARM,
         weights=(
             WeightsSpec(
                 name="ddfm-lite.safetensors",

@@ -119,6 +119,7 @@ class UnitBuilder:
             about=self._about(test, lost_train, lost_test),
             threads=self.threads,
             gpus=self.gpus,
+            warm=("ivif_bench.tasks.detection.run", *self.spec.warm),
         )
 
     def _training_stems(self, teacher: FusedSet | None) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -32,6 +32,8 @@ class DetectorSpec:
         version: raised whenever equal weights and protocol give other boxes, or training other
             weights, so old results are redone.
         packages: distributions that make its boxes; footers name their versions.
+        warm: modules to import, or functions to call (``"module:function"``) that import, before
+            it is built; a warm process does it once for many. They must not compute anything.
     """
 
     name: str
@@ -44,6 +46,7 @@ class DetectorSpec:
     recipe: type[Recipe] | None = None
     version: int = 1
     packages: tuple[str, ...] = ()
+    warm: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.recipe is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from ivif_bench.data.base import Dataset, open_ref
 from ivif_bench.data.chroma import fused_rgb
 from ivif_bench.errors import UserError
 from ivif_bench.files import write_json
+from ivif_bench.kept import keeping, read_kept
 from ivif_bench.task import Workspace
 from ivif_bench.tasks.detection.check import check_names
 from ivif_bench.tasks.detection.geometry import rename_classes
@@ -27,22 +28,55 @@ from ivif_bench.types import Boxes, DatasetRef, Record, Unit
 _TRAINED = "trained.json"  # names the checkpoint in its folder; written last
 
 
+def train(unit: Unit, workspace: Workspace) -> None:
+    """Train the detector that the unit's method is judged by, unless it is there."""
+    protocol, dataset = _opened(unit)
+    _checkpoint(unit, protocol, dataset, _detector(unit, protocol), workspace)
+
+
+def detect(unit: Unit, stems: Collection[str], workspace: Workspace) -> dict[str, Boxes]:
+    """Detections by stem under the dataset's class names, of all images that are finished then.
+
+    Each finished image is kept in the scratch folder at once.
+    """
+    protocol, dataset = _opened(unit)
+    files: Mapping[str, str] = unit.payload["test"]
+    found = read_kept(workspace.scratch, _boxes, workspace.origins)
+    pairs = dataset.select(tuple(stem for stem in files if stem in stems and stem not in found))
+    if not pairs:
+        return found
+    detector = _detector(unit, protocol)
+    names = detector.load(_checkpoint(unit, protocol, dataset, detector, workspace))
+    check_names(protocol, names)
+    done = len(stems) - len(pairs)
+    with keeping(workspace.scratch) as keep:
+        for pair in pairs:
+            image = fused_rgb(Path(files[pair.stem]), pair, protocol.chroma)
+            try:
+                boxes = detector.predict([image])[0]
+            except UserError as problem:
+                raise UserError(f"image {pair.stem!r}: {problem}") from problem
+            found[pair.stem] = rename_classes(boxes, protocol.class_map, protocol.classes)
+            keep(pair.stem, _plain(found[pair.stem]))
+            done += 1
+            workspace.progress(done, len(stems), "detecting")
+    return found
+
+
 def execute(unit: Unit, workspace: Workspace) -> list[Record]:
-    """Do one unit of work.
+    """Do what is left of one unit of work, and score it.
 
     Leaves in ``workspace.shared``: ``detector-<key>/`` with the checkpoint, for every unit that
     has the same training, and ``detections-<key>.json`` with boxes and truth in COCO form.
     """
-    if not unit.payload["test"]:
+    files: Mapping[str, str] = unit.payload["test"]
+    if not files:
         return []
-    protocol = DetectionProtocol.model_validate(unit.payload["protocol"])
-    dataset = open_ref(DatasetRef(**unit.payload["dataset"]))
-    detector: Detector = DETECTORS.load(protocol.detector)(
-        protocol.detector, protocol, _device(), unit.threads
-    )
-    names = detector.load(_checkpoint(unit, protocol, dataset, detector, workspace))
-    check_names(protocol, names)
-    truth, found = _detect(unit, protocol, dataset, detector, workspace)
+    protocol, dataset = _opened(unit)
+    detections = detect(unit, files, workspace)
+    pairs = dataset.select(tuple(files))
+    truth = {pair.stem: truth_of(dataset, pair, protocol.classes) for pair in pairs}
+    found = {stem: detections[stem] for stem in truth}
     _keep(workspace.shared / f"detections-{unit.key}.json", truth, found, protocol)
     once = protocol.scorer == "coco+yolov5-before-v6.2"
     return [
@@ -59,6 +93,18 @@ def execute(unit: Unit, workspace: Workspace) -> list[Record]:
         )
         for row in score(truth, found, protocol.classes, protocol.scored_classes, once)
     ]
+
+
+def _opened(unit: Unit) -> tuple[DetectionProtocol, Dataset]:
+    protocol = DetectionProtocol.model_validate(unit.payload["protocol"])
+    return protocol, open_ref(DatasetRef(**unit.payload["dataset"]))
+
+
+def _detector(unit: Unit, protocol: DetectionProtocol) -> Detector:
+    detector: Detector = DETECTORS.load(protocol.detector)(
+        protocol.detector, protocol, _device(), unit.threads
+    )
+    return detector
 
 
 def _checkpoint(
@@ -93,27 +139,20 @@ def _checkpoint(
     return folder / str(json.loads((folder / _TRAINED).read_text())["checkpoint"])
 
 
-def _detect(
-    unit: Unit,
-    protocol: DetectionProtocol,
-    dataset: Dataset,
-    detector: Detector,
-    workspace: Workspace,
-) -> tuple[dict[str, Boxes], dict[str, Boxes]]:
-    """Truth and detections by stem, both under the dataset's class names."""
-    files: Mapping[str, str] = unit.payload["test"]
-    truth: dict[str, Boxes] = {}
-    found: dict[str, Boxes] = {}
-    for index, pair in enumerate(dataset.select(tuple(files)), start=1):
-        image = fused_rgb(Path(files[pair.stem]), pair, protocol.chroma)
-        try:
-            boxes = detector.predict([image])[0]
-        except UserError as problem:
-            raise UserError(f"image {pair.stem!r}: {problem}") from problem
-        found[pair.stem] = rename_classes(boxes, protocol.class_map, protocol.classes)
-        truth[pair.stem] = truth_of(dataset, pair, protocol.classes)
-        workspace.progress(index, len(files), "detecting")
-    return truth, found
+def _plain(boxes: Boxes) -> dict[str, Any]:
+    """Boxes as JSON values; ``_boxes`` reads them back bit for bit."""
+    assert boxes.scores is not None
+    return {
+        "xyxy": boxes.xyxy.tolist(),
+        "classes": list(boxes.classes),
+        "scores": boxes.scores.tolist(),
+    }
+
+
+def _boxes(kept: Mapping[str, Any]) -> Boxes:
+    scores = np.asarray(kept["scores"], np.float64)
+    corners = np.asarray(kept["xyxy"], np.float64).reshape(len(scores), 4)
+    return Boxes(corners, tuple(map(str, kept["classes"])), scores)
 
 
 def _keep(

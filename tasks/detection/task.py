@@ -9,13 +9,14 @@ from pydantic import Field
 
 from ivif_bench.data.base import Dataset
 from ivif_bench.data.splits import Split
-from ivif_bench.task import Section, Task, TaskInputs, Workspace
+from ivif_bench.task import Expected, Section, Task, TaskInputs, Workspace
 from ivif_bench.tasks._protocol import Seeds, split_of
 from ivif_bench.tasks.detection.check import check, load
 from ivif_bench.tasks.detection.inputs import SOURCES
 from ivif_bench.tasks.detection.plan import UnitBuilder
 from ivif_bench.tasks.detection.protocol import DetectionProtocol, load_protocol
-from ivif_bench.tasks.detection.run import execute
+from ivif_bench.tasks.detection.registry import DETECTORS
+from ivif_bench.tasks.detection.run import detect, execute, train
 from ivif_bench.types import DatasetRef, Record, Unit
 
 
@@ -90,6 +91,36 @@ class DetectionTask(Task):
             if fused is not None
             for seed in protocol.seeds
         ]
+
+    def methods(self, section: DetectionSection) -> tuple[str, ...]:
+        wanted = section.resolved().train_on
+        return () if wanted is None or wanted in SOURCES else (wanted,)
+
+    def expected(self, section: DetectionSection, dataset: Dataset) -> Expected:
+        protocol, split = _resolve(section, dataset)
+        retrained, seeds = protocol.mode == "retrain", len(protocol.seeds)
+        return Expected(
+            protocol=protocol.name,
+            units=seeds,
+            images=0 if retrained else len(split.test),
+            shared=seeds if protocol.mode == "frozen" and split.train else 0,
+            bytes=4 * DETECTORS.get(protocol.detector).parameters if retrained else 0,
+            gpu=section.gpus > 0,
+        )
+
+    def shared_work(self, unit: Unit) -> str:
+        frozen = unit.payload["protocol"]["mode"] == "frozen" and unit.payload["train"]
+        return f"detector-{unit.payload['training_key']}" if frozen else ""
+
+    def do_shared_work(self, unit: Unit, workspace: Workspace) -> None:
+        train(unit, workspace)
+
+    def images(self, unit: Unit) -> tuple[str, ...]:
+        retrained = unit.payload["protocol"]["mode"] == "retrain"
+        return () if retrained else tuple(unit.payload["test"])
+
+    def judge(self, unit: Unit, stems: tuple[str, ...], workspace: Workspace) -> None:
+        detect(unit, stems, workspace)
 
     def execute(self, unit: Unit, workspace: Workspace) -> list[Record]:
         return execute(unit, workspace)

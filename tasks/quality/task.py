@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import math
-import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import field_validator, model_validator
 
 from ivif_bench.data.base import Dataset
 from ivif_bench.data.splits import Split, resolve_split
 from ivif_bench.errors import UserError, first_few
+from ivif_bench.kept import keeping, read_kept
 from ivif_bench.store import key_of
-from ivif_bench.task import Section, Task, TaskInputs, Workspace
+from ivif_bench.task import Expected, Section, Task, TaskInputs, Workspace
 from ivif_bench.tasks.quality.decoding import ImageGroup
 from ivif_bench.tasks.quality.engine import (
     Value,
@@ -32,8 +31,6 @@ from ivif_bench.tasks.quality.registry import CONVENTIONS, METRICS, Mode
 from ivif_bench.types import About, DatasetRef, FusedSet, Record, Unit
 
 VERSION = 1  # raised whenever the same images give other records
-_FINISHED = "images.jsonl"
-_SIGNED_EVERY = 10  # seconds, for the time that an interrupted process is known to have worked
 _SCORER = "batches of images by torch on {}, in float64; metrics without a torch form on the CPU"
 
 
@@ -141,32 +138,22 @@ class QualityTask(Task):
                 units.append(_unit(section, inputs, dataset, split, stems, fused))
         return units
 
+    def expected(self, section: QualitySection, dataset: Dataset) -> Expected:
+        stems = self.stems(section, dataset)
+        return Expected(section.protocol, images=len(stems), gpu=section.on_device)
+
+    def images(self, unit: Unit) -> tuple[str, ...]:
+        """All stems: each image is measured by itself."""
+        return tuple(stem for stem, *_ in unit.payload["images"])
+
+    def judge(self, unit: Unit, stems: tuple[str, ...], workspace: Workspace) -> None:
+        """Measure some images; each finished one is kept in the scratch folder at once."""
+        _measure(unit, stems, workspace)
+
     def execute(self, unit: Unit, workspace: Workspace) -> list[Record]:
-        """Measure every image; each finished one is kept in the scratch folder at once."""
-        payload = unit.payload
-        metrics: list[str] = list(payload["metrics"])
-        images: list[list[str]] = list(payload["images"])
-        evaluator = resolve(metrics, payload["convention"], payload["mode"])
-        on_device = batched_evaluator(evaluator, payload["device"])
-        kept = workspace.scratch / _FINISHED
-        finished = _resume(kept, metrics)
-        if finished:
-            workspace.origins.take_over(workspace.scratch)
-        groups = [
-            ImageGroup(stem, Path(infrared), Path(visible), {unit.method: Path(fused)})
-            for stem, infrared, visible, fused in images
-            if stem not in finished
-        ]
-        threads = unit.threads if on_device is None else 0  # beside a device they only decode
-        signed = -math.inf
-        with kept.open("a", encoding="utf-8") as file:
-            for stem, scores in score_groups(groups, evaluator, threads, on_device):
-                if time.monotonic() > signed + _SIGNED_EVERY:
-                    workspace.origins.sign(workspace.scratch)
-                    signed = time.monotonic()
-                finished[stem] = scores[unit.method].values
-                _keep(file, stem, finished[stem])
-                workspace.progress(len(finished), len(images), stem)
+        """Measure the images that are left, and make the records of all."""
+        stems = self.images(unit)
+        finished = _measure(unit, stems, workspace)
         records = [
             Record(
                 dataset=unit.dataset,
@@ -179,10 +166,40 @@ class QualityTask(Task):
                 stem=stem,
                 reason=finished[stem][metric].reason,
             )
-            for stem, *_ in images
-            for metric in metrics
+            for stem in stems
+            for metric in unit.payload["metrics"]
         ]
         return sorted(records, key=lambda record: (record.stem, record.metric))
+
+
+def _measure(
+    unit: Unit, stems: tuple[str, ...], workspace: Workspace
+) -> dict[str, Mapping[str, Value]]:
+    """Values of all images that are finished when these are."""
+    payload = unit.payload
+    metrics: list[str] = list(payload["metrics"])
+    finished = read_kept(
+        workspace.scratch, lambda value: _values(value, metrics), workspace.origins
+    )
+    wanted = set(stems).difference(finished)
+    if not wanted:
+        return finished
+    evaluator = resolve(metrics, payload["convention"], payload["mode"])
+    on_device = batched_evaluator(evaluator, payload["device"])
+    groups = [
+        ImageGroup(stem, Path(infrared), Path(visible), {unit.method: Path(fused)})
+        for stem, infrared, visible, fused in payload["images"]
+        if stem in wanted
+    ]
+    threads = unit.threads if on_device is None else 0  # beside a device they only decode
+    done = len(stems) - len(groups)
+    with keeping(workspace.scratch) as keep:
+        for stem, scores in score_groups(groups, evaluator, threads, on_device):
+            values = finished[stem] = scores[unit.method].values
+            keep(stem, {name: _plain(value) for name, value in values.items()})
+            done += 1
+            workspace.progress(done, len(stems), stem)
+    return finished
 
 
 def _select(section: QualitySection, dataset: Dataset) -> tuple[Split, tuple[str, ...]]:
@@ -253,48 +270,24 @@ def _unit(
             scorer=_SCORER.format(section.kind) if section.on_device else "",
         ),
         gpus=int(section.on_device),
+        warm=("ivif_bench.tasks.quality.task",),
     )
 
 
-def _keep(file: IO[str], stem: str, values: Mapping[str, Value]) -> None:
-    """Append one finished image; ``repr`` of a float is exact, so a restart loses no digit."""
-    row = {
-        name: [None if math.isnan(value.value) else value.value, value.reason]
-        for name, value in values.items()
+def _plain(value: Value) -> list[float | str | None]:
+    return [None if math.isnan(value.value) else value.value, value.reason]
+
+
+def _values(kept: Any, metrics: list[str]) -> Mapping[str, Value]:
+    """What ``_plain`` made of an image's values.
+
+    Raises:
+        ValueError: other metrics.
+    """
+    values = {
+        name: Value(math.nan if number is None else float(number), str(reason))
+        for name, (number, reason) in kept.items()
     }
-    file.write(json.dumps({"stem": stem, "values": row}) + "\n")
-    file.flush()
-
-
-def _resume(path: Path, metrics: list[str]) -> dict[str, Mapping[str, Value]]:
-    """Images finished before an interruption; whatever follows the last whole line is cut off."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    finished: dict[str, Mapping[str, Value]] = {}
-    if not path.exists():
-        return finished
-    good = 0
-    with path.open("rb") as file:
-        for line in file:
-            row = _parse(line, metrics)
-            if row is None:
-                break
-            finished[row[0]] = row[1]
-            good += len(line)
-    with path.open("rb+") as file:
-        file.truncate(good)
-    return finished
-
-
-def _parse(line: bytes, metrics: list[str]) -> tuple[str, Mapping[str, Value]] | None:
-    if not line.endswith(b"\n"):
-        return None
-    try:
-        row: Any = json.loads(line)
-        values = {
-            name: Value(math.nan if number is None else float(number), str(reason))
-            for name, (number, reason) in row["values"].items()
-        }
-        stem = str(row["stem"])
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return None
-    return (stem, values) if list(values) == metrics else None
+    if list(values) != metrics:
+        raise ValueError(f"metrics {', '.join(values)} instead of {', '.join(metrics)}")
+    return values

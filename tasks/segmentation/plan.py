@@ -106,6 +106,7 @@ class UnitBuilder:
             about=about,
             threads=self.threads,
             gpus=self.gpus,
+            warm=("ivif_bench.tasks.segmentation.run", *self.spec.warm),
         )
 
     def _training(self, fused: FusedSet) -> tuple[tuple[str, ...], tuple[str, ...]]:

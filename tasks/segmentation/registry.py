@@ -34,6 +34,8 @@ class SegmenterSpec:
         version: raised whenever equal weights and protocol give other labels, or training other
             weights, so old results are redone.
         packages: distributions that make its labels; footers name their versions.
+        warm: modules to import, or functions to call (``"module:function"``) that import, before
+            it is built; a warm process does it once for many. They must not compute anything.
     """
 
     name: str
@@ -44,6 +46,7 @@ class SegmenterSpec:
     recipe: type[Recipe] = Recipe
     version: int = 1
     packages: tuple[str, ...] = ()
+    warm: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         demand_options(f"segmenter {self.name!r}: recipe", self.recipe, Recipe)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from ivif_bench.data.base import Dataset, open_ref
 from ivif_bench.data.images import encode_png, read_labels
 from ivif_bench.errors import UserError
 from ivif_bench.files import write_bytes, write_json
+from ivif_bench.kept import keeping, read_kept
 from ivif_bench.task import Workspace
 from ivif_bench.tasks.segmentation.inputs import Samples
 from ivif_bench.tasks.segmentation.protocol import SegmentationProtocol
@@ -30,40 +31,69 @@ from ivif_bench.types import DatasetRef, Record, Unit
 _TRAINED = "trained.json"  # names the checkpoint in its folder; written last
 
 
+def train(unit: Unit, workspace: Workspace) -> None:
+    """Train the network that the unit's method is judged by, unless it is there."""
+    protocol, dataset = _opened(unit)
+    _checkpoint(unit, protocol, dataset, _segmenter(protocol), workspace)
+
+
+def segment(unit: Unit, stems: Collection[str], workspace: Workspace) -> Path:
+    """Folder with the predictions of all images that are finished when these are, as PNG files."""
+    protocol, dataset = _opened(unit)
+    folder = workspace.scratch / "predictions"
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = read_kept(folder, str, workspace.origins)
+    finished = {stem for stem, name in kept.items() if (folder / name).exists()}
+    wanted = tuple(stem for stem in unit.payload["test"] if stem in stems and stem not in finished)
+    if not wanted:
+        return folder
+    segmenter = _segmenter(protocol)
+    segmenter.load(_checkpoint(unit, protocol, dataset, segmenter, workspace))
+    images = _samples(unit, protocol, dataset, wanted)
+    done = len(stems) - len(wanted)
+    with keeping(folder) as keep:
+        for index, pair in enumerate(images.pairs):
+            rgb, _ = images[index]
+            name = f"{pair.stem}.png"
+            write_bytes(folder / name, encode_png(segmenter.predict(rgb)))
+            keep(pair.stem, name)
+            workspace.progress(done + index + 1, len(stems), "segment")
+    return folder
+
+
 def execute(unit: Unit, workspace: Workspace) -> list[Record]:
-    """Do one unit of work.
+    """Do what is left of one unit of work, and score it.
 
     Leaves in ``workspace.shared``: ``segmenter-<key>/`` with the checkpoint and
     ``segmentation-<key>/`` with predictions (PNG, class ids) and ``confusion.json``.
     """
     if not unit.payload["test"]:
         return []
-    protocol = SegmentationProtocol(**unit.payload["protocol"])
-    if unit.payload["initial"] is not None:  # the plan found the file, wherever this runs
-        protocol = protocol.override(initial=unit.payload["initial"])
-    dataset = open_ref(DatasetRef(**unit.payload["dataset"]))
-    folder = workspace.once(
-        f"segmentation-{unit.key}",
-        lambda partial: _predict(unit, protocol, dataset, workspace, partial),
-    )
+    protocol, dataset = _opened(unit)
+
+    def collect(partial: Path) -> None:
+        # Some may be there from an attempt that was stopped here.
+        wanted = [stem for stem in unit.payload["test"] if not (partial / f"{stem}.png").exists()]
+        predictions = segment(unit, wanted, workspace)
+        for stem in wanted:
+            name = f"{stem}.png"
+            (predictions / name).replace(partial / name)
+
+    folder = workspace.once(f"segmentation-{unit.key}", collect)
     matrices, tags = _count(unit, protocol, dataset, folder)
     return _records(unit, protocol, matrices, tags)
 
 
-def _predict(
-    unit: Unit,
-    protocol: SegmentationProtocol,
-    dataset: Dataset,
-    workspace: Workspace,
-    folder: Path,
-) -> None:
+def _opened(unit: Unit) -> tuple[SegmentationProtocol, Dataset]:
+    protocol = SegmentationProtocol(**unit.payload["protocol"])
+    if unit.payload["initial"] is not None:  # the plan found the file, wherever this runs
+        protocol = protocol.override(initial=unit.payload["initial"])
+    return protocol, open_ref(DatasetRef(**unit.payload["dataset"]))
+
+
+def _segmenter(protocol: SegmentationProtocol) -> Segmenter:
     segmenter: Segmenter = SEGMENTERS.load(protocol.segmenter)(protocol)
-    segmenter.load(_checkpoint(unit, protocol, dataset, segmenter, workspace))
-    test = _samples(unit, protocol, dataset, "test")
-    for index, pair in enumerate(test.pairs):
-        rgb, _ = test[index]
-        write_bytes(folder / f"{pair.stem}.png", encode_png(segmenter.predict(rgb)))
-        workspace.progress(index + 1, len(test), "segment")
+    return segmenter
 
 
 def _checkpoint(
@@ -76,7 +106,7 @@ def _checkpoint(
     """The weights to judge with; trained by whoever needs them first."""
     if protocol.train_on == "nothing":
         return Path(unit.payload["initial"])
-    train = _samples(unit, protocol, dataset, "train")
+    train = _samples(unit, protocol, dataset, unit.payload["train"], training=True)
 
     def fit(partial: Path) -> None:
         done = segmenter.fit(train, unit.seed, partial, workspace.log, workspace.progress)
@@ -86,9 +116,15 @@ def _checkpoint(
     return folder / str(json.loads((folder / _TRAINED).read_text())["checkpoint"])
 
 
-def _samples(unit: Unit, protocol: SegmentationProtocol, dataset: Dataset, part: str) -> Samples:
-    pairs = dataset.select(tuple(unit.payload[part]))
-    if part == "train" and protocol.train_on in ("visible", "infrared"):
+def _samples(
+    unit: Unit,
+    protocol: SegmentationProtocol,
+    dataset: Dataset,
+    stems: Sequence[str],
+    training: bool = False,
+) -> Samples:
+    pairs = dataset.select(tuple(stems))
+    if training and protocol.train_on in ("visible", "infrared"):
         return Samples(dataset, pairs, protocol.chroma, side=protocol.train_on)
     files = unit.payload["fused"]
     fused = tuple(Path(files[pair.stem]) for pair in pairs)

@@ -8,12 +8,13 @@ from pydantic import Field
 
 from ivif_bench.data.base import Dataset
 from ivif_bench.data.splits import Split
-from ivif_bench.task import Section, Task, TaskInputs, Workspace
+from ivif_bench.task import Expected, Section, Task, TaskInputs, Workspace
 from ivif_bench.tasks._protocol import Seeds, split_of
 from ivif_bench.tasks.segmentation.check import check, load
 from ivif_bench.tasks.segmentation.plan import UnitBuilder
 from ivif_bench.tasks.segmentation.protocol import SegmentationProtocol, load_protocol
-from ivif_bench.tasks.segmentation.run import execute
+from ivif_bench.tasks.segmentation.registry import SEGMENTERS
+from ivif_bench.tasks.segmentation.run import execute, segment, train
 from ivif_bench.types import DatasetRef, Record, Unit
 
 
@@ -77,6 +78,32 @@ class SegmentationTask(Task):
             if fused is not None
             for seed in protocol.seeds
         ]
+
+    def expected(self, section: SegmentationSection, dataset: Dataset) -> Expected:
+        protocol, split = _resolve(section, dataset)
+        retrained, seeds = protocol.mode == "retrain", len(protocol.seeds)
+        return Expected(
+            protocol=protocol.name,
+            units=seeds,
+            images=0 if retrained else len(split.test),
+            shared=seeds if protocol.mode == "frozen" and split.train else 0,
+            bytes=4 * SEGMENTERS.get(protocol.segmenter).parameters if retrained else 0,
+            gpu=section.gpus > 0,
+        )
+
+    def shared_work(self, unit: Unit) -> str:
+        frozen = unit.payload["protocol"]["mode"] == "frozen" and unit.payload["train"]
+        return f"segmenter-{unit.payload['training_key']}" if frozen else ""
+
+    def do_shared_work(self, unit: Unit, workspace: Workspace) -> None:
+        train(unit, workspace)
+
+    def images(self, unit: Unit) -> tuple[str, ...]:
+        retrained = unit.payload["protocol"]["mode"] == "retrain"
+        return () if retrained else tuple(unit.payload["test"])
+
+    def judge(self, unit: Unit, stems: tuple[str, ...], workspace: Workspace) -> None:
+        segment(unit, stems, workspace)
 
     def execute(self, unit: Unit, workspace: Workspace) -> list[Record]:
         return execute(unit, workspace)

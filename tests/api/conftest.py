@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from in_process import InProcess
 from small_runs import write_pairs
 
 from ivif_bench.pipeline import run as pipeline
-from ivif_bench.pipeline import worker
-from ivif_bench.pipeline.executors.local import Outcome
 
 
 @pytest.fixture(autouse=True)
@@ -18,14 +17,7 @@ def _in_this_process(request, monkeypatch):
     if request.node.get_closest_marker("slow"):
         return
 
-    def run_jobs(jobs, workers, watch, finished):
-        for job in jobs:
-            steps = lambda done, total, what, job=job: watch(job, done, total, what)  # noqa: E731
-            worker._do(job.description, steps)
-            finished(job)
-        return [Outcome(job) for job in jobs]
-
-    monkeypatch.setattr(pipeline, "run_jobs", run_jobs)
+    monkeypatch.setattr(pipeline, "LocalExecutor", InProcess)
 
 
 @pytest.fixture

@@ -57,8 +57,13 @@ def planned_keys(config: str, configs: Path, shared: Path, folder: Path) -> dict
         patch.setattr(store, "fingerprint", named)
         write_demo_data(run, Listener())
         plan = RunPlan(run, store)
-        fused = plan.fused()
-        units = plan_document(plan, plan.units(fused), fused, {})["units"]
+        planned = [
+            unit
+            for _, task, section in plan.sections
+            for method in plan.methods_of(task, section)
+            for unit in plan.units(task, section, method)
+        ]
+        units = plan_document(plan, planned, plan.fused(), {})["units"]
     sections: dict[str, Any] = {}
     for unit in units:
         about = unit["about"]

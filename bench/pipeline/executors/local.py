@@ -1,20 +1,22 @@
-"""Runs jobs on this machine: one process per job, several at once, each with fixed threads."""
+"""Jobs on this machine: warm processes that fork one process for each job, with fixed threads."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-import queue
+import selectors
+import socket
 import subprocess
 import sys
-import uuid
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ivif_bench.files import write_json
+from ivif_bench.pipeline.executors.base import Executor
+from ivif_bench.pipeline.jobs import Ended, Job, Progress
 
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -23,64 +25,240 @@ THREAD_VARIABLES = (
     "NUMBA_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS",
 )
+# Forking a process that has loaded libraries is safe on Linux only; elsewhere each job imports anew.
+_CAN_FORK = sys.platform == "linux"
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A job and how it is shown.
+@dataclass(eq=False, slots=True)
+class _Server:
+    """A warm process and what runs in processes forked from it, by number."""
 
-    Attributes:
-        label: short name for people.
-        folder: private folder for the job's description.
-        description: plain JSON values for the worker: ``kind``, ``threads``, ``log``, ...; a job
-            with ``gpus`` has a GPU to itself where there are any.
-    """
-
-    label: str
-    folder: Path
-    description: Mapping[str, Any]
+    process: subprocess.Popen[bytes]
+    line: socket.socket
+    jobs: dict[int, _Running] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a job ended: an empty ``problem`` is success."""
+@dataclass(eq=False, slots=True)
+class _Running:
+    """A job that runs."""
 
     job: Job
-    problem: str = ""
-    users_fault: bool = False
+    events: int
+    slots: int
+    device: str | None = None
+    process: subprocess.Popen[bytes] | None = None  # where there is no warm one
+    pending: bytes = b""
+    said: dict[str, Any] = field(default_factory=dict)
+    ended: bool = False
 
 
-Watch = Callable[[Job, int, int, str], None]
+class LocalExecutor(Executor):
+    """Runs jobs on this machine.
 
-
-def run_jobs(
-    jobs: Sequence[Job], workers: int, watch: Watch, finished: Callable[[Job], None]
-) -> list[Outcome]:
-    """Run all jobs, at most ``workers`` at once; one that fails does not stop the others.
+    Each kind of job (its libraries, its thread count, its GPU) has a warm process that imports the
+    libraries once. A job runs in a process of its own, forked from that: a crash takes one job
+    with it, and what a library changes for good ends with the job.
 
     Args:
-        watch: called with (job, done, total, what) as jobs report progress.
-        finished: called when a job has ended.
+        workers: processors to use; a job of several threads takes as many, up to all of them.
+        log: file that takes what warm processes print.
+        temporary: folder for the temporary files of all processes; removed at the end.
     """
-    running: dict[Future[Outcome], Job] = {}
-    processes: list[subprocess.Popen[str]] = []
-    outcomes: list[Outcome] = []
-    devices = _device_queue() if any(job.description["gpus"] for job in jobs) else None
-    with ThreadPoolExecutor(max_workers=max(1, workers)) as pool:
+
+    def __init__(self, workers: int, log: Path, temporary: Path) -> None:
+        self.workers = max(1, workers)
+        self._free = self.workers
+        self._log = log
+        self._temporary = temporary
+        self._devices: list[str] | None = None  # found when a job asks for one
+        self._has_devices = False
+        self._servers: dict[tuple[Any, ...], _Server] = {}
+        self._running: dict[int, _Running] = {}
+        self._number = 0
+        self._selector = selectors.DefaultSelector()
+        self._happened: list[Progress | Ended] = []
+
+    def has_room(self, job: Job) -> bool:
+        if job.gpus and self._devices is None:
+            self._devices = visible_gpus()
+            self._has_devices = bool(self._devices)
+        if job.gpus and self._has_devices and not self._devices:
+            return False
+        return self._slots(job) <= self._free
+
+    def start(self, job: Job) -> None:
+        device = self._devices.pop(0) if job.gpus and self._devices else None
+        read, write = os.pipe()
+        os.set_blocking(read, False)
+        self._number += 1
+        running = _Running(job, read, self._slots(job), device)
+        self._free -= running.slots
+        self._running[self._number] = running
+        self._selector.register(read, selectors.EVENT_READ, running)
         try:
-            for job in jobs:
-                running[pool.submit(_run, job, watch, processes, devices)] = job
-            while running:
-                ended, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in ended:
-                    finished(running.pop(future))
-                    outcomes.append(future.result())
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            for process in processes:
-                process.kill()
-            raise
-    return outcomes
+            with tempfile.TemporaryFile() as file:  # has no name, so nothing is left of it
+                file.write(json.dumps(dict(job.description)).encode())
+                file.flush()
+                if _CAN_FORK:
+                    self._send(self._number, running, file.fileno(), write)
+                else:
+                    running.process = self._fresh(running, file.fileno(), write)
+        except OSError as problem:
+            self._end(self._number, None, f"cannot start a process: {problem}")
+        finally:
+            os.close(write)
+
+    def wait(self) -> list[Progress | Ended]:
+        while not self._happened:
+            for key, _ in self._selector.select():
+                if isinstance(key.data, _Server):
+                    self._hear(key.data)
+                elif not key.data.ended and not self._read(key.data):
+                    self._events_ended(key.data)
+        happened, self._happened = self._happened, []
+        return happened
+
+    def close(self) -> None:
+        for running in self._running.values():
+            os.close(running.events)
+            if running.process is not None:
+                running.process.kill()
+        for server in self._servers.values():
+            busy = bool(server.jobs)
+            server.line.close()
+            if busy:  # its processes die with it
+                server.process.kill()
+        for server in self._servers.values():
+            server.process.wait()
+        self._selector.close()
+        self._servers, self._running = {}, {}
+
+    def _slots(self, job: Job) -> int:
+        return min(max(1, job.threads), self.workers)
+
+    def _send(self, number: int, running: _Running, description: int, events: int) -> None:
+        job = running.job
+        server = self._server(job.threads, running.device, bool(job.gpus), job.warm)
+        server.jobs[number] = running
+        message = json.dumps({"number": number, "gpu": running.device is not None}).encode()
+        try:
+            socket.send_fds(server.line, [message], [description, events])
+        except OSError:  # it was killed; the next job gets another
+            self._lost(server)
+
+    def _server(
+        self, threads: int, device: str | None, gpus: bool, entries: tuple[str, ...]
+    ) -> _Server:
+        key = (threads, device, gpus, entries)
+        if key not in self._servers:
+            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            self._log.parent.mkdir(parents=True, exist_ok=True)
+            with theirs, self._log.open("ab") as log:
+                process = subprocess.Popen(
+                    [
+                        *(sys.executable, "-m", "ivif_bench.pipeline.executors.server"),
+                        *(str(theirs.fileno()), *entries),
+                    ],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    pass_fds=[theirs.fileno()],
+                    env=self._environment(threads, device, gpus),
+                )
+            self._servers[key] = _Server(process, ours)
+            self._selector.register(ours, selectors.EVENT_READ, self._servers[key])
+        return self._servers[key]
+
+    def _fresh(self, running: _Running, description: int, events: int) -> subprocess.Popen[bytes]:
+        job = running.job
+        return subprocess.Popen(
+            [sys.executable, "-m", "ivif_bench.pipeline.worker", str(description), str(events)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            pass_fds=[description, events],
+            env=self._environment(job.threads, running.device, bool(job.gpus)),
+        )
+
+    def _environment(self, threads: int, device: str | None, gpus: bool) -> Mapping[str, str]:
+        self._temporary.mkdir(parents=True, exist_ok=True)
+        environment = os.environ | dict.fromkeys(THREAD_VARIABLES, str(threads))
+        environment["TMPDIR"] = str(self._temporary.absolute())
+        # Asking for devices must not start CUDA in a process that is to be forked.
+        environment["PYTORCH_NVML_BASED_CUDA_CHECK"] = "1"
+        if device is not None:
+            environment["CUDA_VISIBLE_DEVICES"] = device
+        elif not gpus:
+            environment["CUDA_VISIBLE_DEVICES"] = ""  # it asked for none
+        return environment
+
+    def _read(self, running: _Running) -> bool:
+        """Take what a job has said; False when it will say no more."""
+        while True:
+            try:
+                data = os.read(running.events, 65536)
+            except BlockingIOError:
+                return True
+            if not data:
+                return False
+            *lines, running.pending = (running.pending + data).split(b"\n")
+            for line in lines:
+                event = json.loads(line)
+                if "progress" in event:
+                    self._happened.append(Progress(running.job, *event["progress"]))
+                else:
+                    running.said |= event
+
+    def _events_ended(self, running: _Running) -> None:
+        """Without a warm process the end of the events is the end of the job."""
+        self._selector.unregister(running.events)
+        if running.process is not None:
+            number = next(key for key, value in self._running.items() if value is running)
+            self._end(number, running.process.wait())
+
+    def _hear(self, server: _Server) -> None:
+        try:
+            message = server.line.recv(4096)
+        except OSError:
+            message = b""
+        if not message:
+            self._lost(server)
+            return
+        ended = json.loads(message)
+        server.jobs.pop(ended["number"], None)
+        self._end(ended["number"], ended["code"])
+
+    def _lost(self, server: _Server) -> None:
+        """A warm process is gone, and its jobs with it."""
+        if server not in self._servers.values():
+            return
+        self._servers = {key: value for key, value in self._servers.items() if value is not server}
+        self._selector.unregister(server.line)
+        server.line.close()
+        server.process.kill()
+        code = server.process.wait()
+        for number in list(server.jobs):
+            self._end(number, code)
+
+    def _end(self, number: int, code: int | None, problem: str = "") -> None:
+        running = self._running.pop(number)
+        self._read(running)
+        running.ended = True  # what the selector has found of it is out of date
+        with contextlib.suppress(KeyError):
+            self._selector.unregister(running.events)
+        os.close(running.events)
+        self._free += running.slots
+        if running.device is not None and self._devices is not None:
+            self._devices.append(running.device)
+        job, said = running.job, running.said
+        users_fault = "user_error" in said
+        problem = problem or said.get("user_error") or said.get("crash") or ""
+        if not problem and (code or "seconds" not in said):
+            problem = f"the process ended with exit code {code}"
+        if problem and not users_fault:
+            problem = f"{job.label}: {problem}; see {job.description['log']}"
+        seconds = float(said.get("seconds", 0.0))
+        self._happened.append(Ended(job, problem, users_fault, seconds))
 
 
 def visible_gpus() -> list[str]:
@@ -99,69 +277,3 @@ def visible_gpus() -> list[str]:
     except (OSError, subprocess.SubprocessError):
         return []
     return listed.stdout.split()
-
-
-def _device_queue() -> queue.Queue[str] | None:
-    """Devices to hand out, one job on each at a time; None where there are none."""
-    found = visible_gpus()
-    if not found:
-        return None
-    devices: queue.Queue[str] = queue.Queue()
-    for name in found:
-        devices.put(name)
-    return devices
-
-
-def _run(
-    job: Job,
-    watch: Watch,
-    processes: list[subprocess.Popen[str]],
-    devices: queue.Queue[str] | None,
-) -> Outcome:
-    # A name of its own: another process on this run directory may describe the same job.
-    path = job.folder / f"job-{uuid.uuid4().hex}.json"
-    write_json(path, job.description)
-    device = devices.get() if devices is not None and job.description["gpus"] else None
-    try:
-        return _watch_process(job, path, device, watch, processes)
-    finally:
-        path.unlink(missing_ok=True)
-        if devices is not None and device is not None:
-            devices.put(device)
-
-
-def _watch_process(
-    job: Job, path: Path, device: str | None, watch: Watch, processes: list[subprocess.Popen[str]]
-) -> Outcome:
-    threads = str(job.description["threads"])
-    environment = os.environ | dict.fromkeys(THREAD_VARIABLES, threads)
-    if device is not None:
-        environment["CUDA_VISIBLE_DEVICES"] = device
-    elif not job.description["gpus"]:
-        environment["CUDA_VISIBLE_DEVICES"] = ""  # it asked for none
-    process = subprocess.Popen(
-        [sys.executable, "-m", "ivif_bench.pipeline.worker", str(path)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        stdin=subprocess.DEVNULL,
-        text=True,
-        encoding="utf-8",
-        env=environment,
-    )
-    processes.append(process)
-    problem, users_fault = "", False
-    assert process.stdout is not None
-    for line in process.stdout:
-        event = json.loads(line)
-        if "progress" in event:
-            watch(job, *event["progress"])
-        elif "user_error" in event:
-            problem, users_fault = event["user_error"], True
-        elif "crash" in event:
-            problem = event["crash"]
-    code = process.wait()
-    if code and not problem:
-        problem = f"the process ended with exit code {code}"
-    if problem and not users_fault:
-        problem = f"{job.label}: {problem}; see {job.description['log']}"
-    return Outcome(job, problem, users_fault)

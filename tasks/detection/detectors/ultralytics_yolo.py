@@ -52,6 +52,7 @@ SPECS = tuple(
         recipe=UltralyticsRecipe,
         version=2,
         packages=("ultralytics", "torchvision"),
+        warm=("ivif_bench.tasks.detection.detectors._hermetic:engine",),
     )
     for size, (count, papers) in _PARAMETERS.items()
 )

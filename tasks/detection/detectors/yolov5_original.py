@@ -41,6 +41,7 @@ SPECS = tuple(
         modes=("zeroshot-coco", "released"),
         version=2,
         packages=("torchvision",),
+        warm=("torchvision",),
     )
     for size, count in _PARAMETERS.items()
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import warnings
 from collections.abc import Mapping, Sequence
@@ -153,6 +154,12 @@ def import_mmseg(log: Path | None = None) -> None:
     if log is not None and said.getvalue():
         with log.open("a", encoding="utf-8") as file:
             file.write(said.getvalue())
+
+
+def warm_up() -> None:
+    """Import what training and judging need; see ``SegmenterSpec.warm``."""
+    import_mmseg()
+    importlib.import_module("ivif_bench.tasks.segmentation.segmenters._mmseg_train")
 
 
 def apply_weights(

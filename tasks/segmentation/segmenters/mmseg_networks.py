@@ -43,6 +43,7 @@ SPECS = tuple(
         recipe=MmsegRecipe,
         version=2,
         packages=("onedl-mmsegmentation", "onedl-mmengine", "onedl-mmcv"),
+        warm=("ivif_bench.tasks.segmentation.segmenters._mmseg:warm_up",),
     )
     for (name, title), count in _COUNTS.items()
 )

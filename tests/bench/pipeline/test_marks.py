@@ -29,6 +29,7 @@ class Fused:
         write_pairs(folder / "pairs", COUNT, (40, 48))
         self.folder = folder
         self.method = MethodConfig.model_validate({"name": kind, "type": kind})
+        self.job = {"method": self.method.model_dump(mode="json"), "seed": 0}
         self.notes: list[str] = []
         assert self.again() == [f"{index:05d}" for index in range(COUNT)]
         assert self.notes == []
@@ -40,14 +41,11 @@ class Fused:
 
     def planned(self) -> list[str]:
         """Stems that a new process would fuse."""
-        job = self._plan()
-        return [image["stem"] for image in job["images"]] if job else []
+        return [image["stem"] for image in self._plan()]
 
     def again(self) -> list[str]:
         """Fuse what a new process would fuse; its stems."""
-        job = self._plan()
-        if job is None:
-            return []
+        job = {**self.job, "images": self._plan()}
         fuse_job(json.loads(json.dumps(job)), lambda *_: None)
         return [image["stem"] for image in job["images"]]
 
@@ -58,9 +56,9 @@ class Fused:
             for i in range(COUNT)
         ]
         store = Store(self.folder / "run")
-        job = plan_fusing(self.method, 0, {"pairs": pairs}, store, self.notes.append)
+        images = plan_fusing(self.method, 0, {"pairs": pairs}, store, self.notes.append)
         store.fingerprint.save()
-        return job
+        return images
 
     def _source(self, side: str, index: int) -> Path:
         return self.folder / "pairs" / side / f"{index:05d}.png"
@@ -163,12 +161,11 @@ def test_images_of_other_sources_are_fused_again_with_a_notice(fused: Fused) -> 
 
 
 def test_a_file_that_another_process_finished_is_not_made_twice(fused: Fused) -> None:
-    job = {"method": fused.method.model_dump(mode="json"), "seed": 0}
     first = fused.files[0]
     before = first.stat().st_mtime_ns
     mark = {k: v for k, v in (png_provenance(first) or {}).items() if k != "pixels"}
     image = {"stem": "00000", "dataset": "pairs", "target": str(first), "mark": mark}
-    fuse_job({**job, "images": [image]}, lambda *_: None)  # has no sources: fusing would fail
+    fuse_job({**fused.job, "images": [image]}, lambda *_: None)  # has no sources: fusing would fail
     assert first.stat().st_mtime_ns == before
 
 

@@ -11,7 +11,6 @@ from small_runs import ivif, write_config, write_pairs
 
 from ivif_bench.config import load_config
 from ivif_bench.errors import UserError
-from ivif_bench.pipeline.executors import local
 from ivif_bench.pipeline.run import Listener, run
 
 
@@ -154,30 +153,6 @@ def test_an_audit_with_a_split_lists_defects_instead_of_stopping_at_the_first(tm
     assert done.returncode == 1, done.stderr
     assert "error:" in done.stdout
     assert "1 errors" in done.stdout
-
-
-def test_each_gpu_serves_one_job_at_a_time(tmp_path, monkeypatch):
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,7")
-    running: list[str] = []
-    most = 0
-
-    def pretend(job, path, device, watch, processes):
-        nonlocal most
-        assert device in ("3", "7")
-        assert device not in running
-        running.append(device)
-        most = max(most, len(running))
-        threading.Event().wait(0.02)
-        running.remove(device)
-        return local.Outcome(job)
-
-    import threading
-
-    monkeypatch.setattr(local, "_watch_process", pretend)
-    jobs = [local.Job(f"job{i}", tmp_path / str(i), {"gpus": 1, "threads": 1}) for i in range(8)]
-    done = local.run_jobs(jobs, 6, lambda *_: None, lambda _: None)
-    assert [outcome.problem for outcome in done] == [""] * 8
-    assert most <= 2
 
 
 def test_the_written_configuration_runs_again(small):

@@ -1,0 +1,74 @@
+"""The work of a run as jobs: plain descriptions, what they wait for, how they ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+FUSING = "fusing"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A piece of work for one process.
+
+    Attributes:
+        name: unique in the run; what several rows need (a network) is one job under one name.
+        stage: ``fusing``, or the name of the task.
+        label: the row that it belongs to, for people; the jobs of a row share a progress bar.
+        description: plain JSON values for ``ivif_bench.pipeline.worker``: ``kind``, ``threads``,
+            ``gpus``, ``log``, ``warm``, ...; a job with ``gpus`` has a GPU to itself where there
+            are any.
+        needs: names of the jobs that must have ended well before this one starts.
+        seconds: how long it will take, as far as that is known; only the order depends on it.
+        images: images that it is a share of; 0 if it is not about single images.
+    """
+
+    name: str
+    stage: str
+    label: str
+    description: Mapping[str, Any]
+    needs: tuple[str, ...] = ()
+    seconds: float = 0.0
+    images: int = 0
+
+    @property
+    def threads(self) -> int:
+        """CPU threads it computes with."""
+        return int(self.description["threads"])
+
+    @property
+    def gpus(self) -> int:
+        """GPUs it asks for."""
+        return int(self.description["gpus"])
+
+    @property
+    def warm(self) -> tuple[str, ...]:
+        """Modules, or functions (``"module:function"``), that a warm process imports and calls."""
+        return tuple(self.description.get("warm", ()))
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A job got on: ``done`` of its ``total`` steps, and what it did last."""
+
+    job: Job
+    done: int
+    total: int
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a job ended: an empty ``problem`` is success.
+
+    Attributes:
+        users_fault: the problem is one of the input, and its text says what to do.
+        seconds: how long the process computed.
+    """
+
+    job: Job
+    problem: str = ""
+    users_fault: bool = False
+    seconds: float = field(default=0.0, compare=False)
