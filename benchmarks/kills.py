@@ -73,7 +73,7 @@ def disturb(folder: Path, kills: int, seed: int = 0, workers: int = 2) -> Outcom
                 os.kill(victim, signal.SIGKILL)
                 outcome.kills[kind] += 1
         code = process.wait()
-        left = [pid for pid in _family(folder / name)]
+        left = list(_family(folder / name))
         deadline = time.monotonic() + 5
         while left and time.monotonic() < deadline:
             time.sleep(0.02)

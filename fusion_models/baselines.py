@@ -30,6 +30,7 @@ class LaplacianOptions(Options):
 
 
 _NO_WEIGHTS = "code Apache-2.0, no weights"
+_SECONDS = 0.1  # reading, checking and writing included
 
 SPECS = (
     MethodSpec(
@@ -38,6 +39,7 @@ SPECS = (
         title="Visible",
         paper="none: the visible image itself",
         licence=_NO_WEIGHTS,
+        seconds=_SECONDS,
         output="rgb",
         source=True,
     ),
@@ -47,6 +49,7 @@ SPECS = (
         title="Infrared",
         paper="none: the infrared image itself, as three equal channels",
         licence=_NO_WEIGHTS,
+        seconds=_SECONDS,
         output="rgb",
         source=True,
     ),
@@ -56,6 +59,7 @@ SPECS = (
         title="Average",
         paper="none: (infrared + luma) / 2",
         licence=_NO_WEIGHTS,
+        seconds=_SECONDS,
     ),
     MethodSpec(
         name="max",
@@ -63,6 +67,7 @@ SPECS = (
         title="Maximum",
         paper="none: max(infrared, luma) per pixel",
         licence=_NO_WEIGHTS,
+        seconds=_SECONDS,
     ),
     MethodSpec(
         name="laplacian",
@@ -70,6 +75,7 @@ SPECS = (
         title="Laplacian pyramid",
         paper="Burt and Kolczynski 1993; pyramid of Burt and Adelson, IEEE Trans. Commun. 1983",
         licence=_NO_WEIGHTS,
+        seconds=_SECONDS,
         options=LaplacianOptions,
     ),
 )

@@ -60,6 +60,7 @@ SPECS = (
         licence="code Apache-2.0; weights for research only, see fusion_models/weights/dmfuse-lite.md",
         stride=32,
         parameters=1_618_965,
+        seconds=14.0,
         options=DMFuseLiteOptions,
         weights=(
             WeightsSpec(
