@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ivif_bench.origins import Origins, signature
+from ivif_bench.origins import Origins
 
 _Value = TypeVar("_Value")
 _ENDING = ".jsonl"
@@ -52,10 +52,13 @@ def read_kept(folder: Path, parse: Callable[[Any], _Value], origins: Origins) ->
 
 
 @contextmanager
-def keeping(folder: Path) -> Iterator[Keep]:
+def keeping(folder: Path, origins: Origins) -> Iterator[Keep]:
     """Keep what is found, in a file that no other process writes into.
 
     Floats are written so that they are read back bit for bit.
+
+    Args:
+        origins: processes whose work it is found with, such as whoever trained a network.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{os.getpid()}-{os.urandom(4).hex()}{_ENDING}"
@@ -65,7 +68,7 @@ def keeping(folder: Path) -> Iterator[Keep]:
         def keep(stem: str, value: Any) -> None:
             nonlocal signed
             if time.monotonic() > signed + _SIGNED_EVERY:
-                file.write(json.dumps({"signature": signature()}) + "\n")
+                file.write(json.dumps({"signature": origins.signature()}) + "\n")
                 signed = time.monotonic()
             file.write(json.dumps({"stem": stem, "value": value}) + "\n")
             file.flush()

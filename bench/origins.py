@@ -51,13 +51,18 @@ class Origins:
         self._found.pop(_PROCESS, None)
 
     def add(self, signature: Mapping[str, Any]) -> None:
-        """Add whoever left a ``signature``.
+        """Add whoever left a ``signature()``.
 
         Raises:
             TypeError: it is none.
         """
         self._found |= {process: Origin(**origin) for process, origin in signature.items()}
         self._found.pop(_PROCESS, None)
+
+    def signature(self) -> dict[str, Any]:
+        """This process and those that it goes on from, as JSON values to be kept beside its work."""
+        makers = {**self._found, _PROCESS: this_process()}
+        return {process: asdict(origin) for process, origin in makers.items()}
 
     def sign(self, folder: Path) -> None:
         """Name as makers of a folder's work this process and those that it goes on from, no others."""
@@ -76,11 +81,6 @@ def sign(folder: Path) -> None:
     between the two is then named though nothing is left of its work, never the reverse.
     """
     _write(folder, _signatures(folder))
-
-
-def signature() -> dict[str, Any]:
-    """This process as JSON values, to be kept beside its work; ``Origins.add`` reads it."""
-    return {_PROCESS: asdict(this_process())}
 
 
 def signed(folder: Path) -> bool:

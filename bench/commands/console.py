@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import TaskID
 
-from ivif_bench.commands.planning import duration, summary
+from ivif_bench.commands.amounts import duration, summary
 from ivif_bench.commands.progress import bars, counting
 from ivif_bench.pipeline.costs import Costs
 from ivif_bench.pipeline.forecast import Item

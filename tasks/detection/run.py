@@ -49,7 +49,7 @@ def detect(unit: Unit, stems: Collection[str], workspace: Workspace) -> dict[str
     names = detector.load(_checkpoint(unit, protocol, dataset, detector, workspace))
     check_names(protocol, names)
     done = len(stems) - len(pairs)
-    with keeping(workspace.scratch) as keep:
+    with keeping(workspace.scratch, workspace.origins) as keep:
         for pair in pairs:
             image = fused_rgb(Path(files[pair.stem]), pair, protocol.chroma)
             try:

@@ -13,6 +13,7 @@ from ivif_bench.data.base import Dataset
 from ivif_bench.data.splits import Split, resolve_split
 from ivif_bench.errors import UserError, first_few
 from ivif_bench.kept import keeping, read_kept
+from ivif_bench.origins import Origins
 from ivif_bench.store import key_of
 from ivif_bench.task import Expected, Section, Task, TaskInputs, Workspace
 from ivif_bench.tasks.quality.decoding import ImageGroup
@@ -193,7 +194,7 @@ def _measure(
     ]
     threads = unit.threads if on_device is None else 0  # beside a device they only decode
     done = len(stems) - len(groups)
-    with keeping(workspace.scratch) as keep:
+    with keeping(workspace.scratch, Origins()) as keep:
         for stem, scores in score_groups(groups, evaluator, threads, on_device):
             values = finished[stem] = scores[unit.method].values
             keep(stem, {name: _plain(value) for name, value in values.items()})

@@ -51,7 +51,7 @@ def segment(unit: Unit, stems: Collection[str], workspace: Workspace) -> Path:
     segmenter.load(_checkpoint(unit, protocol, dataset, segmenter, workspace))
     images = _samples(unit, protocol, dataset, wanted)
     done = len(stems) - len(wanted)
-    with keeping(folder) as keep:
+    with keeping(folder, workspace.origins) as keep:
         for index, pair in enumerate(images.pairs):
             rgb, _ = images[index]
             name = f"{pair.stem}.png"

@@ -277,6 +277,50 @@ def test_the_process_that_trained_the_detector_is_named_in_results_of_others(
     assert bench.makers(first) == [{"ultralytics": "8.4.1"}]
 
 
+def test_units_of_one_network_share_its_training_and_divide_by_images(bench: Bench) -> None:
+    task = DetectionTask()
+    first, second = bench.plan(protocol=bench.protocol(mode="frozen", train_on="visible"))
+    assert task.shared_work(first) == task.shared_work(second) != ""
+    assert task.images(first) == tuple(sorted(first.payload["test"]))
+    (retrained, _) = bench.plan(protocol=bench.protocol())
+    assert task.shared_work(retrained) == ""
+    assert task.images(retrained) == ()
+
+
+def test_shares_of_the_images_give_the_records_and_boxes_of_the_whole(bench: Bench) -> None:
+    task = DetectionTask()
+    unit, _other = bench.plan(protocol=bench.protocol(mode="frozen", train_on="visible"))
+    whole = bench.execute(unit)
+    boxes = bench.folder / "run" / f"detections-{unit.key}.json"
+    expected = boxes.read_bytes()
+    boxes.unlink()
+    for path in (bench.folder / "run" / "work").rglob("*.jsonl"):
+        path.unlink()
+    stems = task.images(unit)
+    task.do_shared_work(unit, bench.workspace(unit))
+    for stem in reversed(stems):
+        task.judge(unit, (stem,), bench.workspace(unit))
+    assert len(list(bench.workspace(unit).scratch.glob("*.jsonl"))) == len(stems)
+    assert bench.execute(unit) == whole
+    assert boxes.read_bytes() == expected
+    assert len(fits) == 1
+
+
+def test_the_result_names_who_trained_and_who_judged_a_share(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = DetectionTask()
+    unit, _ = bench.plan(protocol=bench.protocol(mode="frozen", train_on="visible"))
+    become(monkeypatch, "trainer", ultralytics="8.4.1")
+    task.do_shared_work(unit, bench.workspace(unit))
+    become(monkeypatch, "judge", torch="2.14")
+    task.judge(unit, task.images(unit), bench.workspace(unit))
+    become(monkeypatch, "counter", pycocotools="2.0.11")
+    assert sorted(map(json.dumps, bench.makers(unit))) == [
+        '{"torch": "2.14"}', '{"ultralytics": "8.4.1"}'
+    ]  # fmt: skip
+
+
 def test_a_finished_training_survives_a_crash_after_it(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import shutil
 import subprocess
 import sys
 import types
@@ -319,6 +320,23 @@ def test_frozen_trains_once_for_all_methods(world):
     for unit in units:
         world.run(unit)
     assert NearestGrey.trained == [(4, 0)]
+
+
+def test_shares_of_the_images_give_the_records_of_the_whole(world):
+    task = TASKS.load("segmentation")()
+    first, second = world.plan(world.section({"mode": "frozen", "train_on": "visible"}))
+    whole = world.run(first)
+    for folder in (world.root / "shared").glob("segmentation-*"):
+        shutil.rmtree(folder) if folder.is_dir() else folder.unlink()
+    shutil.rmtree(world.root / "scratch")
+    assert task.shared_work(first) == task.shared_work(second) != ""
+    task.do_shared_work(first, world.workspace())
+    for stem in reversed(task.images(first)):
+        task.judge(first, (stem,), world.workspace())
+    assert world.run(first) == whole
+    assert NearestGrey.trained == [(4, 0)]
+    (retrained, _) = world.plan(world.section())
+    assert (task.shared_work(retrained), task.images(retrained)) == ("", ())
 
 
 def test_a_crash_while_training_leaves_nothing_that_looks_finished(world):
