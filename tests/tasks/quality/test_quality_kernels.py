@@ -1,19 +1,15 @@
-"""The kernels behind the ten metrics and SSIM: the fast mode, threads, and compiled code on disk."""
+"""The kernels behind the ten metrics and SSIM: the fast mode, and threads."""
 
 from __future__ import annotations
 
-import shutil
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-import ivif_bench.tasks.quality.kernels as kernels
 from ivif_bench.tasks.quality.decoding import Loaded
 from ivif_bench.tasks.quality.engine import resolve
-from ivif_bench.tasks.quality.kernels import jit
 from ivif_bench.tasks.quality.on_device import BatchedEvaluator
 from ivif_bench.tasks.quality.registry import TEN
 
@@ -92,32 +88,3 @@ def test_values_do_not_depend_on_what_was_measured_before() -> None:
     first = evaluator.measure(*small)
     evaluator.measure(*large)
     assert evaluator.measure(*small) == first
-
-
-def test_an_edit_in_an_imported_file_changes_the_cache_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "cache"))
-    copies = tmp_path / "kernels"
-    shutil.copytree(Path(kernels.__file__).parent, copies, ignore=shutil.ignore_patterns("__py*"))
-    jit.cache_folder.cache_clear()
-    before = {name: jit.cache_folder(copies / f"{name}.py") for name in ("information", "edges")}
-    with (copies / "windows.py").open("a") as file:
-        file.write("# edited\n")
-    jit.cache_folder.cache_clear()
-    assert jit.cache_folder(copies / "information.py") != before["information"]
-    assert jit.cache_folder(copies / "histograms.py").exists()
-    jit.cache_folder.cache_clear()
-
-
-def test_a_place_that_cannot_be_written_is_passed_over(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    blocked = tmp_path / "a-file"
-    blocked.write_text("")
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(blocked))
-    jit.cache_folder.cache_clear()
-    folder = jit.cache_folder(Path(kernels.__file__).with_name("edges.py"))
-    assert folder.is_dir()
-    assert blocked not in folder.parents
-    jit.cache_folder.cache_clear()
