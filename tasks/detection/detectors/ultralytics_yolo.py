@@ -52,7 +52,11 @@ SPECS = tuple(
         recipe=UltralyticsRecipe,
         version=2,
         packages=("ultralytics", "torchvision"),
-        warm=("ivif_bench.tasks.detection.detectors._hermetic:engine",),
+        warm=(
+            "ivif_bench.tasks.detection.detectors._hermetic:engine",
+            "torch._inductor.config",  # torch's switch for determinism imports it: 1.9 CPU-s
+            "torchvision",
+        ),
     )
     for size, (count, papers) in _PARAMETERS.items()
 )
