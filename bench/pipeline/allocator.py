@@ -25,8 +25,7 @@ def keep_memory() -> bool:
     dmfuse-lite       0.76 → 0.74  19,700 → 600      741 → 752 MB
     ================  ===========  ================  =================
 
-    The images are the same. It holds for the process and for those that it forks, from now on; what
-    is kept beyond a job is what ``give_back`` returns.
+    The images are the same. It holds for the process and for those that it forks, from now on.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is None:
@@ -34,10 +33,3 @@ def keep_memory() -> bool:
     # Older versions of glibc refuse more than half of a 64 MiB heap.
     mapped = mallopt(_MMAP_THRESHOLD, _KEPT) or mallopt(_MMAP_THRESHOLD, 32 << 20)
     return bool(mapped and mallopt(_TRIM_THRESHOLD, _KEPT))
-
-
-def give_back() -> None:
-    """Return what is free to the kernel, as between two jobs of one process; glibc only."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
-    if trim is not None:
-        trim(0)

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ivif_bench.errors import UserError
+from ivif_bench.pipeline.allocator import keep_memory
 from ivif_bench.types import Progress
 
 
@@ -32,6 +33,7 @@ def main(description: int, events: int) -> int:
     with os.fdopen(description, encoding="utf-8") as file:
         file.seek(0)
         job = json.load(file)
+    keep_memory()
     with os.fdopen(events, "w", encoding="utf-8", buffering=1) as told:
         _print_into(Path(job["log"]))
 
