@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ivif_bench.fusion import MethodSpec, WeightsSpec
-from ivif_bench.fusion_models.ddfm.options import DDFMOptions
+from ivif_bench.fusion_models.ddfm.options import DDFMLiteOptions, DDFMOptions
 from ivif_bench.fusion_models.ddfm.recipes import PRESETS, PriorSettings
 from ivif_bench.training import TrainingSpec
 
@@ -42,9 +42,10 @@ SPECS = (
         title="DDFM-lite",
         paper=f"the method of {_PAPER}, with a small prior of this project's",
         licence="code Apache-2.0; weights for research only, see fusion_models/weights/ddfm-lite.md",
-        stride=16,
+        version=2,
+        stride=64,
         parameters=5_009_827,
-        options=DDFMOptions,
+        options=DDFMLiteOptions,
         warm=_WARM,
         weights=(
             WeightsSpec(

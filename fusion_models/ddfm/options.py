@@ -99,3 +99,23 @@ class DDFMOptions(Options):
     def phi(self) -> float | None:
         """The fixed weight of an ablation that has one."""
         return _PHI.get(self.ablation)
+
+    @property
+    def chain_scale(self) -> int:
+        """Full size over the size at which the chain runs; the method as published has one size."""
+        return 1
+
+
+class DDFMLiteOptions(DDFMOptions):
+    """Options of DDFM with the small prior."""
+
+    scale: Literal[1, 2, 4] = Field(
+        4,
+        description="the chain runs at 1/scale of each side, the EM step always at full size; 1 as "
+        "released",
+    )
+
+    @property
+    def chain_scale(self) -> int:
+        """Full size over the size at which the chain runs."""
+        return self.scale
