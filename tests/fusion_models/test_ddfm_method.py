@@ -316,6 +316,7 @@ def test_variants_mean_what_the_documentation_says():
         ({"steps": 2.5}, "integer"),
         ({"variant": "other"}, "'released', 'paper' or 'older'"),
         ({"stpes": 10}, "did you mean steps"),
+        ({"scale": 3}, "1, 2 or 4"),
         ({"precision": "int8"}, "'fp32', 'bf16' or 'fp16'"),
         ({"device": "abacus"}, "unknown device"),
     ],
@@ -364,4 +365,4 @@ def test_declared_parameters_are_those_of_the_shipped_network():
     spec = METHODS.get("ddfm-lite")
     network, stride = load_prior(locate(spec, spec.weights[0]))
     assert sum(p.numel() for p in network.parameters()) == spec.parameters
-    assert stride == spec.stride
+    assert spec.stride == stride * spec.options().chain_scale
