@@ -21,12 +21,13 @@ _RECORD: dict[str, Any] = json.loads(
 
 def _expected(run: str) -> dict[str, Any]:
     """The recorded keys of a run, with those that changed since as they are now."""
-    recorded = _RECORD["runs"][run]
+    recorded, changed = _RECORD["runs"][run], _RECORD["changed"]
     sections = {
-        name: {**section, **_RECORD["changed"].get(f"{run}, {name}", {}).get("now", {})}
+        name: {**section, **changed.get(f"{run}, {name}", {}).get("now", {})}
         for name, section in recorded["sections"].items()
     }
-    return {**recorded, "sections": sections}
+    images = {**recorded["images"], **changed.get(f"{run}, images", {}).get("now", {})}
+    return {"images": images, "sections": sections}
 
 
 def test_keys_of_the_demo_are_those_recorded(repository: Path, tmp_path: Path) -> None:
@@ -50,13 +51,13 @@ def test_hashes_of_shipped_protocols_are_those_recorded() -> None:
 
 
 def test_every_recorded_change_is_one_and_says_why() -> None:
-    sections = {
-        f"{run}, {name}": section
+    recorded = {
+        f"{run}, {name}": values
         for run, content in _RECORD["runs"].items()
-        for name, section in content["sections"].items()
+        for name, values in {**content["sections"], "images": content["images"]}.items()
     }
     for name, change in _RECORD["changed"].items():
-        before = sections[name]
+        before = recorded[name]
         assert change["reason"], name
         for part, value in change["now"].items():
             assert value != before[part], f"{name}: {part} did not change"
