@@ -45,7 +45,9 @@ def test_the_chain_equals_a_plain_transcription(tiny_file, scale):
         found = method.fuse_luma(a, b, [5], moments.append)
     noises = [moment.noise[0].double().numpy() for moment in moments]
     assert noises[0].shape == (3, 32 // scale, 48 // scale)
-    start = torch.randn((1, 3, 32 // scale, 48 // scale), generator=torch.Generator().manual_seed(5))
+    start = torch.randn(
+        (1, 3, 32 // scale, 48 // scale), generator=torch.Generator().manual_seed(5)
+    )
     expected = _plain_chain(a[0, 0].double().numpy(), b[0, 0].double().numpy(),
                             start[0].double().numpy(), noises, scale)  # fmt: skip
     # The first step multiplies float32 roundings of x and noise by sqrt(1 / product) = 157.
