@@ -1,13 +1,14 @@
 """Times DDFM: what a step costs beside its UNet, and how many images an hour a device makes.
 
-Run with ``python benchmarks/ddfm.py [--repeat N] [--device cuda] [--network ddfm-lite]``.
+Run with ``python benchmarks/ddfm.py [--repeat N] [--device cuda] [--network ddfm-lite [--scale 4]]``.
 
 The step outside the UNet (estimate, colour conversion, EM, next image) stands against a plain
 transcription of the released step, kept below: numpy for the colour conversion, complex transforms,
 transfer functions made anew in every step. Both run in turns in this process, on one core; on the
 CPU processor time is counted. ``UNet bound`` is the shortest time that a full-size UNet pass could
 take here: its operations at the rate of a large matrix product. ``--network`` times a network
-itself: ``ddfm-lite``, or ``ddfm`` with random weights at full size (many minutes on a CPU).
+itself: ``ddfm-lite``, or ``ddfm`` with random weights at full size (many minutes on a CPU);
+``--scale`` is the option of ``ddfm-lite``, whose default is 4.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from ivif_bench.device import strict_float32
-from ivif_bench.fusion_models.ddfm.em import EM, EMSettings
+from ivif_bench.fusion_models.ddfm.em import EM, EMSettings, Rectifier
 from ivif_bench.fusion_models.ddfm.prior import ADM, LITE, PriorShape, build, place
+from ivif_bench.fusion_models.ddfm.reduced import Reduced
 from ivif_bench.fusion_models.ddfm.sampler import sample
 from ivif_bench.fusion_models.ddfm.schedule import respaced
 
@@ -41,6 +43,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=7, help="runs per figure; the median counts")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--network", choices=sorted(NETWORKS), help="also time this network")
+    parser.add_argument("--scale", type=int, choices=(1, 2, 4), default=1, help="of that network")
     arguments = parser.parse_args()
     device = torch.device(arguments.device)
     if device.type == "cpu":
@@ -48,7 +51,7 @@ def main() -> None:
     with torch.inference_mode(), strict_float32():
         outside_the_network(device, arguments.repeat)
         if arguments.network:
-            images_per_hour(arguments.network, device)
+            images_per_hour(arguments.network, arguments.scale, device)
 
 
 def outside_the_network(device: torch.device, repeat: int) -> None:
@@ -73,22 +76,29 @@ def outside_the_network(device: torch.device, repeat: int) -> None:
 
 
 class Problem:
-    """A pair, a start and a network's answer, all random; ``TIMED`` steps of the released chain."""
+    """A pair, a start and a network's answer, all random; ``TIMED`` steps of the released chain.
 
-    def __init__(self, size: tuple[int, int], device: torch.device) -> None:
+    With a scale the chain has 1/scale of the size.
+    """
+
+    def __init__(self, size: tuple[int, int], device: torch.device, scale: int = 1) -> None:
         generator = torch.Generator().manual_seed(0)
         shape = (1, 1, *size)
         self.a, self.b = (
             (torch.rand(shape, generator=generator) * 2 - 1).to(device) for _ in range(2)
         )
         self.start, self.noise = (
-            torch.randn((1, 3, *size), generator=generator).to(device) for _ in range(2)
+            torch.randn((1, 3, *(side // scale for side in size)), generator=generator).to(device)
+            for _ in range(2)
         )
+        self.scale = scale
         self.chain = respaced(TIMED)
 
     def ours(self) -> Tensor:
         """The project's sampler; returns the last rectified luma."""
-        em = EM(EMSettings(), self.a, self.b)
+        em: Rectifier = EM(EMSettings(), self.a, self.b)
+        if self.scale > 1:
+            em = Reduced(em, self.a, self.b, self.scale)
         return sample(lambda x, step: self.noise, em, self.start, self.chain)
 
     def plain(self) -> Tensor:
@@ -179,38 +189,42 @@ def em_peak(problem: Problem) -> int:
     return peak
 
 
-def images_per_hour(name: str, device: torch.device) -> None:
+def images_per_hour(name: str, scale: int, device: torch.device) -> None:
     """Time of one network pass, and what it means for chains of 25, 50 and 100 steps."""
     hours = " | ".join(f"images/h, {steps} steps" for steps in STEPS)
-    print(f"\n| network | precision | size | pass, s | TFLOP | share of matrix rate | {hours} |")
-    print("|---|---|---|---:|---:|---:|" + "---:|" * len(STEPS))
+    head = "network | scale | precision | size | pass, s | TFLOP | share of matrix rate"
+    print(f"\n| {head} | {hours} |")
+    print("|---|---:|---|---|---:|---:|---:|" + "---:|" * len(STEPS))
     network = build(NETWORKS[name]).to(device).eval()
     for kind in (torch.float32, torch.bfloat16):
         place(network, device, kind)
         for size in SIZES:
-            print(network_line(name, network, NETWORKS[name], size, kind, device), flush=True)
+            print(network_line(name, network, size, scale, kind, device), flush=True)
 
 
 def network_line(
     name: str,
     network: Any,
-    shape: PriorShape,
     size: tuple[int, int],
+    scale: int,
     kind: torch.dtype,
     device: torch.device,
 ) -> str:
     """A row of the table."""
-    x = torch.randn((1, 3, *size), device=device, dtype=kind)
+    stride = NETWORKS[name].stride * scale
+    height, width = (-(-side // stride) * stride for side in size)
+    inner = (height // scale, width // scale)
+    x = torch.randn((1, 3, *inner), device=device, dtype=kind)
     step = torch.tensor(500, device=device)
     seconds = median(lambda: network(x, step), 2, device)
-    work = operations(shape, size)
-    outside = Problem(size, device)
+    work = operations(NETWORKS[name], inner)
+    outside = Problem((height, width), device, scale)
     rest = median(outside.ours, 3, device) / TIMED
     share = work / seconds / matrix_rate(device, kind)
     counts = " | ".join(f"{3600 / (steps * (seconds + rest)):.1f}" for steps in STEPS)
     precision = str(kind).removeprefix("torch.")
     return (
-        f"| {name} | {precision} | {size[1]}x{size[0]} | {seconds:.3f} | {work / 1e12:.2f} | "
+        f"| {name} | {scale} | {precision} | {size[1]}x{size[0]} | {seconds:.3f} | {work / 1e12:.3f} | "
         f"{share:.0%} | {counts} |"
     )
 
