@@ -8,7 +8,7 @@
     runs/<name>/given/<dataset>/<method>-<key>/<stem>.png     images that ``ivif_bench.judge`` was given
     runs/<name>/results/<task>/<dataset>/<method>-<key>.parquet   with a .json beside it
     runs/<name>/checkpoints/<key>/        trained networks, shared by units
-    runs/<name>/logs/, work/, cache/      messages, unfinished work, file hashes
+    runs/<name>/logs/, work/, cache/      messages, unfinished work, hashes and sizes of files
     runs/<name>/report/                   tables
 """
 
@@ -26,8 +26,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock
 
-from ivif_bench.errors import UserError
 from ivif_bench.files import plain, write_bytes, write_json
+from ivif_bench.fingerprints import Fingerprints
 from ivif_bench.naming import safe_name
 from ivif_bench.origins import Origins, signed, this_process
 from ivif_bench.types import Provenance, Record, Unit
@@ -86,47 +86,12 @@ def once(folder: Path, make: Callable[[Path], None], origins: Origins | None = N
     return folder
 
 
-class Fingerprints:
-    """sha256 of files, remembered by path, size and modification time."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._changed = False
-        try:
-            self._known: dict[str, list[Any]] = json.loads(path.read_text())
-        except (OSError, ValueError):
-            self._known = {}
-
-    def __call__(self, path: Path) -> str:
-        """Hash of a file's content; a missing file is a user error."""
-        try:
-            stat = path.stat()
-        except OSError as problem:
-            raise UserError(f"cannot read {path}: {problem.strerror}") from problem
-        mark = [stat.st_size, stat.st_mtime_ns]
-        name = str(path.absolute())
-        known = self._known.get(name)
-        if known is not None and known[:2] == mark:
-            return str(known[2])
-        with path.open("rb") as file:  # weights may be gigabytes
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        self._known[name] = [*mark, digest]
-        self._changed = True
-        return digest
-
-    def save(self) -> None:
-        """Keep what was learned; losing it to another process costs time, never correctness."""
-        if self._changed:
-            write_bytes(self._path, json.dumps(self._known).encode())
-            self._changed = False
-
-
 class Store:
     """Paths and files of one run directory."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.fingerprint = Fingerprints(root / "cache" / "fingerprints.json")
+        self.fingerprint = Fingerprints(root / "cache" / "fingerprints.jsonl")
 
     def fused_folder(self, dataset: str, method: str, key: str) -> Path:
         return self.root / "fused" / safe_name(dataset) / f"{safe_name(method)}-{key}"

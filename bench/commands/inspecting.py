@@ -9,6 +9,7 @@ import typer
 
 from ivif_bench.errors import UserError
 
+_SECONDS = 1.5  # between lines of progress, without a terminal
 JsonOption = Annotated[bool, typer.Option("--json", help="as JSON")]
 
 
@@ -55,6 +56,7 @@ def validate(
     Options, methods, networks and metrics are loaded as a run would load them. The first problem is
     one line, with exit code 2.
     """
+    from ivif_bench.commands.progress import counting
     from ivif_bench.config import load_config
     from ivif_bench.pipeline.loading import load_all
     from ivif_bench.pipeline.plan import RunPlan
@@ -73,8 +75,12 @@ def validate(
         for line in absent:
             typer.echo(line)
     else:
-        plan = RunPlan(run_config, store)
-        plan.check_precomputed_methods(typer.echo)
+        try:
+            with counting("validate", _SECONDS) as progress:
+                plan = RunPlan(run_config, store, progress=progress)
+                plan.check_precomputed_methods(typer.echo, progress)
+        finally:
+            store.fingerprint.save()
         for name, pairs in plan.pairs.items():
             typer.echo(f"{name}: {len(pairs)} pairs to fuse and judge")
     try:

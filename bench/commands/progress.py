@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -15,10 +16,15 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def counting(title: str) -> Iterator[Progress]:
-    """One progress bar for a loop that reports (done, total, what); quiet without a terminal."""
+def counting(title: str, seconds: float | None = None) -> Iterator[Progress]:
+    """One progress bar for a loop that reports (done, total, what).
+
+    Args:
+        title: stands before the bar.
+        seconds: without a terminal, write a line to standard error that often; None writes nothing.
+    """
     if not sys.stderr.isatty():
-        yield lambda done, total, what: None
+        yield _Lines(title, seconds) if seconds is not None else lambda done, total, what: None
         return
     from rich.console import Console
 
@@ -29,6 +35,21 @@ def counting(title: str) -> Iterator[Progress]:
             shown.update(bar, completed=done, total=total)
 
         yield progress
+
+
+class _Lines:
+    """A line every few seconds, none for what takes less."""
+
+    def __init__(self, title: str, seconds: float) -> None:
+        self._title = title
+        self._seconds = seconds
+        self._last = time.monotonic()
+
+    def __call__(self, done: int, total: int, what: str) -> None:
+        now = time.monotonic()
+        if now - self._last >= self._seconds:
+            self._last = now
+            print(f"{self._title}: {what}, {done} of {total}", file=sys.stderr, flush=True)
 
 
 def bars(console: Console) -> Bars:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import struct
 import zlib
 from collections.abc import Mapping
@@ -132,13 +133,17 @@ def png_provenance(path: Path) -> dict[str, object] | None:
     """The provenance that ``encode_png`` put into a file, or None; reads its head, not its pixels."""
     try:
         with path.open("rb") as file:
-            head = file.read(_PNG_HEADER_END + 4096)
+            return provenance_in(file.read(_PNG_HEADER_END + 4096))
     except OSError:
         return None
-    if len(head) < _PNG_HEADER_END + 12:
+
+
+def provenance_in(data: bytes) -> dict[str, object] | None:
+    """The provenance that ``encode_png`` put into these bytes (the head of a file is enough), or None."""
+    if len(data) < _PNG_HEADER_END + 12:
         return None
-    (length,) = struct.unpack(">I", head[_PNG_HEADER_END : _PNG_HEADER_END + 4])
-    body = head[_PNG_HEADER_END + 4 : _PNG_HEADER_END + 8 + length]
+    (length,) = struct.unpack(">I", data[_PNG_HEADER_END : _PNG_HEADER_END + 4])
+    body = data[_PNG_HEADER_END + 4 : _PNG_HEADER_END + 8 + length]
     prefix = b"tEXt" + _PROVENANCE_KEY + b"\0"
     if not body.startswith(prefix):
         return None
@@ -164,17 +169,21 @@ def images_in(folder: Path) -> dict[str, Path]:
     Raises:
         UserError: the folder is missing, or one stem occurs with two extensions.
     """
+    return {stem: folder / name for stem, name in image_names(folder).items()}
+
+
+def image_names(folder: Path) -> dict[str, str]:
+    """Stem to file name, as ``images_in`` has them; a path for each costs ten times as much."""
     if not folder.is_dir():
         raise UserError(f"no such folder: {folder}")
-    found: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
+    found: dict[str, str] = {}
+    for name in sorted(os.listdir(folder)):  # noqa: PTH208 - names only
+        stem, suffix = os.path.splitext(name)  # noqa: PTH122
+        if suffix.lower() not in SUFFIXES or name.startswith("."):
             continue
-        if path.stem in found:
-            raise UserError(
-                f"{folder}: stem {path.stem!r} occurs twice: {found[path.stem].name} and {path.name}"
-            )
-        found[path.stem] = path
+        if stem in found:
+            raise UserError(f"{folder}: stem {stem!r} occurs twice: {found[stem]} and {name}")
+        found[stem] = name
     return found
 
 

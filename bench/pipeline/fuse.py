@@ -15,13 +15,14 @@ from ivif_bench.data.sides import refuse_equal_pixels
 from ivif_bench.device import device_of
 from ivif_bench.errors import UserError
 from ivif_bench.files import write_bytes
+from ivif_bench.fingerprints import Fingerprints
 from ivif_bench.fusion import METHODS, FusionMethod, PrecomputedImages, WeightsSpec
 from ivif_bench.naming import safe_name
 from ivif_bench.pipeline.costs import Costs, fusing_name
 from ivif_bench.pipeline.jobs import FUSING, Job
 from ivif_bench.pipeline.marks import Checked, checked_as, image_mark, marked_png, misfit, to_make
 from ivif_bench.pipeline.shards import shards
-from ivif_bench.store import Fingerprints, Store, key_of
+from ivif_bench.store import Store, key_of
 from ivif_bench.types import Pair, Progress, StoredImage
 from ivif_bench.weights import locate
 
@@ -127,7 +128,7 @@ def plan_fusing(
                 "dataset": dataset,
                 "infrared": str(pair.infrared),
                 "visible": str(pair.visible),
-                "target": str(folder / f"{pair.stem}.png"),
+                "target": f"{folder}/{pair.stem}.png",
                 "mark": image_mark(key, pair, store.fingerprint),
             }
             for pair in wanted

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from ivif_bench.config import RunConfig
 from ivif_bench.data.base import LAYOUTS
 from ivif_bench.errors import UserError
+from ivif_bench.fingerprints import Fingerprints
 from ivif_bench.pipeline.fuse import load_method, method_key
-from ivif_bench.store import Fingerprints
 from ivif_bench.task import TASKS, Task
 
 

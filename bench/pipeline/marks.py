@@ -7,17 +7,25 @@ remembered by content, beside them.
 
 from __future__ import annotations
 
-import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ivif_bench.data.images import decode, encode_png, pixel_hash, png_provenance
+from ivif_bench.data.images import (
+    decode_8_bit,
+    encode_png,
+    pixel_hash,
+    provenance_in,
+    read_bytes,
+)
 from ivif_bench.errors import UserError, first_few
-from ivif_bench.files import write_json
-from ivif_bench.store import Fingerprints
+from ivif_bench.files import file_names
+from ivif_bench.fingerprints import Fingerprints
+from ivif_bench.memory import Memory
+from ivif_bench.parallel import in_threads
 from ivif_bench.types import Pair
 
 _PIXELS = "pixels"
@@ -30,30 +38,19 @@ class Checked:
     """Images of one folder that were found good, remembered by what decides it: stem to hashes."""
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / "checked.json"
-        self._new: dict[str, list[str]] = {}
-        self._good = self._read()
-
-    def _read(self) -> dict[str, list[str]]:
-        try:
-            found: dict[str, list[str]] = json.loads(self._path.read_text())
-        except (OSError, ValueError):
-            return {}
-        return found
+        self._memory = Memory(folder / "checked.jsonl", lambda value: isinstance(value, str))
 
     def knows(self, stem: str, hashes: Sequence[str]) -> bool:
         """Whether an image with these hashes was found good before."""
-        return self._good.get(stem) == list(hashes)
+        return bool(self._memory.known.get(stem) == " ".join(hashes))
 
     def add(self, stem: str, hashes: Sequence[str]) -> None:
         """Remember an image."""
-        self._good[stem] = self._new[stem] = list(hashes)
+        self._memory.put(stem, " ".join(hashes))
 
     def save(self) -> None:
-        """Keep what was learned; losing it to another process costs time, never correctness."""
-        if self._new:
-            write_json(self._path, self._read() | self._new)
-            self._new = {}
+        """Keep what was learned; losing it costs time, never correctness."""
+        self._memory.save()
 
 
 def image_mark(key: str, pair: Pair, fingerprint: Fingerprints) -> dict[str, str]:
@@ -75,13 +72,17 @@ def misfit(path: Path, mark: Mapping[str, str]) -> str:
 
     Reads the file and decodes it.
     """
-    found = png_provenance(path)
+    try:
+        data = read_bytes(path)
+    except UserError:
+        return _WITHOUT_MARK
+    found = provenance_in(data)
     if found is None or _PIXELS not in found:
         return _WITHOUT_MARK
     if any(found.get(name) != value for name, value in mark.items()):
         return _OTHER_SOURCES
     try:
-        image = decode(path)
+        image, _ = decode_8_bit(path, data)
     except UserError:
         return _CHANGED
     rgb = image if image.ndim == 2 else image[:, :, ::-1]
@@ -104,26 +105,33 @@ def to_make(
         about: method and dataset, for the note.
     """
     checked = Checked(folder)
-    wanted, misfits = [], dict[str, list[str]]()
-    for image in images:
-        path, mark = Path(image["target"]), image["mark"]
-        if path.is_file():
-            hashes = checked_as(fingerprint(path), mark)
-            if checked.knows(image["stem"], hashes):
-                continue
-            reason = misfit(path, mark)
-            if not reason:
-                checked.add(image["stem"], hashes)
-                continue
+    names = file_names(folder)
+    there = [image for image in images if os.path.basename(image["target"]) in names]  # noqa: PTH119
+    contents = fingerprint.many(image["target"] for image in there)
+    fitting, unknown = set(), []
+    for image, content in zip(there, contents, strict=True):
+        hashes = checked_as(content, image["mark"])
+        if checked.knows(image["stem"], hashes):
+            fitting.add(image["stem"])
+        else:
+            unknown.append((image, hashes))
+    reasons = in_threads(
+        lambda item: misfit(Path(item[0]["target"]), item[0]["mark"]), unknown, share=4
+    )
+    misfits: dict[str, list[str]] = {}
+    for (image, hashes), reason in zip(unknown, reasons, strict=True):
+        if reason:
             misfits.setdefault(reason, []).append(image["stem"])
-        wanted.append(image)
+        else:
+            fitting.add(image["stem"])
+            checked.add(image["stem"], hashes)
     checked.save()
     for reason, stems in misfits.items():
         note(
             f"{about}: {len(stems)} fused images are made again because they {reason}: "
             f"{first_few(stems)}"
         )
-    return wanted
+    return [image for image in images if image["stem"] not in fitting]
 
 
 def checked_as(content: str, mark: Mapping[str, str]) -> list[str]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import gc
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ivif_bench.config import MethodConfig, RunConfig
 from ivif_bench.data.base import Dataset, open_ref
@@ -12,10 +14,25 @@ from ivif_bench.data.sides import refuse_equal_files
 from ivif_bench.errors import UserError
 from ivif_bench.fusion import METHODS, PrecomputedImages
 from ivif_bench.pipeline.fuse import check_device, load_method, method_key, plan_fusing
-from ivif_bench.pipeline.precomputed import check_precomputed
+from ivif_bench.pipeline.precomputed import check_precomputed, find_precomputed
 from ivif_bench.store import Store
 from ivif_bench.task import TASKS, Section, Task, TaskInputs, task_names
-from ivif_bench.types import DatasetRef, FusedSet, Pair, Unit
+from ivif_bench.types import DatasetRef, FusedSet, Pair, Progress, Unit
+
+
+@contextmanager
+def _many_values() -> Iterator[None]:
+    """No search for reference cycles while hundreds of thousands of plain values are made.
+
+    It would take a quarter of the time and find nothing.
+    """
+    searched = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if searched:
+            gc.enable()
 
 
 class RunPlan:
@@ -25,13 +42,18 @@ class RunPlan:
         config: the run.
         store: its run directory.
         tasks: names of the tasks to plan; None means all that the configuration has.
+        progress: told how many files are hashed.
 
     Raises:
         UserError: a section cannot be carried out, or infrared and visible of a pair are one file.
     """
 
     def __init__(
-        self, config: RunConfig, store: Store, tasks: tuple[str, ...] | None = None
+        self,
+        config: RunConfig,
+        store: Store,
+        tasks: tuple[str, ...] | None = None,
+        progress: Progress | None = None,
     ) -> None:
         self.config = config
         self.store = store
@@ -55,6 +77,10 @@ class RunPlan:
         for _, task, section in self.sections:
             task.check(section, self.datasets[section.dataset], self.refs[section.dataset])
         self.pairs = self._pairs_to_fuse()
+        sources = [pair for pairs in self.pairs.values() for pair in pairs]
+        store.fingerprint.hold(
+            [path for pair in sources for path in (pair.infrared, pair.visible)], progress
+        )
         for name, pairs in self.pairs.items():
             refuse_equal_files(
                 f"dataset {name!r}",
@@ -88,6 +114,7 @@ class RunPlan:
             self._keys[method.name] = method_key(method, self.config.seed, self.store.fingerprint)
         return self._keys[method.name]
 
+    @_many_values()
     def images_to_fuse(
         self, note: Callable[[str], None] = lambda text: None
     ) -> list[tuple[MethodConfig, list[Mapping[str, Any]]]]:
@@ -106,31 +133,46 @@ class RunPlan:
         self._to_fuse = wanted
         return wanted
 
-    def check_precomputed_methods(self, note: Callable[[str], None]) -> None:
-        """Check precomputed images before anything is computed; oddities are told to ``note``."""
-        for method in self.config.methods:
-            if METHODS.get(method.type).precomputed:
-                self._fused_sets(method, note)
+    @_many_values()
+    def check_precomputed_methods(
+        self, note: Callable[[str], None], progress: Progress | None = None
+    ) -> None:
+        """Check precomputed images before anything is computed; oddities are told to ``note``.
 
-    def _fused_sets(
-        self, method: MethodConfig, note: Callable[[str], None] = lambda text: None
-    ) -> list[FusedSet]:
+        Args:
+            progress: told how many files are hashed, and then how many are decoded.
+        """
+        sets: dict[str, list[FusedSet]] = {}
+        checks = []
+        for method in self.config.methods:
+            if not METHODS.get(method.type).precomputed:
+                continue
+            finished = cast(PrecomputedImages, load_method(method))
+            sets[method.name] = []
+            for dataset, pairs in self.datasets_of(method).items():
+                found = find_precomputed(
+                    method, finished, dataset, pairs, self.key_of(method), note
+                )
+                sets[method.name].append(found)
+                checks.append((found, pairs))
+        check_precomputed(checks, self.store, progress)
+        self._sets |= sets
+
+    def _fused_sets(self, method: MethodConfig) -> list[FusedSet]:
         if method.name in self._sets:
             return self._sets[method.name]
-        key = self.key_of(method)
+        if METHODS.get(method.type).precomputed:
+            self.check_precomputed_methods(lambda text: None)
+            return self._sets[method.name]
         sets = []
-        finished = load_method(method) if METHODS.get(method.type).precomputed else None
         for dataset, pairs in self.datasets_of(method).items():
-            if isinstance(finished, PrecomputedImages):
-                found = check_precomputed(method, finished, dataset, pairs, key, self.store, note)
-                sets.append(found)
-            else:
-                folder = self.store.fused_folder(dataset, method.name, key)
-                images = {pair.stem: folder / f"{pair.stem}.png" for pair in pairs}
-                sets.append(FusedSet(dataset, method.name, key, images))
+            folder = self.store.fused_folder(dataset, method.name, self.key_of(method))
+            images = {pair.stem: folder / f"{pair.stem}.png" for pair in pairs}
+            sets.append(FusedSet(dataset, method.name, self.key_of(method), images))
         self._sets[method.name] = sets
         return sets
 
+    @_many_values()
     def fused(self) -> dict[tuple[str, str], FusedSet]:
         """All fused sets of the run, whether their images are there or not."""
         return {
@@ -159,6 +201,7 @@ class RunPlan:
                 )
         return {name: (name, *always) for name in having}
 
+    @_many_values()
     def units(self, task: Task, section: Section, method: str) -> list[Unit]:
         """Units of work of one section for one method, whose images are there."""
         known = self._units.get((id(section), method))

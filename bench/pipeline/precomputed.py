@@ -1,39 +1,40 @@
-"""Precomputed images of a method: found, checked, and listed by stem where something is wrong."""
+"""Precomputed images of methods: found, checked, and listed by stem where something is wrong."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from ivif_bench.config import MethodConfig
-from ivif_bench.data.images import images_in, size_of
+from ivif_bench.data.images import image_names
 from ivif_bench.errors import UserError, first_few
+from ivif_bench.files import file_names
 from ivif_bench.fusion import PrecomputedImages
-from ivif_bench.pipeline.marks import Checked
+from ivif_bench.pipeline.sizes import Sizes
 from ivif_bench.store import Store
-from ivif_bench.types import FusedSet, Pair
-
-# Raised when more files are refused than before, so that all are checked again.
-_RULES = "2"
+from ivif_bench.types import FusedSet, Pair, Progress
 
 
-def check_precomputed(
+def find_precomputed(
     method: MethodConfig,
     images: PrecomputedImages,
     dataset: str,
     pairs: Sequence[Pair],
     key: str,
-    store: Store,
-    note: Callable[[str], None] = lambda text: None,
+    note: Callable[[str], None],
 ) -> FusedSet:
-    """Use the images where they are, after every one has been decoded and measured once.
+    """Find the images of a method where they are; oddities are told to ``note``.
 
     Raises:
-        UserError: missing images (unless the row says ``missing: allow``), unreadable ones, or
-            sizes that differ from the sources; all are listed by stem.
+        UserError: missing images (unless the row says ``missing: allow``), listed by stem.
     """
     found = {pair.stem: images.locate(dataset, pair.stem) for pair in pairs}
-    missing = tuple(stem for stem, path in found.items() if not path.is_file())
+    parts = {stem: os.path.split(path) for stem, path in found.items()}
+    names = {
+        folder: file_names(Path(folder)) for folder in {folder for folder, _ in parts.values()}
+    }
+    missing = tuple(stem for stem, (folder, name) in parts.items() if name not in names[folder])
     if missing and method.missing == "refuse":
         example = found[missing[0]]
         raise UserError(
@@ -51,52 +52,58 @@ def check_precomputed(
             f"method {method.name!r}, dataset {dataset!r}: {len(extra)} images belong to no pair "
             f"that this run judges and are not used: {first_few(extra)}"
         )
-    present = {stem: path for stem, path in found.items() if stem not in set(missing)}
-    _check_sizes(method.name, dataset, pairs, present, store, key)
+    absent = set(missing)
+    present = {stem: path for stem, path in found.items() if stem not in absent}
     return FusedSet(dataset, method.name, key, present, missing)
+
+
+def check_precomputed(
+    sets: Sequence[tuple[FusedSet, Sequence[Pair]]], store: Store, progress: Progress | None = None
+) -> None:
+    """Decode and measure every image of some methods, and its infrared source, once.
+
+    What was found good is remembered by content; the plan takes the files from now on as they are now.
+
+    Args:
+        sets: found images, each with the pairs that they are asked for.
+        progress: told how many files are hashed, and then how many are decoded.
+
+    Raises:
+        UserError: unreadable images, or sizes that differ from the sources; all of the first method
+            that has some are listed by stem.
+    """
+    finished = [path for images, _ in sets for path in images.images.values()]
+    sources = [
+        pair.infrared for images, pairs in sets for pair in pairs if pair.stem in images.images
+    ]
+    paths = [*finished, *dict.fromkeys(sources)]
+    store.fingerprint.hold(paths, progress)
+    sizes = Sizes(store.root / "cache" / "sizes.jsonl")
+    broken = sizes.learn(((store.fingerprint(path), path) for path in paths), progress)
+    sizes.save()
+    for images, pairs in sets:
+        problems = []
+        for pair in pairs:
+            path = images.images.get(pair.stem)
+            if path is None:
+                continue
+            if problem := broken.get(path) or broken.get(pair.infrared):
+                problems.append(problem)
+                continue
+            fused, source = store.fingerprint(path), store.fingerprint(pair.infrared)
+            if not sizes.equal(fused, source):
+                problems.append(f"{pair.stem} is {sizes(fused)}, its sources are {sizes(source)}")
+        if problems:
+            raise UserError(
+                f"method {images.method!r}, dataset {images.dataset!r}: {len(problems)} unusable "
+                f"images: {first_few(problems, 4)}; fused images must have the size of their sources"
+            )
 
 
 def _strangers(found: Mapping[str, Path]) -> list[str]:
     """Stems of images in the same folder that no pair asked for."""
-    folders = {path.parent for path in found.values() if path.parent.is_dir()}
+    folders = {os.path.dirname(path) for path in found.values()}  # noqa: PTH120 - often
     if len(folders) != 1:  # one folder per image: nothing to compare with
         return []
-    return sorted(set(images_in(folders.pop())) - {path.stem for path in found.values()})
-
-
-def _check_sizes(
-    method: str,
-    dataset: str,
-    pairs: Sequence[Pair],
-    present: dict[str, Path],
-    store: Store,
-    key: str,
-) -> None:
-    """Decode what was not decoded before; what was found good is remembered by content."""
-    checked = Checked(store.fused_folder(dataset, method, key))
-    problems = []
-    for pair in pairs:
-        if pair.stem not in present:
-            continue
-        path = present[pair.stem]
-        hashes = [store.fingerprint(path), store.fingerprint(pair.infrared), _RULES]
-        if checked.knows(pair.stem, hashes):
-            continue
-        try:
-            fused_size, source_size = size_of(path), size_of(pair.infrared)
-        except UserError as problem:
-            problems.append(str(problem))
-            continue
-        if fused_size == source_size:
-            checked.add(pair.stem, hashes)
-        else:
-            problems.append(
-                f"{pair.stem} is {fused_size[1]}x{fused_size[0]}, its sources are "
-                f"{source_size[1]}x{source_size[0]}"
-            )
-    if problems:
-        raise UserError(
-            f"method {method!r}, dataset {dataset!r}: {len(problems)} unusable images: "
-            f"{first_few(problems, 4)}; fused images must have the size of their sources"
-        )
-    checked.save()
+    wanted = {path.stem for path in found.values()}
+    return sorted(image_names(Path(folders.pop())).keys() - wanted)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import os
 import threading
@@ -14,7 +13,7 @@ import pytest
 from ivif_bench.errors import UserError
 from ivif_bench.files import write_bytes
 from ivif_bench.naming import safe_name
-from ivif_bench.store import Fingerprints, Store, key_of, once
+from ivif_bench.store import Store, key_of, once
 from ivif_bench.types import About, Record, Unit
 
 UNIT = Unit("quality", "data", "method", "p.v1", 0, "0123456789abcdef", about=About(images=2))
@@ -49,16 +48,6 @@ def test_a_unit_is_done_only_when_its_json_is_there(tmp_path):
 def test_keys_depend_on_values_and_not_on_the_order_of_keys():
     assert key_of({"a": 1, "b": 2}) == key_of({"b": 2, "a": 1})
     assert key_of({"a": 1}) != key_of({"a": 1.5})
-
-
-def test_fingerprints_follow_content_and_survive_a_restart(tmp_path):
-    file = tmp_path / "image"
-    file.write_bytes(b"one")
-    fingerprints = Fingerprints(tmp_path / "cache" / "f.json")
-    assert fingerprints(file) == hashlib.sha256(b"one").hexdigest()
-    fingerprints.save()
-    file.write_bytes(b"twos")
-    assert Fingerprints(tmp_path / "cache" / "f.json")(file) == hashlib.sha256(b"twos").hexdigest()
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path, monkeypatch):

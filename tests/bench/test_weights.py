@@ -13,9 +13,9 @@ import pytest
 
 from ivif_bench.config import MethodConfig
 from ivif_bench.errors import UserError
+from ivif_bench.fingerprints import Fingerprints
 from ivif_bench.fusion import METHODS, MethodSpec, WeightsSpec
 from ivif_bench.pipeline.fuse import method_key
-from ivif_bench.store import Fingerprints
 from ivif_bench.weights import (
     advice,
     convert,

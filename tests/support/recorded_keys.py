@@ -13,16 +13,18 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ivif_bench.config import load_config
+from ivif_bench.fingerprints import Fingerprints
 from ivif_bench.pipeline.plan import RunPlan, plan_document
 from ivif_bench.pipeline.run import Listener, write_demo_data
 from ivif_bench.store import Store
+from ivif_bench.types import Progress
 
 CONFIGS = ("demo", "real-sample")
 _TASKS = ("detection", "segmentation")  # those with protocols in files
@@ -53,8 +55,7 @@ def planned_keys(config: str, configs: Path, shared: Path, folder: Path) -> dict
         patch.delenv("IVIF_BENCH_SHARED", raising=False)
         run = load_config(cwd / "configs" / f"{config}.yaml")
         store = Store(run.folder)
-        named = _by_name({"checkout": cwd, "shared": shared}, store.fingerprint)
-        patch.setattr(store, "fingerprint", named)
+        patch.setattr(store, "fingerprint", _ByName({"checkout": cwd, "shared": shared}))
         write_demo_data(run, Listener())
         plan = RunPlan(run, store)
         planned = [
@@ -90,17 +91,23 @@ def protocol_hashes() -> dict[str, str]:
     return found
 
 
-def _by_name(roots: dict[str, Path], by_content: Callable[[Path], str]) -> Callable[[Path], str]:
-    """Fingerprints that hash the name of a file below one of the roots, any other's content."""
+class _ByName(Fingerprints):
+    """Hashes the name of a file below one of the roots, any other's content."""
 
-    def fingerprint(path: Path) -> str:
-        for name, root in roots.items():
-            if path.resolve().is_relative_to(root.resolve()):
-                inside = path.resolve().relative_to(root.resolve())
+    def __init__(self, roots: dict[str, Path]) -> None:
+        super().__init__(None)
+        self._roots = roots
+
+    def __call__(self, path: Path | str) -> str:
+        file = Path(path).resolve()
+        for name, root in self._roots.items():
+            if file.is_relative_to(root.resolve()):
+                inside = file.relative_to(root.resolve())
                 return hashlib.sha256(f"{name}/{inside.as_posix()}".encode()).hexdigest()
-        return by_content(path)
+        return super().__call__(path)
 
-    return fingerprint
+    def many(self, paths: Iterable[Path | str], progress: Progress | None = None) -> list[str]:
+        return [self(path) for path in paths]
 
 
 def main() -> None:

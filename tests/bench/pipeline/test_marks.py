@@ -85,7 +85,7 @@ def test_untouched_images_are_kept_without_decoding_them(
     def decoded(*_: object) -> None:
         raise AssertionError("a run must not decode thousands of images to learn that it is done")
 
-    monkeypatch.setattr(marks, "decode", decoded)
+    monkeypatch.setattr(marks, "decode_8_bit", decoded)
     assert (fused.planned(), fused.notes) == ([], [])
     for path in fused.files:  # copied, or checked out: new times, same content
         os.utime(path, (1, 1))
@@ -93,10 +93,10 @@ def test_untouched_images_are_kept_without_decoding_them(
 
 
 def test_images_without_a_memory_of_them_are_judged_by_their_pixels(fused: Fused) -> None:
-    for path in fused.folder.glob("run/fused/**/checked.json"):
+    for path in fused.folder.glob("run/fused/**/checked.jsonl"):
         path.unlink()
     assert (fused.planned(), fused.notes) == ([], [])
-    assert list(fused.folder.glob("run/fused/**/checked.json"))
+    assert list(fused.folder.glob("run/fused/**/checked.jsonl"))
 
 
 def test_other_pixels_under_the_same_mark_are_fused_again_with_a_notice(fused: Fused) -> None:

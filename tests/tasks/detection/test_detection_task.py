@@ -20,8 +20,8 @@ from ivif_bench.data.chroma import fused_rgb
 from ivif_bench.data.images import encode_png, read_rgb
 from ivif_bench.errors import UserError
 from ivif_bench.files import write_bytes
+from ivif_bench.fingerprints import Fingerprints
 from ivif_bench.recipe import Recipe
-from ivif_bench.store import Fingerprints
 from ivif_bench.task import TaskInputs, Workspace
 from ivif_bench.tasks.detection.protocol import SHIPPED_PROTOCOLS
 from ivif_bench.tasks.detection.registry import DETECTORS, Detector, DetectorSpec

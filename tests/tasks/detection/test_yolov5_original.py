@@ -182,7 +182,7 @@ def test_zero_shot_on_msrs_gives_the_ap_of_this_checkpoint_and_fusion_beats_both
     shared: Path, tmp_path: Path
 ) -> None:
     from ivif_bench.data.base import open_dataset
-    from ivif_bench.store import Fingerprints
+    from ivif_bench.fingerprints import Fingerprints
     from ivif_bench.task import TaskInputs, Workspace
     from ivif_bench.tasks.detection.task import DetectionSection, DetectionTask
     from ivif_bench.types import DatasetRef, FusedSet

@@ -1,0 +1,98 @@
+"""What was learned of files and is worth keeping: small JSON values by key, in a file that grows.
+
+A memory saves time and decides nothing: whatever is damaged, foreign or not to be read in its file is
+left out, and learned again. Several processes may add to one file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ivif_bench.files import write_bytes
+
+_PER_LINE = 500  # a damaged line loses this many
+
+
+class Memory:
+    """Values by key, read at once and added to by ``save``.
+
+    Args:
+        path: the file; None keeps nothing.
+        fits: whether a JSON value from the file is one that this memory holds.
+
+    Attributes:
+        known: the values by key; change them through ``put``.
+    """
+
+    def __init__(self, path: Path | None, fits: Callable[[Any], bool]) -> None:
+        self._path = path
+        self._new: dict[str, Any] = {}
+        self._clean = True  # the file holds nothing but lines of ours
+        self._entries = 0
+        self.known: dict[str, Any] = {}
+        self._read(fits)
+
+    def put(self, key: str, value: Any) -> None:
+        """Remember a JSON value."""
+        self.known[key] = self._new[key] = value
+
+    def save(self) -> bool:
+        """Add what is new to the file; False if it cannot be written, which costs time only."""
+        if not self._new or self._path is None:
+            return self._path is not None
+        outlived = self._entries + len(self._new) - len(self.known)
+        try:
+            if not self._clean or outlived > len(self.known):
+                write_bytes(self._path, _lines(self.known))
+                self._entries = len(self.known)
+            else:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                # One write at the end of the file, on a line of its own whatever is before it: a
+                # process that adds at the same time, or that died doing so, does no harm.
+                with self._path.open("ab", buffering=0) as file:
+                    file.write(b"\n" + _lines(self._new))
+                self._entries += len(self._new)
+        except OSError:
+            return False
+        self._clean, self._new = True, {}
+        return True
+
+    def _read(self, fits: Callable[[Any], bool]) -> None:
+        if self._path is None:
+            return
+        try:
+            lines = self._path.read_bytes().split(b"\n")
+        except OSError:
+            return
+        for line in filter(None, lines):
+            try:
+                row = json.loads(line)
+            except (ValueError, RecursionError):
+                row = None
+            if not isinstance(row, dict):
+                self._clean = False
+                continue
+            good = {key: value for key, value in row.items() if fits(value)}
+            self._clean &= len(good) == len(row)
+            self._entries += len(good)
+            self.known.update(good)
+
+
+def user_memory(*names: str) -> Path | None:
+    """A file in the user's cache folder; None where there is no home folder."""
+    chosen = os.environ.get("XDG_CACHE_HOME")
+    try:
+        cache = Path(chosen) if chosen else Path.home() / ".cache"
+    except RuntimeError:
+        return None
+    return cache.joinpath("ivif-bench", *names)
+
+
+def _lines(values: dict[str, Any]) -> bytes:
+    items = list(values.items())
+    rows = (dict(items[at : at + _PER_LINE]) for at in range(0, len(items), _PER_LINE))
+    return "".join(json.dumps(row, separators=(",", ":")) + "\n" for row in rows).encode()
