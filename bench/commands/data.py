@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ivif_bench.commands.options import parse_options
 from ivif_bench.errors import UserError
+
+if TYPE_CHECKING:
+    from ivif_bench.data.base import Dataset
+    from ivif_bench.data.examined import Examiner
+    from ivif_bench.types import Progress
 
 app = typer.Typer(
     no_args_is_help=True, help="Datasets: write the demo, audit a download, prepare labels."
@@ -18,6 +25,14 @@ RootOption = Annotated[Path, typer.Option(help="folder of the dataset, as downlo
 OptionOption = Annotated[
     list[str], typer.Option("--option", help="layout option KEY=VALUE, such as class_order=...")
 ]
+MemoryOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="folder for what was found of each pair, by content; "
+        "default: ivif-bench/audits in the user's cache"
+    ),
+]
+_SECONDS = 1.5  # between lines of progress, without a terminal
 
 
 @app.command()
@@ -46,6 +61,7 @@ def audit(
     root: RootOption,
     split: Annotated[str, typer.Option(help="split to check: a name, a file, or 'official'")] = "",
     option: OptionOption = [],  # noqa: B006 - typer copies it
+    memory: MemoryOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="as JSON")] = False,
 ) -> None:
     """Check a dataset: counts, sizes, classes, labels, leakage. Exit code 1 if it has errors."""
@@ -54,7 +70,9 @@ def audit(
     from ivif_bench.data.splits import find_split
 
     dataset = open_dataset(layout, root, **parse_options(option))
-    found = audit_dataset(dataset, find_split(dataset, split) if split else None)
+    checked = find_split(dataset, split) if split else None
+    with _examining(dataset, memory) as (examiner, progress):
+        found = audit_dataset(dataset, checked, examiner=examiner, progress=progress)
     if as_json:
         from ivif_bench.commands.console import print_json
 
@@ -83,6 +101,7 @@ def prepare(
     ] = "",
     out: Annotated[Path | None, typer.Option(help="folder to write; default ROOT/prepared")] = None,
     option: OptionOption = [],  # noqa: B006 - typer copies it
+    memory: MemoryOption = None,
     force: Annotated[bool, typer.Option(help="replace an earlier, different result")] = False,
 ) -> None:
     """Unpack a download, check its pairs, write COCO JSON, YOLO text and split lists with hashes."""
@@ -99,7 +118,16 @@ def prepare(
     dataset = open_dataset(layout, root, **options)
     official = any(part in PARTS for part in dataset.official_splits())
     wanted = split or ("official" if official else "all")
-    done = write(dataset, resolve_split(dataset, wanted), out or root / "prepared", force=force)
+    chosen = resolve_split(dataset, wanted)
+    with _examining(dataset, memory) as (examiner, progress):
+        done = write(
+            dataset,
+            chosen,
+            out or root / "prepared",
+            force=force,
+            examiner=examiner,
+            progress=progress,
+        )
     found = done.summary["split"]
     typer.echo(f"split {found['name']!r}, sha256 {found['sha256']}")
     for part, about in done.summary["parts"].items():
@@ -111,6 +139,24 @@ def prepare(
         typer.echo("note: the layout has no official split, so all is test; --split names another")
     files = f"{len(done.summary['files'])} files and prepare.json"
     typer.echo(f"{done.folder}: {files} {'are there already' if done.unchanged else 'written'}")
+
+
+@contextmanager
+def _examining(dataset: Dataset, memory: Path | None) -> Iterator[tuple[Examiner, Progress]]:
+    """What reads pairs, remembers them for the next time, and shows how far it is."""
+    from ivif_bench.commands.progress import counting
+    from ivif_bench.data.examined import Examiner
+    from ivif_bench.memory import user_memory
+
+    folder = memory or user_memory("audits")
+    examiner = Examiner(dataset, folder)
+    try:
+        with counting(dataset.name, _SECONDS) as progress:
+            yield examiner, progress
+    finally:
+        if not examiner.save():
+            where = folder or "the user's cache: there is no home folder"
+            typer.echo(f"note: what was found of each pair cannot be kept in {where}", err=True)
 
 
 def _unpack(archive: Path, layout: str, root: Path, options: dict[str, Any]) -> None:

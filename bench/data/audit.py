@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ivif_bench.data.audit_annotations import Notes, note_boxes, note_labels
 from ivif_bench.data.base import Dataset
-from ivif_bench.data.examine import Finding, equal_sides, examine, size_text
+from ivif_bench.data.examine import Finding, equal_sides, size_text
+from ivif_bench.data.examined import Examiner
 from ivif_bench.data.known import Known
 from ivif_bench.data.splits import (
     Split,
@@ -24,9 +24,9 @@ from ivif_bench.data.splits import (
     within,
 )
 from ivif_bench.errors import UserError, first_few
-from ivif_bench.types import Pair
+from ivif_bench.parallel import in_threads
+from ivif_bench.types import Pair, Progress
 
-_THREADS = 2  # decoding releases the interpreter; more would hold more images at a time
 _USUAL_SHARE = 0.8  # a set where this share has one size calls the others odd
 _LEAK_TO_WARN = 0.25
 T = TypeVar("T")
@@ -49,14 +49,22 @@ class Audit:
     data: Mapping[str, Any]
 
 
-def audit_dataset(dataset: Dataset, split: Split | None = None) -> Audit:
+def audit_dataset(
+    dataset: Dataset,
+    split: Split | None = None,
+    *,
+    examiner: Examiner | None = None,
+    progress: Progress | None = None,
+) -> Audit:
     """Check all pairs of a dataset: both sides, sizes, channels, boxes, labels, totals and split.
 
-    Every file is read once, two pairs at a time; a defect is noted and the next pair is read.
+    Every file is read, on all processors; a defect is noted and the next pair is read.
 
     Args:
         dataset: any dataset; its ``scan`` lists incomplete pairs too.
         split: the split in use; the layout's own if None.
+        examiner: reads the pairs, and may remember some; by default it remembers none.
+        progress: told how many pairs are read.
 
     Returns:
         Facts, warnings and errors; ``data`` holds the same as JSON values.
@@ -67,9 +75,8 @@ def audit_dataset(dataset: Dataset, split: Split | None = None) -> Audit:
     if known is not None and len(pairs) != known.images:
         notes.facts.append(f"{len(pairs)} of {known.images} pairs of the full set")
         known = None  # totals of a part say nothing
-    # Executor.map keeps the order; what it keeps are findings, never images.
-    with ThreadPoolExecutor(_THREADS) as pool:
-        findings = list(pool.map(lambda pair: examine(dataset, pair), pairs))
+    examiner = examiner or Examiner(dataset, None)
+    findings = in_threads(examiner, pairs, progress, "reading pairs")
     notes.errors += [error for finding in findings for error in finding.errors]
     notes.errors += filter(None, [equal_sides(findings)])
     notes.data["equal_sides"] = [finding.stem for finding in findings if finding.equal]

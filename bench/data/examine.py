@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from ivif_bench.data.images import decode, read_labels
 from ivif_bench.data.sides import equal_files, equal_pixels, one_image
 from ivif_bench.errors import UserError
 from ivif_bench.types import Pair
+
+_REMEMBERED = ("size", "channels", "boxes", "crowd", "difficult", "outside", "labels")
 
 
 @dataclass(slots=True)
@@ -40,6 +43,32 @@ class Finding:
     outside: int = 0
     labels: dict[int, int] | None = None
     errors: list[str] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """What ``from_json`` reads, of a finding without defects."""
+        values = asdict(self)
+        return {name: values[name] for name in _REMEMBERED}
+
+    @classmethod
+    def from_json(cls, stem: str, values: Mapping[str, Any]) -> Finding:
+        """The finding of a pair without defects.
+
+        Raises:
+            KeyError, TypeError, ValueError, AttributeError: the values are not of that form.
+        """
+        height, width = values["size"]
+        infrared, visible = values["channels"]
+        boxes, labels = values["boxes"], values["labels"]
+        return cls(
+            stem,
+            size=(int(height), int(width)),
+            channels=(str(infrared), str(visible)),
+            boxes=None if boxes is None else tuple(map(str, boxes)),
+            crowd=tuple(map(str, values["crowd"])),
+            difficult=tuple(map(str, values["difficult"])),
+            outside=int(values["outside"]),
+            labels=None if labels is None else {int(k): int(v) for k, v in labels.items()},
+        )
 
 
 def examine(dataset: Dataset, pair: Pair) -> Finding:

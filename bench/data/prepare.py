@@ -16,7 +16,6 @@ import json
 import tempfile
 from collections import Counter
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,14 +23,15 @@ from typing import Any
 import numpy as np
 
 from ivif_bench.data.base import Dataset
-from ivif_bench.data.examine import equal_sides, examine
+from ivif_bench.data.examine import Finding, equal_sides
+from ivif_bench.data.examined import Examiner
 from ivif_bench.data.splits import Split, canonical_hash
 from ivif_bench.errors import UserError, first_few
 from ivif_bench.files import write_bytes
-from ivif_bench.types import Boxes, Pair
+from ivif_bench.parallel import in_threads
+from ivif_bench.types import Boxes, Pair, Progress
 
 SUMMARY = "prepare.json"
-_THREADS = 2  # decoding releases the interpreter; more would hold more images at a time
 _DECIDING = ("ivif-bench", "python", "numpy", "opencv-python")
 
 # md5 of published archives by layout, as the projects that mirror them print it.
@@ -82,7 +82,15 @@ def md5_note(layout: str, md5: str) -> str | None:
     return f"note: md5 is not that of {which} ({expected}); it may be another pack of the set"
 
 
-def prepare(dataset: Dataset, split: Split, out: Path, *, force: bool = False) -> Prepared:
+def prepare(
+    dataset: Dataset,
+    split: Split,
+    out: Path,
+    *,
+    force: bool = False,
+    examiner: Examiner | None = None,
+    progress: Progress | None = None,
+) -> Prepared:
     """Check the pairs of a split and write its boxes and lists.
 
     COCO boxes are those of the dataset, unchanged. YOLO text cannot say what lies beyond the
@@ -95,6 +103,8 @@ def prepare(dataset: Dataset, split: Split, out: Path, *, force: bool = False) -
         split: its parts, all stems of which are in the dataset.
         out: folder to write; it appears by rename, whole or not at all.
         force: replace an earlier result that differs, if all in it was written by this function.
+        examiner: reads the pairs, and may remember some; by default it remembers none.
+        progress: told how many pairs are read.
 
     Raises:
         UserError: pairs that are unreadable or of two sizes, broken annotations, unknown classes,
@@ -102,7 +112,9 @@ def prepare(dataset: Dataset, split: Split, out: Path, *, force: bool = False) -
     """
     content = _Content()
     parts = {part: dataset.select(split.parts[part]) for part in sorted(split.parts)}
-    sizes = _sizes(dataset, [pair for pairs in parts.values() for pair in pairs])
+    wanted = [pair for pairs in parts.values() for pair in pairs]
+    findings = in_threads(examiner or Examiner(dataset, None), wanted, progress, "reading pairs")
+    sizes = _sizes(dataset, findings)
     about = {
         part: _write_part(dataset, part, pairs, sizes, content) for part, pairs in parts.items()
     }
@@ -130,10 +142,8 @@ def prepare(dataset: Dataset, split: Split, out: Path, *, force: bool = False) -
     return Prepared(out, summary, unchanged)
 
 
-def _sizes(dataset: Dataset, pairs: list[Pair]) -> dict[str, tuple[int, int]]:
-    """(height, width) by stem, after reading every file of every pair."""
-    with ThreadPoolExecutor(_THREADS) as pool:
-        findings = list(pool.map(lambda pair: examine(dataset, pair), pairs))
+def _sizes(dataset: Dataset, findings: list[Finding]) -> dict[str, tuple[int, int]]:
+    """(height, width) by stem, of pairs without defects."""
     errors = [error for finding in findings for error in finding.errors]
     errors += filter(None, [equal_sides(findings)])
     if errors:
