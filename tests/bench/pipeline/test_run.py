@@ -149,7 +149,8 @@ def test_an_audit_with_a_split_lists_defects_instead_of_stopping_at_the_first(tm
 
     write_segmentation(tmp_path / "msrs", train=2, test=2, seed=1)
     next((tmp_path / "msrs" / "test" / "vi").iterdir()).unlink()
-    done = ivif("data", "audit", "msrs", "--root", tmp_path / "msrs", "--split", "official")
+    where = ("--root", tmp_path / "msrs", "--memory", tmp_path / "memory")
+    done = ivif("data", "audit", "msrs", *where, "--split", "official")
     assert done.returncode == 1, done.stderr
     assert "error:" in done.stdout
     assert "1 errors" in done.stdout
