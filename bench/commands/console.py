@@ -37,6 +37,7 @@ class ProgressListener(Listener, AbstractContextManager["ProgressListener"]):
         self._bars = bars(console)
         self._total: TaskID | None = None
         self._rows: dict[tuple[str, str], TaskID] = {}
+        self._checked: TaskID | None = None
         self._done = 0
         self._told = time.monotonic()
 
@@ -52,6 +53,14 @@ class ProgressListener(Listener, AbstractContextManager["ProgressListener"]):
     ) -> None:
         self._bars.stop()
 
+    def checking(self, done: int, total: int, what: str) -> None:
+        if self._checked is None:
+            self._checked = self._bars.add_task(what, total=total)
+        self._bars.update(
+            self._checked, description=what, completed=done, total=total, visible=done < total
+        )
+        self._tell(f"{what}: {done} of {total}")
+
     def begin(self, items: Sequence[Item], costs: Costs, workers: int, gpus: int) -> None:
         if any(item.missing for item in items):
             self.note(summary(items, costs, workers, gpus))
@@ -66,10 +75,8 @@ class ProgressListener(Listener, AbstractContextManager["ProgressListener"]):
             total=self._done + jobs,
             description=f"all jobs{left}",
         )
-        now = time.monotonic()
-        if not console.is_terminal and now > self._told + _TOLD_EVERY and jobs:
-            self._told = now
-            console.print(f"{self._done} of {self._done + jobs} jobs done{left}", markup=False)
+        if jobs:
+            self._tell(f"{self._done} of {self._done + jobs} jobs done{left}")
 
     def progress(self, job: Job, done: int, total: int, what: str) -> None:
         row = (job.stage, job.label)
@@ -85,3 +92,10 @@ class ProgressListener(Listener, AbstractContextManager["ProgressListener"]):
 
     def note(self, text: str) -> None:
         console.print(text, markup=False, soft_wrap=True)
+
+    def _tell(self, text: str) -> None:
+        """A line, but not often, where there is no terminal for bars."""
+        now = time.monotonic()
+        if not console.is_terminal and now > self._told + _TOLD_EVERY:
+            self._told = now
+            console.print(text, markup=False)

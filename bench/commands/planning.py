@@ -33,6 +33,7 @@ def plan(
     import os
 
     from ivif_bench.commands.amounts import summary, table_of
+    from ivif_bench.commands.progress import counting
     from ivif_bench.config import load_config
     from ivif_bench.pipeline.costs import Costs
     from ivif_bench.pipeline.executors.local import visible_gpus
@@ -46,8 +47,9 @@ def plan(
     gpus = len(visible_gpus()) if gpus is None else gpus
     workers = workers or os.cpu_count() or 1
     write_demo_data(run_config, Listener())
-    work = RunPlan(run_config, store)
-    work.check_precomputed_methods(lambda line: typer.echo(line, err=True))
+    with counting("plan", 2.0) as progress:
+        work = RunPlan(run_config, store, progress=progress)
+        work.check_precomputed_methods(lambda line: typer.echo(line, err=True), progress)
     items = forecast(work, lambda line: typer.echo(line, err=True))
     store.fingerprint.save()
     costs = Costs(store.root / "cache" / "costs.json", gpus)

@@ -206,6 +206,10 @@ class RunPlan:
         """Units of work of one section for one method, whose images are there."""
         known = self._units.get((id(section), method))
         if known is None:
+            for wanted in (method, *task.methods(section)):
+                found = self.fused().get((section.dataset, wanted))
+                if found is not None:
+                    self.store.fingerprint.many(found.images.values())  # on all processors
             inputs = TaskInputs(
                 datasets=self.datasets,
                 refs=self.refs,

@@ -47,6 +47,9 @@ class Summary:
 class Listener:
     """Told what a run is doing; the command line shows it, tests ignore it."""
 
+    def checking(self, done: int, total: int, what: str) -> None:
+        """Files are hashed or decoded before anything is computed."""
+
     def begin(self, items: Sequence[Item], costs: Costs, workers: int, gpus: int) -> None:
         """The work that is to be done, on so many processors and GPUs."""
 
@@ -84,8 +87,8 @@ def run(
     store = Store(config.folder)
     write_demo_data(config, listener)
     remove_leftovers(store.root)
-    plan = RunPlan(config, store, tasks)
-    plan.check_precomputed_methods(listener.note)
+    plan = RunPlan(config, store, tasks, listener.checking)
+    plan.check_precomputed_methods(listener.note, listener.checking)
     _write_config(config, store)
     try:
         work, units = _do(plan, workers or os.cpu_count() or 1, listener)
