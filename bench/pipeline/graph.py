@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
@@ -104,7 +105,10 @@ class Graph:
         self._start()
 
     def _start(self) -> None:
-        """Start what can start: fusing first, for other work waits for it, and the longest row first."""
+        """Start what can start: fusing first, for other work waits for it, and long rows first.
+
+        A row that was never measured may be long: short ones are left to even out the end.
+        """
         ready = [job for job in self._waiting.values() if self._all_well(job.needs)]
         for job in sorted(ready, key=self._urgency):
             if self._executor.has_room(job):
@@ -113,7 +117,7 @@ class Graph:
                 self._executor.start(job)
 
     def _urgency(self, job: Job) -> tuple[bool, float]:
-        return job.stage != FUSING, -self._weights[job.stage, job.label]
+        return job.stage != FUSING, -(self._weights[job.stage, job.label] or math.inf)
 
     def _tell(self, event: Progress) -> None:
         job = event.job

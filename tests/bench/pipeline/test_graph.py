@@ -62,10 +62,11 @@ def test_fusing_comes_first_and_the_longest_row_of_it():
     executor = Pretended(1)
     graph = Graph(executor, lambda *_: None)
     graph.add([job("judging", seconds=99), job("short", stage=FUSING, seconds=5)])
+    graph.add([job("not measured", seconds=0)])
     graph.add([job(f"long/{i}", stage=FUSING, seconds=3, label="long") for i in range(2)])
     graph.run()
     started = [line.removeprefix("start ") for line in executor.history if "start" in line]
-    assert started == ["long/0", "long/1", "short", "judging"]
+    assert started == ["long/0", "long/1", "short", "not measured", "judging"]
 
 
 def test_what_needs_a_failed_job_fails_with_its_problem_and_the_rest_goes_on():

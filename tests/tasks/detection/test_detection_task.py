@@ -301,7 +301,7 @@ def test_shares_of_the_images_give_the_records_and_boxes_of_the_whole(bench: Ben
     for stem in reversed(stems):
         task.judge(unit, (stem,), bench.workspace(unit))
     assert len(list(bench.workspace(unit).scratch.glob("*.jsonl"))) == len(stems)
-    assert bench.execute(unit) == whole
+    assert repr(bench.execute(unit)) == repr(whole)
     assert boxes.read_bytes() == expected
     assert len(fits) == 1
 
