@@ -30,7 +30,7 @@ class LaplacianOptions(Options):
 
 
 _NO_WEIGHTS = "code Apache-2.0, no weights"
-_SECONDS = 0.1  # reading, checking and writing included
+_SECONDS = 0.2  # reading, checking and writing included
 
 SPECS = (
     MethodSpec(

@@ -45,6 +45,7 @@ SPECS = (
         version=2,
         stride=64,
         parameters=5_009_827,
+        seconds=76.0,  # 100 steps
         options=DDFMLiteOptions,
         warm=_WARM,
         weights=(

@@ -40,7 +40,7 @@ SPECS = (
         licence="code Apache-2.0; weights for research only, see fusion_models/weights/dmnet-lite.md",
         stride=16,
         parameters=1_555_846,
-        seconds=18.0,
+        seconds=13.5,
         options=DMNetOptions,
         weights=(
             WeightsSpec(

@@ -17,7 +17,7 @@ SPECS = (
         entry="ivif_bench.tasks.quality.task:QualityTask",
         title="Fusion quality",
         order=10,
-        seconds_per_image=0.02,
+        seconds_per_image=0.05,
         lists={
             "metrics": "ivif_bench.tasks.quality.registry:METRICS",
             "conventions": "ivif_bench.tasks.quality.registry:CONVENTIONS",

@@ -94,7 +94,7 @@ def test_a_whole_run_reaches_no_network_and_leaves_only_the_known_caches(tmp_pat
     seen = run_guarded(["-m", "ivif_bench.cli", "run", config], tmp_path / "guard", repository)
     assert seen.done.returncode == 0, seen.done.stderr
     assert "8 results computed" in seen.done.stderr
-    assert sum("ivif_bench.pipeline.worker" in said for said in seen.programs) >= 8
+    assert sum("ivif_bench.pipeline.executors.server" in said for said in seen.programs) >= 4
     assert seen.network == ()
     # What docs/architecture.md names under "Run directory".
     known = (".cache/matplotlib/", ".cache/ivif-bench/")
