@@ -70,8 +70,13 @@ class Origins:
 
     @property
     def earlier(self) -> tuple[Origin, ...]:
-        """The processes, in the order in which they finished."""
-        return tuple(sorted(self._found.values(), key=lambda origin: origin.finished))
+        """The processes, in the order in which they finished; always the same where that is one second."""
+        return tuple(
+            sorted(
+                self._found.values(),
+                key=lambda origin: (origin.finished, json.dumps(asdict(origin), sort_keys=True)),
+            )
+        )
 
 
 def sign(folder: Path) -> None:
