@@ -32,10 +32,11 @@ def _watch(event: str, arguments: tuple) -> None:
 
 
 def _stays_here(event: str, arguments: tuple) -> bool:
-    """Whether the address is a file of this machine, as processes of one program use it."""
+    """Whether it goes to a process of this machine: to a file, or to the other end of a pair."""
     if event not in ("socket.connect", "socket.sendto", "socket.sendmsg"):
         return False
-    return isinstance(arguments[1], (str, bytes))
+    family = getattr(arguments[0].family, "name", "")
+    return family == "AF_UNIX" or isinstance(arguments[1], (str, bytes))
 
 
 def _write(kind: str, event: str, arguments: tuple) -> None:
