@@ -131,7 +131,7 @@ def _start(folder: Path, name: str, workers: int) -> subprocess.Popen[bytes]:
                 "options": {"infrared": "ir", "visible": "vi"},
             }
         },
-        "methods": ["average", "laplacian", {"name": "ddfm-lite", "options": {"steps": 2}}],
+        "methods": ["average", "max", "laplacian"],
         "quality": {"dataset": "pairs", "metrics": ["EN", "SF", "MI", "VIF"]},
         "report": {"panels": 0},
     }
