@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -45,11 +45,18 @@ class Outcome:
     problems: list[str] = field(default_factory=list)
 
 
-def disturb(folder: Path, kills: int, seed: int = 0, workers: int = 2) -> Outcome:
+def disturb(
+    folder: Path,
+    kills: int,
+    seed: int = 0,
+    workers: int = 2,
+    told: Callable[[Outcome], None] = lambda outcome: None,
+) -> Outcome:
     """Kill ``kills`` times, in as many run directories as it takes, and compare each at its end.
 
     Args:
         folder: an empty folder for everything, temporary files of the runs included.
+        told: called after every kill with what was found so far.
     """
     chance = random.Random(seed)
     _write_pairs(folder / "pairs")
@@ -72,6 +79,7 @@ def disturb(folder: Path, kills: int, seed: int = 0, workers: int = 2) -> Outcom
             if victim is not None:
                 os.kill(victim, signal.SIGKILL)
                 outcome.kills[kind] += 1
+                told(outcome)
         code = process.wait()
         left = list(_family(folder / name))
         deadline = time.monotonic() + 5
@@ -196,6 +204,13 @@ def _alive(pid: int) -> bool:
     return not state.startswith("Z")
 
 
+def _progress(outcome: Outcome) -> None:
+    total = sum(outcome.kills.values())
+    if total % 10 == 0:
+        said = f"{total} kills, {outcome.finished} runs compared, {len(outcome.problems)} problems"
+        print(said, file=sys.stderr, flush=True)
+
+
 def main() -> int:
     """Print how many kills there were, and what was wrong."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -204,7 +219,7 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=2)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        outcome = disturb(Path(folder), given.kills, given.seed, given.workers)
+        outcome = disturb(Path(folder), given.kills, given.seed, given.workers, _progress)
     total = sum(outcome.kills.values())
     print(", ".join(f"{kind}: {count}" for kind, count in outcome.kills.items()))
     print(f"{total} kills, {outcome.finished} runs compared, {len(outcome.problems)} problems")

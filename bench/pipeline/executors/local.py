@@ -138,13 +138,15 @@ class LocalExecutor(Executor):
 
     def _send(self, number: int, running: _Running, description: int, events: int) -> None:
         job = running.job
-        server = self._server(job.threads, running.device, bool(job.gpus), job.warm)
-        server.jobs[number] = running
         message = json.dumps({"number": number, "gpu": running.device is not None}).encode()
+        server = self._server(job.threads, running.device, bool(job.gpus), job.warm)
         try:
             socket.send_fds(server.line, [message], [description, events])
-        except OSError:  # it was killed; the next job gets another
+        except OSError:  # it was killed while it had nothing to do, or others' jobs
             self._lost(server)
+            server = self._server(job.threads, running.device, bool(job.gpus), job.warm)
+            socket.send_fds(server.line, [message], [description, events])
+        server.jobs[number] = running
 
     def _server(
         self, threads: int, device: str | None, gpus: bool, entries: tuple[str, ...]
@@ -253,7 +255,7 @@ class LocalExecutor(Executor):
         job, said = running.job, running.said
         users_fault = "user_error" in said
         problem = problem or said.get("user_error") or said.get("crash") or ""
-        if not problem and (code or "seconds" not in said):
+        if not problem and "seconds" not in said:  # it says that last, when all is done
             problem = f"the process ended with exit code {code}"
         if problem and not users_fault:
             problem = f"{job.label}: {problem}; see {job.description['log']}"

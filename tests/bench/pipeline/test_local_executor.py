@@ -156,6 +156,16 @@ def test_a_killed_warm_process_takes_its_jobs_and_another_serves_the_next(execut
     assert not _ended(executor, 1)[1]["next"].problem
 
 
+def test_a_warm_process_that_was_killed_without_a_job_costs_none(executor, tmp_path):
+    executor.start(_job(tmp_path, "first"))
+    _ended(executor, 1)
+    (server,) = executor._servers.values()
+    os.kill(server.process.pid, signal.SIGKILL)
+    server.process.wait()
+    executor.start(_job(tmp_path, "next"))
+    assert not _ended(executor, 1)[1]["next"].problem
+
+
 def test_without_forking_each_job_has_a_process_of_its_own(executor, tmp_path, monkeypatch):
     monkeypatch.setattr(local, "_CAN_FORK", False)
     job = _job(tmp_path, "fresh")
