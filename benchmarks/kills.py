@@ -1,8 +1,8 @@
 """Kills runs at random moments and compares what they leave with an undisturbed run, byte by byte.
 
 ``python benchmarks/kills.py --kills 200``: a small run (drawn pairs, three methods, quality) is
-started again and again. Each time, at a random moment, either the command itself, one of its worker
-processes or one of its warm processes is killed (SIGKILL). Whenever the run has come to its end, its
+started again and again. At random moments either the command itself, one of its worker processes or one of
+its warm processes is killed (SIGKILL). Whenever the run has come to its end, its
 fused images, records and tables must be equal to those of a run that was never killed, and nothing
 else may be left: no process, no temporary file, no unfinished work. Linux only.
 """
@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -71,10 +72,11 @@ def disturb(
     while sum(outcome.kills.values()) < kills:
         name = f"run{number}"
         process = _start(folder, name, workers)
-        kind = chance.choice(KINDS)
-        try:
-            process.wait(chance.uniform(0.1, 1.2 * length))
-        except subprocess.TimeoutExpired:
+        while process.poll() is None and sum(outcome.kills.values()) < kills:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(chance.uniform(0, length / 2))
+                break
+            kind = chance.choice(KINDS)
             victim = _victim(process.pid, kind, chance)
             if victim is not None:
                 os.kill(victim, signal.SIGKILL)
