@@ -47,11 +47,22 @@ class Protocol(BaseModel):
         """Hash of what decides one unit: all but which seeds are wanted beside its own."""
         return self.digest(frozenset({"seeds"}))
 
+    def values(self) -> dict[str, Any]:
+        """The JSON values that hashes are made of."""
+        return self.model_dump(mode="json")
+
     def digest(self, without: frozenset[str] = frozenset()) -> str:
         """Hash of the protocol's values but for some."""
-        values = self.model_dump(mode="json", exclude=set(without))
-        text = json.dumps(values, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
+        return hash_of({key: value for key, value in self.values().items() if key not in without})
+
+    @classmethod
+    def from_file(cls, content: dict[str, Any]) -> Self:
+        """The protocol that the keys and values of a file make.
+
+        Raises:
+            UserError: a key is unknown, missing or wrong.
+        """
+        return checked(cls, content, "")
 
     def override(self, **changes: Any) -> Self:
         """This protocol with other values, checked again."""
@@ -61,6 +72,12 @@ class Protocol(BaseModel):
 
 
 P = TypeVar("P", bound=Protocol)
+
+
+def hash_of(values: Any) -> str:
+    """sha256 of JSON values; the order of keys does not matter."""
+    text = json.dumps(values, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def shipped_protocols(folder: Path) -> list[str]:
@@ -90,6 +107,6 @@ def read_protocol(model: type[P], name_or_path: str, folder: Path, task: str) ->
     if not isinstance(content, dict):
         raise UserError(f"protocol {path}: expected keys and values")
     try:
-        return checked(model, content, "")
+        return model.from_file(content)
     except UserError as problem:
         raise UserError(f"protocol {path}: {problem}") from problem

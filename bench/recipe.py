@@ -1,18 +1,26 @@
-"""The contract of a recipe: how a detector or segmenter says what its training can be told."""
+"""The contract of a recipe: the options of a network, as its protocols give them."""
 
 from __future__ import annotations
+
+from typing import ClassVar
 
 from ivif_bench.options import Options
 
 
 class Recipe(Options):
-    """Training options of a detector or segmenter, as its protocols give them.
+    """Options of a network's predictions, or of its training.
 
-    A subclass has a field for every key; its spec names it as ``recipe``. Recipes without any key
-    are this class itself.
+    A subclass has a field for every key; the network's spec names it as ``inference`` or
+    ``training``. A network without any such key uses this class itself.
+
+    Attributes:
+        untrained: keys of ``inference`` that cannot change trained weights, such as thresholds;
+            with other values nothing is trained again.
     """
+
+    untrained: ClassVar[frozenset[str]] = frozenset()
 
     @property
     def summary(self) -> str:
-        """What the line "Network" under a table says of the training; empty for nothing."""
+        """What the line "Network" of a table says of these options; empty for nothing."""
         return ""

@@ -247,6 +247,23 @@ class Unit:
         """Short name for progress lines and file names."""
         return f"{self.dataset}/{self.method}/{self.protocol}/seed{self.seed}"
 
+    def record(
+        self, metric: str, value: float, stem: str = "", class_name: str = "", reason: str = ""
+    ) -> Record:
+        """One number of this unit; see ``Record``."""
+        return Record(
+            dataset=self.dataset,
+            method=self.method,
+            task=self.task,
+            protocol=self.protocol,
+            seed=self.seed,
+            metric=metric,
+            value=value,
+            stem=stem,
+            class_name=class_name,
+            reason=reason,
+        )
+
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
         return {item.name: getattr(self, item.name) for item in fields(self)} | {

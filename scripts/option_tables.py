@@ -60,8 +60,8 @@ def table(what: str) -> str:
 
 
 def _rows(spec: object) -> list[OptionRow]:
-    model = getattr(spec, "options", None) or getattr(spec, "recipe", None)
-    return described(model) if model else []
+    models = (getattr(spec, name, None) for name in ("options", "inference", "training"))
+    return [row for model in models if model for row in described(model)]
 
 
 def _cells(row: OptionRow) -> tuple[str, ...]:

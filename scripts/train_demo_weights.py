@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +21,9 @@ import torch
 from ivif_bench.data.base import Dataset, open_dataset
 from ivif_bench.data.chroma import to_rgb
 from ivif_bench.data.demo import write_detection, write_segmentation
-from ivif_bench.data.images import encode_png, read_gray, read_rgb
-from ivif_bench.files import write_bytes
+from ivif_bench.data.images import read_gray, read_rgb
 from ivif_bench.fusion import METHODS
+from ivif_bench.tasks.network.contract import Sample
 from ivif_bench.types import Pair, Progress
 
 SEED = 50  # seed of the scenes; demo runs use small seeds, tests up to 9
@@ -59,29 +58,13 @@ def train_detector(scenes: int, folder: Path) -> Path:
     dataset = open_dataset("m3fd", folder / "scenes")
     train = []
     for index, pair in enumerate(training_pairs(dataset)):
-        path = folder / "shown" / f"{pair.stem}.png"
-        write_bytes(path, encode_png(shown(pair, index)))
-        train.append((path, dataset.boxes(pair)))
+        train.append(Sample(pair.stem, shown(pair, index), dataset.boxes(pair)))
     protocol = load_protocol(str(ROOM / "detection" / "weights" / "demo-yolov5n.recipe.yaml"))
-    detector = DETECTORS.load(protocol.detector)(protocol.detector, protocol)
+    detector = DETECTORS.load(protocol.network)(protocol.network, protocol)
     checkpoint: Path = detector.fit(
-        train, 0, folder / "fit", folder / "train.log", progress=report_progress()
+        train, 0, folder / "fit", folder / "train.log", None, report_progress()
     )
     return checkpoint
-
-
-class ShownSamples(Sequence[tuple[np.ndarray, np.ndarray]]):
-    """Images as shown, with their label images."""
-
-    def __init__(self, dataset: Dataset) -> None:
-        pairs = training_pairs(dataset)
-        self._samples = [(shown(p, i), dataset.mask(p)) for i, p in enumerate(pairs)]
-
-    def __len__(self) -> int:
-        return len(self._samples)
-
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[override]
-        return self._samples[index]
 
 
 def train_segmenter(scenes: int, folder: Path) -> Path:
@@ -91,12 +74,16 @@ def train_segmenter(scenes: int, folder: Path) -> Path:
 
     write_segmentation(folder / "scenes", train=scenes, test=1, seed=SEED)
     dataset = open_dataset("msrs", folder / "scenes")
+    train = [
+        Sample(pair.stem, shown(pair, index), dataset.mask(pair))
+        for index, pair in enumerate(training_pairs(dataset))
+    ]
     protocol = load_protocol(
         str(ROOM / "segmentation" / "weights" / "demo-segformer-b0.recipe.yaml")
     )
-    segmenter = SEGMENTERS.load(protocol.segmenter)(protocol)
+    segmenter = SEGMENTERS.load(protocol.network)(protocol.network, protocol)
     checkpoint: Path = segmenter.fit(
-        ShownSamples(dataset), 0, folder / "fit", folder / "train.log", report_progress()
+        train, 0, folder / "fit", folder / "train.log", None, report_progress()
     )
     return checkpoint
 

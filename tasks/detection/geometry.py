@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import cv2
@@ -155,10 +155,3 @@ def suppress(xyxy: Tensor, scores: Tensor, groups: Tensor, nms_iou: float, max_d
 
     kept: Tensor = batched_nms(xyxy, scores, groups, nms_iou)
     return kept[:max_det]
-
-
-def rename_classes(boxes: Boxes, class_map: dict[str, str] | None, known: Sequence[str]) -> Boxes:
-    """Detections under the dataset's names; those of other classes are dropped."""
-    mapping = {name: name for name in known} if class_map is None else class_map
-    kept = [index for index, name in enumerate(boxes.classes) if name in mapping]
-    return replace(boxes.take(kept), classes=tuple(mapping[boxes.classes[i]] for i in kept))

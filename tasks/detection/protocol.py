@@ -1,76 +1,43 @@
-"""Protocols: everything that can change a detection number, in one versioned file."""
+"""The protocol of detection, and what its first file format looked like."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from ivif_bench.errors import UserError
-from ivif_bench.protocol import read_protocol
-from ivif_bench.registry import suggest
-from ivif_bench.tasks.detection.registry import DETECTORS
-from ivif_bench.tasks.detection.settings import DetectorSettings
-from ivif_bench.validation import checked
+from ivif_bench.tasks.network.protocol import TRAINED_MODES, NetworkProtocol, refuse_unknown
 
-SHIPPED_PROTOCOLS = Path(__file__).parent / "protocols"
-SHIPPED_WEIGHTS = Path(__file__).parent / "weights"
-TRAINED_MODES = ("retrain", "frozen")
+_INFERENCE = ("image_size", "conf", "nms_iou", "max_det", "multi_label")
 
 
-class DetectionProtocol(DetectorSettings):
+class DetectionProtocol(NetworkProtocol):
     """One way to ask "how well are objects found in fused images?"."""
 
-    mode: Literal["retrain", "frozen", "zeroshot-coco", "released"] = Field(
-        description="retrain: one detector per method; frozen: one detector, trained on train_on, "
-        "judges all; zeroshot-coco: COCO weights, shared classes only; released: a detector "
-        "trained by others"
+    task: ClassVar[str] = "detection"
+    folder: ClassVar[Path] = Path(__file__).parent
+    networks: ClassVar[str] = "ivif_bench.tasks.detection.registry:DETECTORS"
+    names_of_format_1: ClassVar[tuple[tuple[str, str], ...]] = (
+        (r"\brecipe\.[^:. ]+\.inference\.", ""),
+        (r"\brecipe\.[^:. ]+\.training\b", "training"),
+        (r"^network\b", "detector"),
     )
-    train_on: str | None = Field(
-        None, description="for mode frozen: visible, infrared or the name of a method"
-    )
+
     scorer: Literal["coco+yolov5", "coco+yolov5-before-v6.2"] = Field(
         description="pycocotools for every number, and beside it the AP of yolov5 since v6.2, or "
         "of earlier versions, which pair objects and detections once, at IoU 0.5, for all thresholds"
-    )
-    chroma: Literal["visible", "none"] = Field(description="colour in which all images are judged")
-    checkpoint: Literal["last"] = Field(
-        "last", description="the last epoch is judged; nothing is ever selected on test images"
     )
     class_map: dict[str, str] | None = Field(
         None, description="names of the detector to names of the dataset; others are dropped"
     )
 
-    @field_validator("training", mode="before")
-    @classmethod
-    def _recipe_of_the_detector(cls, value: Any, info: ValidationInfo) -> Any:
-        """Check the recipe by the model that the detector declares."""
-        if value is None or "detector" not in info.data:
-            return None
-        spec = DETECTORS.get(info.data["detector"])
-        if spec.recipe is None:
-            raise UserError(
-                f"training: detector {spec.name!r} cannot be trained; modes: {', '.join(spec.modes)}"
-            )
-        return value if isinstance(value, spec.recipe) else checked(spec.recipe, value, "training")
-
     @model_validator(mode="after")
-    def _consistent(self) -> DetectionProtocol:
-        if (self.mode in TRAINED_MODES) != (self.training is not None):
-            raise ValueError(
-                f"mode {self.mode!r} {'needs' if self.training is None else 'takes no'} 'training'"
-            )
-        if (self.mode == "frozen") != (self.train_on is not None):
-            raise ValueError("'train_on' goes with mode 'frozen', and only with it")
-        if self.mode in TRAINED_MODES and self.class_map is not None:
+    def _class_map_fits(self) -> Self:
+        if self.trained and self.class_map is not None:
             raise ValueError("'class_map' is for detectors trained by others")
-        if self.mode not in TRAINED_MODES and self.initial == "scratch":
-            raise ValueError(f"mode {self.mode!r} needs weights, not 'scratch'")
-        if len(set(self.classes)) < len(self.classes):
-            raise ValueError("'classes' names one twice")
-        targets = list((self.class_map or {}).values())
-        foreign = sorted(set(targets) - set(self.classes))
+        foreign = sorted({*(self.class_map or {}).values()} - {*self.classes})
         if foreign:
             raise ValueError(f"'class_map' leads to {', '.join(foreign)}, not among 'classes'")
         return self
@@ -83,77 +50,61 @@ class DetectionProtocol(DetectorSettings):
         reachable = set(self.class_map.values())
         return tuple(name for name in self.classes if name in reachable)
 
-    @property
-    def training_values(self) -> dict[str, Any]:
-        """The part that decides a trained network: thresholds and scoring are not in it."""
-        parts = {
-            "classes",
-            "detector",
-            "transfer",
-            "image_size",
-            "training",
-            "chroma",
-            "checkpoint",
+    @classmethod
+    def read_format_1(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """From ``detector``, ``training`` and the options of inference beside the other keys."""
+        own = set(cls.model_fields) - {"format", "network", "recipe"}
+        refuse_unknown(values, {*own, "detector", "training", *_INFERENCE})
+        common = {key: value for key, value in values.items() if key in own}
+        if "detector" not in values:
+            return common
+        training = values.get("training")
+        if training is not None and values.get("mode") not in (None, *TRAINED_MODES):
+            raise UserError(f"mode {values['mode']!r} takes no 'training'")
+        spec = cls.registry().get(str(values["detector"]))
+        inference = {key: values[key] for key in _INFERENCE if key in values}
+        recipe = {spec.family: {"inference": inference, "training": training}}
+        return {**common, "network": spec.name, "recipe": recipe}
+
+    def write_format_1(self, values: dict[str, Any]) -> dict[str, Any]:
+        ((_, recipe),) = values["recipe"].items()
+        others = {k: v for k, v in values.items() if k not in ("format", "network", "recipe")}
+        return {
+            **others,
+            "detector": self.network,
+            **recipe["inference"],
+            "training": recipe["training"],
         }
-        return self.model_dump(mode="json", include=parts)
 
     def digest(self, without: frozenset[str] = frozenset()) -> str:
         """Hash of the protocol's values but for some.
 
-        ``multi_label`` is younger than published protocols: False means what they meant without
-        it, and their hashes stay.
+        ``multi_label`` is younger than the first published protocols of format 1: there False is
+        not hashed, so that their hashes stay.
         """
-        return super().digest(without if self.multi_label else without | {"multi_label"})
+        young = self.format == 1 and not getattr(self.inference, "multi_label", False)
+        return super().digest(without | {"multi_label"} if young else without)
 
     @property
-    def unit_values(self) -> dict[str, Any]:
-        """All that decides one unit, besides its own seed and the stems that the split led to."""
-        return self.portable.model_dump(mode="json", exclude={"seeds", "split"})
+    def unit_part(self) -> Any:
+        if self.format == 2:
+            return super().unit_part
+        return {key: value for key, value in self.values().items() if key not in ("seeds", "split")}
+
+    @property
+    def training_part(self) -> Any:
+        if self.format == 2:
+            return super().training_part
+        wanted = {*self.trained_by, "detector", "image_size", "training"} - {"network"}
+        values = {key: value for key, value in self.values().items() if key in wanted}
+        return values if self.trained else self.network
+
+    @property
+    def training_remarks(self) -> tuple[str, ...]:
+        # Detectors that were trained when `none` still left colour files in colour are others.
+        gray = self.format == 1 and self.trained and self.chroma == "none"
+        return ("all in gray",) if gray else ()
 
 
-def load_protocol(name_or_path: str) -> DetectionProtocol:
-    """Load a shipped protocol by name, or a protocol file by path.
-
-    Raises:
-        UserError: unknown name, unreadable file, or a key that is unknown, missing or wrong.
-    """
-    return read_protocol(DetectionProtocol, name_or_path, SHIPPED_PROTOCOLS, "detection")
-
-
-def weights_file(protocol: DetectionProtocol, given: Path | None) -> Path | None:
-    """The weights file that a protocol starts from; None for random weights.
-
-    Args:
-        given: the section's ``weights``, for protocols with ``initial: user``.
-
-    Raises:
-        UserError: weights that are missing, or given where the protocol has its own.
-    """
-    initial = protocol.initial
-    if given is not None and initial != "user":
-        raise UserError(
-            f"detection: 'weights' is for protocols with initial 'user'; {protocol.name!r} has "
-            f"{initial!r}"
-        )
-    if initial == "scratch":
-        return None
-    if initial.startswith("shipped:"):
-        return _shipped(initial.removeprefix("shipped:"))
-    if initial == "user" and given is None:
-        raise UserError(
-            f"protocol {protocol.name!r} needs a weights file for {protocol.detector}: set "
-            "'weights: FILE' in the detection section"
-        )
-    path = given if given is not None else Path(initial)
-    if not path.is_file():
-        raise UserError(f"detection: no such weights file: {path}")
-    return path
-
-
-def _shipped(name: str) -> Path:
-    path = SHIPPED_WEIGHTS / f"{name}.safetensors"
-    if not path.is_file():
-        known = sorted(each.stem for each in SHIPPED_WEIGHTS.glob("*.safetensors"))
-        hint = suggest(name, known) if known else "none are shipped"
-        raise UserError(f"unknown detector weights 'shipped:{name}'; {hint}")
-    return path
+SHIPPED_PROTOCOLS = DetectionProtocol.folder / "protocols"
+load_protocol = DetectionProtocol.load

@@ -1,46 +1,41 @@
-"""Protocols: versioned YAML files with everything that changes a number."""
+"""The protocol of segmentation, and what its first file format looked like."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal, Self
 
-from pydantic import (
-    Field,
-    SerializerFunctionWrapHandler,
-    model_serializer,
-    model_validator,
-)
+from pydantic import Field, model_validator
 
-from ivif_bench.data.chroma import Chroma
 from ivif_bench.errors import UserError
-from ivif_bench.protocol import read_protocol
-from ivif_bench.registry import suggest
-from ivif_bench.tasks.segmentation.registry import SEGMENTERS
-from ivif_bench.tasks.segmentation.settings import SegmenterSettings
-from ivif_bench.validation import checked
-
-SHIPPED_PROTOCOLS = Path(__file__).parent / "protocols"
+from ivif_bench.tasks.network.protocol import NetworkProtocol, refuse_unknown
 
 # Fields that cannot change the trained weights: they are judged with, or are hashed by content.
 _NOT_TRAINING = frozenset(
     {"name", "layout", "split", "mode", "seeds", "void", "means", "conditions", "pseudo_labels"}
 )
+# Keys of format 2 that format 1 has not, and the other way round.
+_NEW = {"format", "network", "recipe", "transfer"}
+_OLD = {"segmenter", "reinit_head"}
 
 
-class SegmentationProtocol(SegmenterSettings):
+class SegmentationProtocol(NetworkProtocol):
     """How segmenters are trained and judged."""
 
-    mode: Literal["retrain", "frozen"] = Field(
-        description="retrain: one segmenter per method, on its own images; frozen: one for all "
-        "methods, only tested on each"
+    task: ClassVar[str] = "segmentation"
+    folder: ClassVar[Path] = Path(__file__).parent
+    networks: ClassVar[str] = "ivif_bench.tasks.segmentation.registry:SEGMENTERS"
+    trained_by: ClassVar[tuple[str, ...]] = (*NetworkProtocol.trained_by, "ignore_index")
+    names_of_format_1: ClassVar[tuple[tuple[str, str], ...]] = (
+        (r"\brecipe\.[^:. ]+\.(inference|training)\.", ""),
+        (r"^network\b", "segmenter"),
+        (r"^optimizer\b", "optimiser"),
     )
-    train_on: Literal["fused", "visible", "infrared", "nothing"] = Field(
-        description="fused with retrain; with frozen one side of the training pairs, or nothing "
-        "to judge with the initial weights as they are"
+
+    classes: tuple[str, ...] = Field(
+        min_length=2, description="names of the classes; the class id is the position"
     )
-    chroma: Chroma = Field(description="colour in which all images are judged")
+    ignore_index: int = Field(255, le=255, description="label value that is no class")
     void: Literal["ignore", "false-positive"] = Field(
         description="ignore drops ignored truth; false-positive counts it against the class "
         "predicted there"
@@ -50,60 +45,84 @@ class SegmentationProtocol(SegmenterSettings):
         description="name of a mean IoU to the classes left out of it; the first is the main number",
     )
     conditions: tuple[str, ...] = Field((), description="pair tags with rows of their own")
-    checkpoint: Literal["last"] = Field(
-        "last", description="the last weights are judged; nothing is ever selected on test images"
-    )
     pseudo_labels: bool = Field(
         False, description="the labels are a network's output, not ground truth; captions say so"
     )
 
-    @model_validator(mode="before")
-    @classmethod
-    def _recipe_of_the_segmenter(cls, values: Any) -> Any:
-        """Check the keys that are not the protocol's own by the recipe of its segmenter."""
-        if not isinstance(values, Mapping) or not isinstance(values.get("segmenter"), str):
-            return values
-        spec = SEGMENTERS.get(values["segmenter"])
-        names = set(cls.model_fields) - {"training"}
-        known = sorted(names | set(spec.recipe.model_fields))
-        for key in values:
-            if key not in known:
-                hint = suggest(str(key), known)
-                raise UserError(f"{key}: unknown key; {hint} (segmenter {spec.name})")
-        own = {key: value for key, value in values.items() if key in names}
-        recipe = {key: value for key, value in values.items() if key not in names}
-        return {**own, "training": checked(spec.recipe, recipe, "")}
-
-    @model_serializer(mode="wrap")
-    def _flat(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """As in a file: the keys of the recipe beside the protocol's own."""
-        values: dict[str, Any] = handler(self)
-        recipe = values.pop("training", {})
-        return {**values, **recipe}
-
     @model_validator(mode="after")
-    def _consistent(self) -> SegmentationProtocol:
-        if (self.mode == "retrain") != (self.train_on == "fused"):
-            raise ValueError("mode 'retrain' goes with train_on 'fused', 'frozen' with the others")
-        if self.train_on == "nothing" and (self.initial == "scratch" or self.reinit_head):
-            raise ValueError("train_on 'nothing' needs initial weights, head included")
-        for name, left_out in self.means.items():
-            if unknown := set(left_out) - set(self.classes):
+    def _classes_fit(self) -> Self:
+        if not self.trained and self.transfer == "backbone":
+            raise ValueError(f"mode {self.mode!r} needs initial weights, head included")
+        for name, without in self.means.items():
+            if unknown := set(without) - set(self.classes):
                 raise ValueError(f"means.{name} leaves out unknown classes {sorted(unknown)}")
         if self.ignore_index < len(self.classes):
             raise ValueError("ignore_index must be no class")
         return self
 
+    @classmethod
+    def read_format_1(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """From ``segmenter``, ``reinit_head``, and all options beside the other keys."""
+        own = {*cls.model_fields} - _NEW
+        common = {key: value for key, value in values.items() if key in own}
+        if "segmenter" not in values:
+            return common
+        spec = cls.registry().get(str(values["segmenter"]))
+        names = {**dict.fromkeys(spec.inference.model_fields, "inference")}
+        names |= dict.fromkeys(spec.training.model_fields if spec.training else (), "training")
+        old_names = {"optimiser" if name == "optimizer" else name: name for name in names}
+        try:
+            refuse_unknown(values, own | _OLD | set(old_names))
+        except UserError as problem:
+            raise UserError(f"{problem} (segmenter {spec.name})") from problem
+        recipe: dict[str, Any] = {"inference": {}, "training": {} if spec.training else None}
+        for key in old_names.keys() & values.keys():
+            recipe[names[old_names[key]]][old_names[key]] = values[key]
+        return {
+            **common,
+            **_mode_of(values.get("mode"), values.get("train_on")),
+            "network": spec.name,
+            "transfer": "backbone" if values.get("reinit_head", False) else "full",
+            "recipe": {spec.family: recipe},
+        }
+
+    def write_format_1(self, values: dict[str, Any]) -> dict[str, Any]:
+        ((_, recipe),) = values["recipe"].items()
+        options = {**recipe["inference"], **(recipe["training"] or {})}
+        renamed = {"optimiser" if key == "optimizer" else key: options[key] for key in options}
+        pair = {"retrain": ("retrain", "fused"), "released": ("frozen", "nothing")}
+        mode, train_on = pair.get(self.mode, (self.mode, self.train_on))
+        return {
+            **{key: value for key, value in values.items() if key not in _NEW},
+            **renamed,
+            "segmenter": self.network,
+            "reinit_head": self.transfer == "backbone",
+            "mode": mode,
+            "train_on": train_on,
+        }
+
     @property
-    def training_sha256(self) -> str:
-        """Hash of what decides the trained weights, beside samples, seed and initial weights."""
-        return self.digest(_NOT_TRAINING)
+    def unit_part(self) -> Any:
+        return super().unit_part if self.format == 2 else self.unit_sha256
+
+    @property
+    def training_part(self) -> Any:
+        return super().training_part if self.format == 2 else self.digest(_NOT_TRAINING)
+
+    def training_run(self, seed: int, by_method: bool) -> tuple[Any, ...]:
+        return super().training_run(seed, by_method) if self.format == 2 else (seed,)
 
 
-def load_protocol(name_or_path: str) -> SegmentationProtocol:
-    """Load a shipped protocol by name, or a protocol file by path.
+def _mode_of(mode: Any, train_on: Any) -> dict[str, Any]:
+    """``mode`` and ``train_on`` of format 1, where the latter went with every mode."""
+    if mode is None or train_on is None:
+        return {}
+    if (mode == "retrain") != (train_on == "fused"):
+        raise UserError("mode 'retrain' goes with train_on 'fused', 'frozen' with the others")
+    if train_on == "fused":
+        return {"mode": mode, "train_on": None}
+    return {"mode": "released", "train_on": None} if train_on == "nothing" else {}
 
-    Raises:
-        UserError: unknown name, unreadable file, or a key that is unknown, missing or wrong.
-    """
-    return read_protocol(SegmentationProtocol, name_or_path, SHIPPED_PROTOCOLS, "segmentation")
+
+SHIPPED_PROTOCOLS = SegmentationProtocol.folder / "protocols"
+load_protocol = SegmentationProtocol.load

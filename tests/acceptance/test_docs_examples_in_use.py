@@ -58,21 +58,10 @@ def write_harbour(root: Path) -> None:
         voc(root / part / "boxes" / f"{stem}.xml", ("ship", left, top, left + width, top + height))
 
 
-def write_protocol(
-    copy: Copy, shipped: str, target: Path, without: tuple[str, str] | None = None, **changes: Any
-) -> str:
-    """A copy of a shipped protocol as the pages ask for it; returns its path.
-
-    Args:
-        without: the first and the last of the keys, in the order of the file, that are removed.
-        changes: keys with other values.
-    """
-    content = yaml.safe_load((copy.root / "tasks" / shipped).read_text(encoding="utf-8"))
-    if without:
-        keys = list(content)
-        for key in keys[keys.index(without[0]) : keys.index(without[1]) + 1]:
-            del content[key]
-    target.write_text(yaml.safe_dump(content | changes))
+def write_protocol(page: Path, target: Path) -> str:
+    """The protocol that a page prints, in a file; returns its path."""
+    (content,) = configurations(page)
+    target.write_text(yaml.safe_dump(content))
     return str(target)
 
 
@@ -168,17 +157,8 @@ def test_plain_folders_are_read_by_the_configuration_of_the_page(tree, tmp_path,
 
 def test_the_detector_finds_the_ships_as_the_page_shows(tree, tmp_path, page):
     write_harbour(tmp_path / "harbour")
-    protocol = write_protocol(
-        tree,
-        "detection/protocols/demo-det.v1.yaml",
-        tmp_path / "my.protocol.yaml",
-        name="my-det.v1",
-        detector="bright-spot",
-        initial="scratch",
-        training={"share": 0.9},
-        layout="harbour",
-        classes=["ship", "buoy"],
-    )
+    pages = tree.root / "docs"
+    protocol = write_protocol(pages / "adding-a-detector.md", tmp_path / "my-det.yaml")
     config = write_config(
         tmp_path,
         datasets={"harbour": {"layout": "harbour", "root": str(tmp_path / "harbour")}},
@@ -193,15 +173,8 @@ def test_the_detector_finds_the_ships_as_the_page_shows(tree, tmp_path, page):
 
 
 def test_the_segmenter_is_trained_and_named_as_the_page_says(tree, tmp_path, repository):
-    protocol = write_protocol(
-        tree,
-        "segmentation/protocols/demo-seg.v1.yaml",
-        tmp_path / "my.protocol.yaml",
-        without=("crop_size", "poly_power"),
-        name="my-seg.v1",
-        segmenter="nearest-colour",
-        initial="scratch",
-    )
+    pages = tree.root / "docs"
+    protocol = write_protocol(pages / "adding-a-segmenter.md", tmp_path / "my-seg.yaml")
     drawn = {"task": "segmentation", "train": 4, "test": 4, "seed": 0}
     scenes = {"layout": "msrs", "root": str(tmp_path / "msrs"), "demo": drawn}
     config = write_config(

@@ -14,13 +14,13 @@ from ivif_bench.options import described
 from ivif_bench.protocol import shipped_protocols
 from ivif_bench.recipe import Recipe
 from ivif_bench.tasks.detection import protocol as detection
-from ivif_bench.tasks.detection.protocol import TRAINED_MODES, DetectionProtocol
-from ivif_bench.tasks.detection.registry import DETECTORS, Detector, DetectorSpec
+from ivif_bench.tasks.detection.registry import DETECTORS, Detector
+from ivif_bench.tasks.network.contract import NetworkSpec
+from ivif_bench.tasks.network.protocol import TRAINED_MODES, NetworkProtocol
 from ivif_bench.tasks.segmentation import protocol as segmentation
-from ivif_bench.tasks.segmentation.protocol import SegmentationProtocol
-from ivif_bench.tasks.segmentation.registry import SEGMENTERS, Segmenter, SegmenterSpec
+from ivif_bench.tasks.segmentation.registry import SEGMENTERS, Segmenter
 
-MODES = DetectionProtocol.model_fields["mode"].annotation.__args__
+MODES = NetworkProtocol.model_fields["mode"].annotation.__args__
 COMPONENTS = [
     *((DETECTORS, name, Detector) for name in DETECTORS.specs()),
     *((SEGMENTERS, name, Segmenter) for name in SEGMENTERS.specs()),
@@ -59,31 +59,32 @@ def test_the_packages_that_it_names_are_distributions(registry, name, base):
             pytest.skip(f"{package} is not installed")
 
 
-@pytest.mark.parametrize("name", list(DETECTORS.specs()))
-def test_a_detector_serves_known_modes(name):
-    modes = DETECTORS.get(name).modes
-    assert modes
-    assert set(modes) <= set(MODES)
-
-
-@pytest.mark.parametrize("name", list(DETECTORS.specs()))
-def test_a_detector_has_a_recipe_exactly_if_it_can_be_trained(name):
-    spec = DETECTORS.get(name)
-    assert (spec.recipe is not None) == bool(set(spec.modes) & set(TRAINED_MODES))
-
-
-@pytest.mark.parametrize("name", list(SEGMENTERS.specs()))
-def test_no_key_of_a_segmenters_recipe_is_one_of_the_protocol_it_stands_in(name):
-    own = set(SegmentationProtocol.model_fields)
-    assert not own & set(SEGMENTERS.get(name).recipe.model_fields)
+@pytest.mark.parametrize(("registry", "name", "base"), COMPONENTS, ids=IDS)
+def test_it_serves_known_modes_and_has_training_options_exactly_if_it_can_be_trained(
+    registry, name, base
+):
+    spec = registry.get(name)
+    assert spec.modes
+    assert set(spec.modes) <= set(MODES)
+    assert (spec.training is not None) == bool(set(spec.modes) & set(TRAINED_MODES))
 
 
 @pytest.mark.parametrize(("registry", "name", "base"), COMPONENTS, ids=IDS)
-def test_every_key_of_its_recipe_says_what_it_is(registry, name, base):
-    recipe = registry.get(name).recipe
-    for row in described(recipe) if recipe else []:
-        assert row.description.strip(), row.name
-        assert row.allowed != "any value", row.name
+def test_networks_of_one_family_take_the_same_options(registry, name, base):
+    spec = registry.get(name)
+    for other in registry.specs().values():
+        if other.family == spec.family:
+            assert (other.inference, other.training) == (spec.inference, spec.training)
+
+
+@pytest.mark.parametrize(("registry", "name", "base"), COMPONENTS, ids=IDS)
+def test_every_option_says_what_it_is(registry, name, base):
+    spec = registry.get(name)
+    for model in filter(None, (spec.inference, spec.training)):
+        assert model.untrained <= set(model.model_fields)
+        for row in described(model):
+            assert row.description.strip(), row.name
+            assert row.allowed != "any value", row.name
 
 
 @pytest.mark.parametrize(("task", "name"), TRAINED, ids=[name for _, name in TRAINED])
@@ -99,13 +100,12 @@ def test_a_wrong_key_in_a_recipe_is_one_line_with_file_and_key(task, name, tmp_p
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("make", [DetectorSpec, SegmenterSpec])
-def test_a_recipe_that_is_no_model_is_refused_with_the_name_of_the_spec(make):
-    more = {"family": "mine", "modes": ("retrain",)} if make is DetectorSpec else {}
+@pytest.mark.parametrize("part", ["inference", "training"])
+def test_options_that_are_no_model_are_refused_with_the_name_of_the_spec(part):
     values = {"name": "mine", "entry": "a:B", "title": "Mine", "parameters": 1, "licence": "none"}
-    assert make(**values, **more, recipe=Recipe).recipe is Recipe
-    with pytest.raises(TypeError, match="'mine': recipe must be"):
-        make(**values, **more, recipe={"epochs": "how many"})
+    assert getattr(NetworkSpec(**values), part) is Recipe
+    with pytest.raises(TypeError, match=f"'mine': {part} must be"):
+        NetworkSpec(**values, **{part: {"epochs": "how many"}})
 
 
 def test_loading_adapters_and_recipes_imports_no_network_library():
@@ -116,7 +116,7 @@ def test_loading_adapters_and_recipes_imports_no_network_library():
         "from ivif_bench.options import described\n"
         "for registry in (DETECTORS, SEGMENTERS):\n"
         "    for name, spec in registry.specs().items():\n"
-        "        spec.recipe and described(spec.recipe)\n"
+        "        described(spec.inference), spec.training and described(spec.training)\n"
         "        registry.load(name)\n"
         "heavy = {'torch', 'torchvision', 'ultralytics', 'mmseg', 'mmengine', 'mmcv'}\n"
         "print(json.dumps(sorted(heavy & set(sys.modules))))\n"

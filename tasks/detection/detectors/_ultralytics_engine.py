@@ -28,8 +28,8 @@ from ivif_bench.tasks.detection.detectors._safe_pickle import (
     load_pickled_network,
     network_of,
 )
-from ivif_bench.tasks.detection.detectors._ultralytics_recipe import UltralyticsRecipe
-from ivif_bench.tasks.detection.settings import DetectorSettings
+from ivif_bench.tasks.detection.detectors._ultralytics_recipe import UltralyticsTraining
+from ivif_bench.tasks.detection.protocol import DetectionProtocol
 from ivif_bench.types import Progress
 
 _INTEGRATIONS = ("sync", "clearml", "comet", "dvc", "mlflow", "raytune", "tensorboard", "wandb")
@@ -61,7 +61,7 @@ def fill(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
         raise UserError(f"weights {path}: do not fit: {lines[-1].strip()[:160]}") from problem
 
 
-def transfer(network: nn.Module, weights: Weights, protocol: DetectorSettings) -> str:
+def transfer(network: nn.Module, weights: Weights, protocol: DetectionProtocol) -> str:
     """Put initial weights into a network that is about to be trained; returns a line for the log.
 
     Class scores keep their meaning only if the classes are the same, in the same order. Where they
@@ -105,20 +105,19 @@ class _Trainer(DetectionTrainer):  # type: ignore[misc]
     def __init__(
         self,
         overrides: dict[str, Any],
-        protocol: DetectorSettings,
+        protocol: DetectionProtocol,
         weights: Weights | None,
         threads: int,
-        progress: Progress | None,
+        progress: Progress,
     ) -> None:
         self._protocol = protocol
         self._threads = threads
         self._weights = weights
         super().__init__(overrides=overrides)
-        if progress is not None:
-            self.add_callback(
-                "on_train_epoch_end",
-                lambda trainer: progress(trainer.epoch + 1, trainer.epochs, "training"),
-            )
+        self.add_callback(
+            "on_train_epoch_end",
+            lambda trainer: progress(trainer.epoch + 1, trainer.epochs, "training"),
+        )
 
     def get_dataset(self) -> dict[str, Any]:
         """What our own data file says, which needs no finding, no download and no repair.
@@ -171,14 +170,14 @@ class _Trainer(DetectionTrainer):  # type: ignore[misc]
 def train(
     architecture: str,
     layout: Path,
-    protocol: DetectorSettings,
+    protocol: DetectionProtocol,
     seed: int,
     weights: Weights | None,
     folder: Path,
     log: Path,
     device: str,
     threads: int,
-    progress: Progress | None,
+    progress: Progress,
 ) -> nn.Module:
     """Train by the protocol and return the moving average of the weights after the last epoch.
 
@@ -205,15 +204,15 @@ def train(
     return network.float().cpu().eval()
 
 
-def _recipe(protocol: DetectorSettings) -> UltralyticsRecipe:
-    assert isinstance(protocol.training, UltralyticsRecipe)
+def _recipe(protocol: DetectionProtocol) -> UltralyticsTraining:
+    assert isinstance(protocol.training, UltralyticsTraining)
     return protocol.training
 
 
 def _arguments(
     architecture: str,
     layout: Path,
-    protocol: DetectorSettings,
+    protocol: DetectionProtocol,
     seed: int,
     folder: Path,
     device: str,
@@ -237,7 +236,7 @@ def _arguments(
         "patience": 0,
         "batch": recipe.batch,
         "nbs": recipe.nominal_batch,
-        "imgsz": protocol.image_size,
+        "imgsz": protocol.inference.image_size,
         "optimizer": recipe.optimizer,
         "lr0": recipe.lr0,
         "lrf": recipe.lrf,

@@ -34,7 +34,7 @@ class Augmentation(Options):
     close_mosaic: int = Field(ge=0, description="last epochs without mosaic")
 
 
-class UltralyticsRecipe(Recipe):
+class UltralyticsTraining(Recipe):
     """How ultralytics trains a detector. Nothing is left to its defaults."""
 
     epochs: int = Field(ge=1, description="passes over the training images")
@@ -42,7 +42,7 @@ class UltralyticsRecipe(Recipe):
     nominal_batch: int = Field(
         ge=1, description="gradients are summed up to this many images before an update"
     )
-    optimizer: Literal["SGD", "Adam", "AdamW"] = Field(description="kind of optimiser")
+    optimizer: Literal["SGD", "Adam", "AdamW"] = Field(description="kind of optimizer")
     lr0: float = Field(gt=0, description="first learning rate")
     lrf: float = Field(ge=0, le=1, description="fraction of lr0 that the last epoch has")
     cos_lr: bool = Field(description="the learning rate falls as a cosine instead of a line")
@@ -63,7 +63,7 @@ class UltralyticsRecipe(Recipe):
     augmentation: Augmentation = Field(description="augmentation of training images")
 
     @model_validator(mode="after")
-    def _mosaic_ends_in_the_training(self) -> UltralyticsRecipe:
+    def _mosaic_ends_in_the_training(self) -> UltralyticsTraining:
         if self.augmentation.close_mosaic > self.epochs:
             raise ValueError("'close_mosaic' is larger than 'epochs'")
         return self

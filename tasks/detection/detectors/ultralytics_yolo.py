@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ivif_bench.data.images import encode_png, read_rgb, size_of
+from ivif_bench.data.images import encode_png
 from ivif_bench.device import strict_float32
-from ivif_bench.errors import UserError, first_few
+from ivif_bench.errors import UserError
 from ivif_bench.files import write_bytes
+from ivif_bench.tasks.detection.detectors._boxes import BoxInference
 from ivif_bench.tasks.detection.detectors._hermetic import engine
-from ivif_bench.tasks.detection.detectors._ultralytics_recipe import UltralyticsRecipe
+from ivif_bench.tasks.detection.detectors._ultralytics_recipe import UltralyticsTraining
 from ivif_bench.tasks.detection.geometry import letterbox, select_boxes, to_tensor
-from ivif_bench.tasks.detection.registry import Detector, DetectorSpec
+from ivif_bench.tasks.detection.registry import Detector
+from ivif_bench.tasks.network.contract import NetworkSpec, Sample
 from ivif_bench.types import Boxes, Progress
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ _PARAMETERS = {
 }
 
 SPECS = tuple(
-    DetectorSpec(
+    NetworkSpec(
         name=f"yolov5{size}",
         entry="UltralyticsYolo",
         title=(
@@ -49,7 +51,8 @@ SPECS = tuple(
         parameters=count,
         licence="AGPL-3.0 (the ultralytics package and its weights)",
         modes=("retrain", "frozen", "zeroshot-coco", "released"),
-        recipe=UltralyticsRecipe,
+        inference=BoxInference,
+        training=UltralyticsTraining,
         version=2,
         packages=("ultralytics", "torchvision"),
         warm=(
@@ -70,12 +73,12 @@ class UltralyticsYolo(Detector):
 
     def fit(
         self,
-        train: Sequence[tuple[Path, Boxes]],
+        train: Sequence[Sample],
         seed: int,
         folder: Path,
         log: Path,
-        initial: Path | None = None,
-        progress: Progress | None = None,
+        initial: Path | None,
+        progress: Progress,
     ) -> Path:
         weights = None if initial is None else read_weights(initial, self.name)
         work = folder / "work"
@@ -98,8 +101,9 @@ class UltralyticsYolo(Detector):
         shutil.rmtree(work)
         return checkpoint
 
-    def check_initial(self, weights: Path) -> None:
-        read_weights(weights, self.name)
+    def check_initial(self, weights: Path | None) -> None:
+        if weights is not None:
+            read_weights(weights, self.name)
 
     def load(self, checkpoint: Path) -> tuple[str, ...]:
         state, self._names = read_weights(checkpoint, self.name)
@@ -108,28 +112,24 @@ class UltralyticsYolo(Detector):
         self._network = network.eval().to(self.device)
         return self._names
 
-    def predict(self, images: Sequence[np.ndarray]) -> list[Boxes]:
+    def predict(self, image: np.ndarray) -> Boxes:
         import torch
 
-        found = []
-        for image in images:
-            square, place = letterbox(image, self.protocol.image_size)
-            with torch.inference_mode(), strict_float32():
-                # [1, 4 + classes, N]: decoded boxes in square pixels, then class scores
-                out: Tensor = self._network(to_tensor(square).to(self.device))[0][0]
-            found.append(
-                select_boxes(
-                    out[:4].T,
-                    out[4:].T,
-                    place,
-                    self._names,
-                    self.protocol.conf,
-                    self.protocol.nms_iou,
-                    self.protocol.max_det,
-                    self.protocol.multi_label,
-                )
-            )
-        return found
+        options = self.protocol.inference
+        square, place = letterbox(image, options.image_size)
+        with torch.inference_mode(), strict_float32():
+            # [1, 4 + classes, N]: decoded boxes in square pixels, then class scores
+            out: Tensor = self._network(to_tensor(square).to(self.device))[0][0]
+        return select_boxes(
+            out[:4].T,
+            out[4:].T,
+            place,
+            self._names,
+            options.conf,
+            options.nms_iou,
+            options.max_det,
+            options.multi_label,
+        )
 
 
 def save_weights(
@@ -180,37 +180,29 @@ def read_weights(path: Path, architecture: str) -> tuple[dict[str, Tensor], tupl
     return floats, tuple(str(name) for name in names)
 
 
-def write_yolo_layout(
-    train: Sequence[tuple[Path, Boxes]], classes: Sequence[str], folder: Path
-) -> Path:
-    """Write images and labels as ultralytics wants them, and return the data file.
+def write_yolo_layout(train: Sequence[Sample], classes: Sequence[str], folder: Path) -> Path:
+    """Write images (PNG) and labels as ultralytics wants them, and return the data file.
 
-    PNG files are linked, never changed; others are decoded and written as PNG, because
-    ultralytics rewrites a damaged JPEG where it lies. Its label cache falls into this folder.
+    Its label cache falls into this folder.
 
     Raises:
         UserError: no images, a stem twice, or no object of any class.
     """
-    stems = [path.stem for path, _ in train]
-    twice = sorted({stem for stem in stems if stems.count(stem) > 1})
-    if not train or twice:
-        raise UserError(
-            f"training images: {'stems twice: ' + first_few(twice) if twice else 'none'}"
-        )
     ids = {name: index for index, name in enumerate(classes)}
-    if not any(name in ids for _, boxes in train for name in boxes.classes):
-        raise UserError(f"none of the {len(train)} training images has an object of any class")
     images, labels = folder / "images" / "train", folder / "labels" / "train"
     images.mkdir(parents=True)
     labels.mkdir(parents=True)
-    for path, boxes in train:
-        target = images / f"{path.stem}.png"
-        if path.suffix.lower() == ".png":
-            target.symlink_to(path.absolute())
-        else:
-            write_bytes(target, encode_png(read_rgb(path)))
-        lines = _yolo_lines(boxes, ids, size_of(path))
-        (labels / f"{path.stem}.txt").write_text("".join(lines), encoding="ascii")
+    objects = 0
+    for stem, image, boxes in train:
+        path = images / f"{stem}.png"
+        if path.exists():
+            raise UserError(f"training images: stem {stem!r} twice")
+        write_bytes(path, encode_png(image))
+        lines = _yolo_lines(boxes, ids, image.shape[:2])
+        (labels / f"{stem}.txt").write_text("".join(lines), encoding="ascii")
+        objects += sum(name in ids for name in boxes.classes)
+    if not objects:
+        raise UserError(f"none of the {len(train)} training images has an object of any class")
     data = folder / "data.yaml"
     # JSON is YAML; ultralytics wants a validation part even where it never runs.
     content: dict[str, Any] = {

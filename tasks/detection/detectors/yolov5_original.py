@@ -6,7 +6,6 @@ under the same name. To train one, use a clone of ultralytics/yolov5 and give it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -14,8 +13,10 @@ import numpy as np
 
 from ivif_bench.device import strict_float32
 from ivif_bench.errors import UserError
+from ivif_bench.tasks.detection.detectors._boxes import BoxInference
 from ivif_bench.tasks.detection.geometry import letterbox, select_boxes, to_tensor
-from ivif_bench.tasks.detection.registry import Detector, DetectorSpec
+from ivif_bench.tasks.detection.registry import Detector
+from ivif_bench.tasks.network.contract import NetworkSpec
 from ivif_bench.types import Boxes
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ _PARAMETERS = {
 }
 
 SPECS = tuple(
-    DetectorSpec(
+    NetworkSpec(
         name=f"yolov5{size}-original",
         entry="OriginalYolov5",
         title=f"YOLOv5{size} (original, anchor-based, {count / 1e6:.1f} M)",
@@ -39,6 +40,8 @@ SPECS = tuple(
         parameters=count,
         licence=_LICENCE,
         modes=("zeroshot-coco", "released"),
+        inference=BoxInference,
+        training=None,
         version=2,
         packages=("torchvision",),
         warm=("torchvision",),
@@ -91,24 +94,20 @@ class OriginalYolov5(Detector):
                 f"but the protocol's detector is {self.name}"
             )
 
-    def predict(self, images: Sequence[np.ndarray]) -> list[Boxes]:
+    def predict(self, image: np.ndarray) -> Boxes:
         import torch
 
-        found = []
-        for image in images:
-            square, place = letterbox(image, self.protocol.image_size)
-            with torch.inference_mode(), strict_float32():
-                boxes, scores = self._network(to_tensor(square).to(self.device))
-            found.append(
-                select_boxes(
-                    boxes[0],
-                    scores[0],
-                    place,
-                    self._names,
-                    self.protocol.conf,
-                    self.protocol.nms_iou,
-                    self.protocol.max_det,
-                    self.protocol.multi_label,
-                )
-            )
-        return found
+        options = self.protocol.inference
+        square, place = letterbox(image, options.image_size)
+        with torch.inference_mode(), strict_float32():
+            boxes, scores = self._network(to_tensor(square).to(self.device))
+        return select_boxes(
+            boxes[0],
+            scores[0],
+            place,
+            self._names,
+            options.conf,
+            options.nms_iou,
+            options.max_det,
+            options.multi_label,
+        )

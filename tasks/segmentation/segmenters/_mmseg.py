@@ -17,9 +17,8 @@ from ivif_bench.device import strict_float32
 from ivif_bench.errors import UserError, first_few
 from ivif_bench.files import write_bytes, write_json
 from ivif_bench.origins import sign
-from ivif_bench.tasks.segmentation.initial import initial_weights
-from ivif_bench.tasks.segmentation.registry import Sample, Segmenter
-from ivif_bench.tasks.segmentation.segmenters._mmseg_recipe import recipe_of
+from ivif_bench.tasks.network.contract import Sample
+from ivif_bench.tasks.segmentation.registry import Segmenter
 from ivif_bench.tasks.segmentation.segmenters.mmseg_networks import (
     IMAGENET_MEAN,
     IMAGENET_STD,
@@ -41,7 +40,13 @@ class MmsegSegmenter(Segmenter):
     restart_seconds: float = 120.0
 
     def fit(
-        self, train: Sequence[Sample], seed: int, folder: Path, log: Path, progress: Progress
+        self,
+        train: Sequence[Sample],
+        seed: int,
+        folder: Path,
+        log: Path,
+        initial: Path | None,
+        progress: Progress,
     ) -> Path:
         import_mmseg(log)
         from ivif_bench.tasks.segmentation.segmenters import _mmseg_train
@@ -49,14 +54,14 @@ class MmsegSegmenter(Segmenter):
         checkpoint = folder / _CHECKPOINT
         if checkpoint.is_file():  # finished in an earlier attempt that was stopped right after
             return checkpoint
-        model = self._initial_model(seed)
+        model = self._initial_model(seed, initial)
         _mmseg_train.train(
             model, train, self.protocol, seed, folder, log, progress, self.restart_seconds
         )
         write_json(
             folder / "model.json",
             {
-                "network": self.protocol.segmenter,
+                "network": self.name,
                 "classes": self.protocol.classes,
                 "protocol": self.protocol.model_dump(mode="json"),
                 "protocol_sha256": self.protocol.sha256,
@@ -69,36 +74,32 @@ class MmsegSegmenter(Segmenter):
         _mmseg_train.remove_restart(folder)
         return checkpoint
 
-    def check_initial(self) -> None:
+    def check_initial(self, weights: Path | None) -> None:
         import_mmseg()
-        self._start_from_initial(self._build())
+        self._start_from(self._build(), weights)
 
-    def load(self, checkpoint: Path) -> None:
-        import torch
-
+    def load(self, checkpoint: Path) -> tuple[str, ...]:
         import_mmseg()
         model = self._build()
         apply_weights(model, read_tensors(checkpoint), str(checkpoint))
-        self._device = "cuda" if torch.cuda.is_available() else "cpu"
-        self._model = model.eval().to(self._device)
+        self._model = model.eval().to(self.device)
+        return self.protocol.classes  # the file has none; their number is that of its last layer
 
-    def predict(self, rgb: np.ndarray) -> np.ndarray:
+    def predict(self, image: np.ndarray) -> np.ndarray:
         import torch
         from torch.nn.functional import interpolate
 
-        height, width = self.protocol.image_size
-        image = rgb
-        if rgb.shape[:2] != (height, width):
-            image = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_LINEAR)
+        height, width = self.protocol.inference.image_size
+        size = image.shape[:2]
+        if size != (height, width):
+            image = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
         mean, deviation = np.array(IMAGENET_MEAN, np.float32), np.array(IMAGENET_STD, np.float32)
         normal = (image.astype(np.float32) - mean) / deviation
-        batch = torch.from_numpy(normal.transpose(2, 0, 1)[None]).to(self._device)
+        batch = torch.from_numpy(normal.transpose(2, 0, 1)[None]).to(self.device)
         with torch.inference_mode(), strict_float32():
             logits = self._model.encode_decode(batch, [{"img_shape": (height, width)}])
-            if logits.shape[2:] != rgb.shape[:2]:
-                logits = interpolate(
-                    logits, size=rgb.shape[:2], mode="bilinear", align_corners=False
-                )
+            if logits.shape[2:] != size:
+                logits = interpolate(logits, size=size, mode="bilinear", align_corners=False)
             found: np.ndarray = logits.argmax(1)[0].to(torch.uint8).cpu().numpy()
         return found
 
@@ -106,14 +107,15 @@ class MmsegSegmenter(Segmenter):
         from mmengine.config import ConfigDict
         from mmseg.registry import MODELS
 
-        protocol = self.protocol
-        crop_size = recipe_of(protocol).crop_size
-        config = network_config(protocol.segmenter, len(protocol.classes), crop_size)
+        # Training batches are padded to crops; a network that only predicts never pads.
+        training = self.protocol.training
+        size = self.protocol.inference.image_size if training is None else training.crop_size
+        config = network_config(self.name, len(self.protocol.classes), size)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # hints for authors of configurations
             return MODELS.build(ConfigDict(config))
 
-    def _initial_model(self, seed: int) -> Any:
+    def _initial_model(self, seed: int, initial: Path | None) -> Any:
         import torch
 
         torch.manual_seed(seed)
@@ -121,13 +123,13 @@ class MmsegSegmenter(Segmenter):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             model.init_weights()
-        self._start_from_initial(model)
+        self._start_from(model, initial)
         return model
 
-    def _start_from_initial(self, model: Any) -> None:
-        start = initial_weights(self.protocol.initial)
-        if start is not None:
-            apply_weights(model, read_tensors(start), str(start), self.protocol.reinit_head)
+    def _start_from(self, model: Any, initial: Path | None) -> None:
+        if initial is not None:
+            backbone = self.protocol.transfer == "backbone"
+            apply_weights(model, read_tensors(initial), str(initial), backbone)
 
 
 def import_mmseg(log: Path | None = None) -> None:
@@ -164,12 +166,12 @@ def warm_up() -> None:
 
 
 def apply_weights(
-    model: nn.Module, state: Mapping[str, Tensor], where: str, reinit_head: bool = False
+    model: nn.Module, state: Mapping[str, Tensor], where: str, backbone: bool = False
 ) -> None:
     """Put weights into a model; every name and shape must fit. Half precision becomes float32.
 
     Args:
-        reinit_head: take the backbone only (names with or without ``backbone.``) and keep the
+        backbone: take the backbone only (names with or without ``backbone.``) and keep the
             model's own heads.
 
     Raises:
@@ -177,7 +179,7 @@ def apply_weights(
     """
     wanted = model.state_dict()
     given = dict(state)
-    if reinit_head:
+    if backbone:
         wanted = {name: value for name, value in wanted.items() if name.startswith("backbone.")}
         if not any(name.startswith("backbone.") for name in given):
             given = {f"backbone.{name}": value for name, value in given.items()}
@@ -193,13 +195,13 @@ def apply_weights(
         ),
     }
     problems = [f"{what} {first_few(names, 3)}" for what, names in wrong.items() if names]
-    if problems and not reinit_head:
-        problems.append("for a backbone alone set reinit_head: true")
+    if problems and not backbone:
+        problems.append("for a backbone alone set transfer: backbone (format 1: reinit_head: true)")
     if problems:
         raise UserError(f"weights {where} do not fit the network: it {'; '.join(problems)}")
     model.load_state_dict(
         {name: given[name].to(value.dtype) for name, value in wanted.items()},
-        strict=not reinit_head,
+        strict=not backbone,
     )
 
 

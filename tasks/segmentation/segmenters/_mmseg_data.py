@@ -20,9 +20,9 @@ from mmseg.datasets.transforms import PackSegInputs, PhotoMetricDistortion, Rand
 from torch.utils.data import Dataset
 
 from ivif_bench.errors import UserError
-from ivif_bench.tasks.segmentation.registry import Sample
-from ivif_bench.tasks.segmentation.segmenters._mmseg_recipe import recipe_of
-from ivif_bench.tasks.segmentation.settings import SegmenterSettings
+from ivif_bench.tasks.network.contract import Sample
+from ivif_bench.tasks.segmentation.protocol import SegmentationProtocol
+from ivif_bench.tasks.segmentation.segmenters._mmseg_recipe import training_of
 
 _MMSEG_IGNORE = 255
 
@@ -33,7 +33,9 @@ class TrainingData(Dataset[dict[str, Any]]):
     Epochs are permutations drawn from (seed, epoch); augmentation is drawn from (seed, position).
     """
 
-    def __init__(self, samples: Sequence[Sample], protocol: SegmenterSettings, seed: int) -> None:
+    def __init__(
+        self, samples: Sequence[Sample], protocol: SegmentationProtocol, seed: int
+    ) -> None:
         self.samples = samples
         self.protocol = protocol
         self.seed = seed
@@ -42,13 +44,13 @@ class TrainingData(Dataset[dict[str, Any]]):
         self._augment = _augmentation(protocol)
 
     def __len__(self) -> int:
-        recipe = recipe_of(self.protocol)
+        recipe = training_of(self.protocol)
         return recipe.iterations * recipe.batch
 
     def __getitem__(self, position: int) -> dict[str, Any]:
         epoch, offset = divmod(position, len(self.samples))
         index = int(self._order(epoch)[offset])
-        rgb, mask = self.samples[index]
+        stem, rgb, mask = self.samples[index]
         mark = int(np.random.SeedSequence((self.seed, position)).generate_state(1)[0])
         np.random.seed(mark)  # noqa: NPY002 - what the library's transforms draw from
         random.seed(mark)
@@ -56,7 +58,7 @@ class TrainingData(Dataset[dict[str, Any]]):
         packed: dict[str, Any] = self._augment(
             {
                 "img": np.ascontiguousarray(rgb[:, :, ::-1]),  # the transforms expect BGR
-                "gt_seg_map": self._labels(mask, index),
+                "gt_seg_map": self._labels(mask, stem),
                 "seg_fields": ["gt_seg_map"],
                 "img_shape": (height, width),
                 "ori_shape": (height, width),
@@ -64,12 +66,12 @@ class TrainingData(Dataset[dict[str, Any]]):
         )
         return packed
 
-    def _labels(self, mask: np.ndarray, index: int) -> np.ndarray:
+    def _labels(self, mask: np.ndarray, stem: str) -> np.ndarray:
         labels = np.where(mask == self.protocol.ignore_index, np.uint8(_MMSEG_IGNORE), mask)
         wrong = (labels >= len(self.protocol.classes)) & (labels != _MMSEG_IGNORE)
         if wrong.any():
             raise UserError(
-                f"training sample {index}: label value {int(labels[wrong][0])}; the protocol has "
+                f"training sample {stem!r}: label value {int(labels[wrong][0])}; the protocol has "
                 f"{len(self.protocol.classes)} classes and ignores {self.protocol.ignore_index}"
             )
         return labels
@@ -78,9 +80,9 @@ class TrainingData(Dataset[dict[str, Any]]):
         return np.random.default_rng((self.seed, epoch)).permutation(len(self.samples))
 
 
-def _augmentation(protocol: SegmenterSettings) -> Compose:
-    recipe = recipe_of(protocol)
-    height, width = protocol.image_size
+def _augmentation(protocol: SegmentationProtocol) -> Compose:
+    recipe = training_of(protocol)
+    height, width = protocol.inference.image_size
     steps = [
         RandomResize(scale=(width, height), ratio_range=recipe.ratio_range, keep_ratio=False),
         RandomCrop(crop_size=recipe.crop_size, cat_max_ratio=recipe.cat_max_ratio),

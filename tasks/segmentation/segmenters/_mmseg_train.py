@@ -36,10 +36,10 @@ from torch.utils.data import DataLoader
 from ivif_bench.device import strict_float32
 from ivif_bench.files import write_bytes
 from ivif_bench.origins import sign
-from ivif_bench.tasks.segmentation.registry import Sample
+from ivif_bench.tasks.network.contract import Sample
+from ivif_bench.tasks.segmentation.protocol import SegmentationProtocol
 from ivif_bench.tasks.segmentation.segmenters._mmseg_data import TrainingData
-from ivif_bench.tasks.segmentation.segmenters._mmseg_recipe import MmsegRecipe, recipe_of
-from ivif_bench.tasks.segmentation.settings import SegmenterSettings
+from ivif_bench.tasks.segmentation.segmenters._mmseg_recipe import MmsegTraining, training_of
 from ivif_bench.types import Progress
 
 _RESTART = "restart.pt"
@@ -48,7 +48,7 @@ _RESTART = "restart.pt"
 def train(
     model: Any,
     samples: Sequence[Sample],
-    protocol: SegmenterSettings,
+    protocol: SegmentationProtocol,
     seed: int,
     folder: Path,
     log: Path,
@@ -56,7 +56,7 @@ def train(
     restart_seconds: float,
 ) -> None:
     """Train a model in place, going on from a restart point if the folder has one."""
-    recipe = recipe_of(protocol)
+    recipe = training_of(protocol)
     data = TrainingData(samples, protocol, seed)
     loader = DataLoader(
         data,
@@ -72,7 +72,7 @@ def train(
             work_dir=str(work),
             train_dataloader=loader,
             train_cfg={"type": "IterBasedTrainLoop", "max_iters": recipe.iterations},
-            optim_wrapper=_optimiser(recipe),
+            optim_wrapper=_optimizer(recipe),
             param_scheduler=_schedule(recipe),
             default_hooks={"checkpoint": None, "logger": {"type": "LoggerHook", "interval": 50}},
             custom_hooks=[_Restartable(folder / _RESTART, seed, progress, restart_seconds)],
@@ -93,7 +93,7 @@ def remove_restart(folder: Path) -> None:
     (folder / _RESTART).unlink(missing_ok=True)
 
 
-def _optimiser(recipe: MmsegRecipe) -> dict[str, Any]:
+def _optimizer(recipe: MmsegTraining) -> dict[str, Any]:
     return {
         "type": "OptimWrapper",
         "optimizer": {
@@ -113,7 +113,7 @@ def _optimiser(recipe: MmsegRecipe) -> dict[str, Any]:
     }
 
 
-def _schedule(recipe: MmsegRecipe) -> list[dict[str, Any]]:
+def _schedule(recipe: MmsegTraining) -> list[dict[str, Any]]:
     poly = {
         "type": "PolyLR",
         "eta_min": 0.0,
@@ -200,7 +200,7 @@ class _Restartable(Hook):  # type: ignore[misc]
             return
         state = torch.load(self.path, map_location="cpu", weights_only=True)
         runner.model.load_state_dict(state["model"])
-        runner.optim_wrapper.load_state_dict(state["optimiser"])
+        runner.optim_wrapper.load_state_dict(state["optimizer"])
         for scheduler, content in zip(runner.param_schedulers, state["schedule"], strict=True):
             scheduler.load_state_dict(content)
         runner.train_loop._iter = state["iteration"]  # what Runner.resume does; there is no setter
@@ -216,7 +216,7 @@ class _Restartable(Hook):  # type: ignore[misc]
         if time.monotonic() - self.saved >= self.seconds and done < runner.max_iters:
             self._save(runner, done)
             self.saved = time.monotonic()
-        self.progress(done, runner.max_iters, "train")
+        self.progress(done, runner.max_iters, "training")
 
     def _save(self, runner: Runner, done: int) -> None:
         buffer = io.BytesIO()
@@ -224,7 +224,7 @@ class _Restartable(Hook):  # type: ignore[misc]
             {
                 "iteration": done,
                 "model": runner.model.state_dict(),
-                "optimiser": runner.optim_wrapper.state_dict(),
+                "optimizer": runner.optim_wrapper.state_dict(),
                 "schedule": [each.state_dict() for each in runner.param_schedulers],
             },
             buffer,

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ivif_bench.tasks.segmentation.registry import SegmenterSpec
-from ivif_bench.tasks.segmentation.segmenters._mmseg_recipe import MmsegRecipe
+from ivif_bench.tasks.network.contract import NetworkSpec
+from ivif_bench.tasks.segmentation.segmenters._mmseg_recipe import MmsegInference, MmsegTraining
 
 # width of the first stage, layers per stage, parameters with nine classes
 _SEGFORMER: dict[str, tuple[int, list[int], int]] = {
@@ -34,13 +34,16 @@ _COUNTS = {
 }
 
 SPECS = tuple(
-    SegmenterSpec(
+    NetworkSpec(
         name=name,
         entry="ivif_bench.tasks.segmentation.segmenters._mmseg:MmsegSegmenter",
-        title=title,
+        title=f"{title} ({count / 1e6:.1f} M)",
         parameters=count,
         licence="Apache-2.0 (mmsegmentation)",
-        recipe=MmsegRecipe,
+        family="mmseg",
+        modes=("retrain", "frozen", "released"),
+        inference=MmsegInference,
+        training=MmsegTraining,
         version=2,
         packages=("onedl-mmsegmentation", "onedl-mmengine", "onedl-mmcv"),
         warm=("ivif_bench.tasks.segmentation.segmenters._mmseg:warm_up",),

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from ivif_bench.errors import UserError
-from ivif_bench.tasks.detection.geometry import letterbox, rename_classes, select_boxes
+from ivif_bench.tasks.detection.adapter import rename_classes
+from ivif_bench.tasks.detection.geometry import letterbox, select_boxes
 from ivif_bench.types import Boxes
 
 

@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 
 from ivif_bench.data.base import open_dataset
-from ivif_bench.tasks.detection.inputs import write_training_images
+from ivif_bench.tasks.detection.adapter import DetectionAdapter
+from ivif_bench.tasks.detection.protocol import load_protocol
 
 
 def test_crowd_regions_are_not_trained_on_and_difficult_objects_are(tmp_path: Path) -> None:
@@ -29,9 +30,8 @@ def test_crowd_regions_are_not_trained_on_and_difficult_objects_are(tmp_path: Pa
     }
     (tmp_path / "train" / "instances.json").write_text(json.dumps(content))
     dataset = open_dataset("llvip", tmp_path)
-    ((path, boxes),) = write_training_images(
-        [(dataset.pairs[0], None)], dataset, ("person",), "visible", "none", tmp_path / "out"
-    )
-    assert path.is_file()
+    protocol = load_protocol("msrs-det-zeroshot.v1").override(classes=("person",), class_map=None)
+    pair = dataset.pairs[0]
+    boxes = DetectionAdapter().target(protocol, dataset, pair, np.zeros((40, 60, 3), np.uint8))
     assert boxes.xyxy[:, 0].tolist() == [0, 2]
     assert boxes.difficult.tolist() == [False, True]

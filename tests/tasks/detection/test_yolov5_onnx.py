@@ -15,7 +15,8 @@ import pytest
 from stored_detections import IMAGES, PARTS, oracle, stored_set, values
 
 from ivif_bench.data.images import read_rgb
-from ivif_bench.tasks.detection.geometry import letterbox, rename_classes, select_boxes, to_tensor
+from ivif_bench.tasks.detection.adapter import rename_classes
+from ivif_bench.tasks.detection.geometry import letterbox, select_boxes, to_tensor
 from ivif_bench.tasks.detection.scoring import score
 from ivif_bench.types import Boxes
 

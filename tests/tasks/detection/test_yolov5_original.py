@@ -76,7 +76,7 @@ def test_a_checkpoint_without_a_network_is_a_user_error(tmp_path: Path) -> None:
 
 def test_training_is_refused_with_the_way_to_do_it() -> None:
     with pytest.raises(UserError, match="inference only"):
-        _detector().fit([], 0, Path(), Path())
+        _detector().fit([], 0, Path(), Path(), None, lambda *_: None)
 
 
 @pytest.mark.golden

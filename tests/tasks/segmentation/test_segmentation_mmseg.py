@@ -10,9 +10,12 @@ import sys
 
 import numpy as np
 import pytest
+import yaml
 
 from ivif_bench.errors import UserError
-from ivif_bench.tasks.segmentation.protocol import load_protocol
+from ivif_bench.tasks.network.contract import Sample
+from ivif_bench.tasks.network.weights import weights_file
+from ivif_bench.tasks.segmentation.protocol import SHIPPED_PROTOCOLS, SegmentationProtocol
 from ivif_bench.tasks.segmentation.registry import SEGMENTERS
 
 pytest.importorskip("mmseg")
@@ -29,24 +32,31 @@ TINY = {
 }
 
 
+def protocol(**changes):
+    """demo-seg.v1 with other values of its keys, which format 1 has side by side."""
+    content = yaml.safe_load((SHIPPED_PROTOCOLS / "demo-seg.v1.yaml").read_text())
+    return SegmentationProtocol.from_file(content | TINY | changes)
+
+
 def samples(count=5):
     generator = np.random.default_rng(3)
     masks = generator.integers(0, 9, (count, 8, 12)).repeat(8, 1).repeat(8, 2).astype(np.uint8)
     colours = generator.integers(0, 256, (9, 3)).astype(np.uint8)
     masks[:, :4] = 255
-    return [(colours[np.minimum(mask, 8)], mask) for mask in masks]
+    return [Sample(str(i), colours[np.minimum(mask, 8)], mask) for i, mask in enumerate(masks)]
 
 
 def segmenter(**changes):
-    protocol = load_protocol("demo-seg.v1").override(**(TINY | changes))
-    return SEGMENTERS.load(protocol.segmenter)(protocol)
+    made = protocol(**changes)
+    return SEGMENTERS.load(made.network)(made.network, made)
 
 
 def fit(folder, seed=0, progress=lambda *_: None, restart_seconds=1e9, **changes):
     folder.mkdir(exist_ok=True)
     network = segmenter(**changes)
     network.restart_seconds = restart_seconds
-    return network.fit(samples(), seed, folder, folder / "log.txt", progress)
+    initial = weights_file(network.protocol)
+    return network.fit(samples(), seed, folder, folder / "log.txt", initial, progress)
 
 
 def sha256(path):
@@ -136,7 +146,7 @@ def test_predictions_equal_mmsegmentations_own_inference(trained):
 
     network = segmenter()
     network.load(trained)
-    rgb = samples(1)[0][0]
+    rgb = samples(1)[0].image
     ours = network.predict(rgb)
     assert ours.dtype == np.uint8
     assert ours.shape == rgb.shape[:2]
@@ -167,7 +177,7 @@ def test_training_lowers_the_loss_on_what_it_saw(tmp_path):
     accuracy = []
     for checkpoint in (before, after):
         network.load(checkpoint)
-        matrix = sum(confusion(mask, network.predict(rgb), 9) for rgb, mask in samples())
+        matrix = sum(confusion(mask, network.predict(rgb), 9) for _, rgb, mask in samples())
         accuracy.append(score(matrix).accuracy)
     assert accuracy[1] > accuracy[0] + 0.15
 
@@ -175,7 +185,9 @@ def test_training_lowers_the_loss_on_what_it_saw(tmp_path):
 def test_initial_weights_must_fit_by_name_and_shape(tmp_path, trained):
     with pytest.raises(UserError, match="instead of"):
         fit(tmp_path / "a", segmenter="segformer-b1", initial=str(trained))
-    with pytest.raises(UserError, match=r"lacks backbone\..*has unknown layers\..*reinit_head"):
+    with pytest.raises(
+        UserError, match=r"lacks backbone\..*has unknown layers\..*transfer: backbone"
+    ):
         fit(tmp_path / "b", initial=str(_partial(trained, tmp_path)))
     with pytest.raises(UserError, match=r"lacks auxiliary_head\."):
         fit(tmp_path / "c", segmenter="deeplabv3plus-r18", initial=str(trained))
@@ -212,20 +224,21 @@ def test_samples_reach_the_network_in_bgr_with_their_labels_and_ignored_pixels(t
     import_mmseg()
     from ivif_bench.tasks.segmentation.segmenters._mmseg_data import TrainingData
 
-    protocol = segmenter(photometric_distortion=False, ratio_range=(1.0, 1.0)).protocol
+    plain = protocol(photometric_distortion=False, ratio_range=(1.0, 1.0))
     rgb = np.zeros((64, 96, 3), np.uint8)
     rgb[:, :, 0] = 200
     mask = np.full((64, 96), 4, np.uint8)
     mask[:32] = 255
-    data = TrainingData([(rgb, mask)], protocol, seed=0)
+    data = TrainingData([Sample("a", rgb, mask)], plain, seed=0)
     assert len(data) == 12
     item = data[3]
     assert item["inputs"].shape == (3, 64, 64)
     assert item["inputs"].float().mean((1, 2)).tolist() == [0, 0, 200]
     labels = item["data_samples"].gt_sem_seg.data
     assert set(np.unique(labels)) == {4, 255}
-    with pytest.raises(UserError, match="label value 9"):
-        TrainingData([(rgb, np.full((64, 96), 9, np.uint8))], protocol, seed=0)[0]
+    wrong = Sample("a", rgb, np.full((64, 96), 9, np.uint8))
+    with pytest.raises(UserError, match="'a': label value 9"):
+        TrainingData([wrong], plain, seed=0)[0]
 
 
 def test_every_epoch_sees_every_sample_once_whatever_was_read_before(tmp_path):
@@ -234,16 +247,16 @@ def test_every_epoch_sees_every_sample_once_whatever_was_read_before(tmp_path):
     import_mmseg()
     from ivif_bench.tasks.segmentation.segmenters._mmseg_data import TrainingData
 
-    protocol = segmenter(ratio_range=(0.9, 1.1)).protocol
+    plain = protocol(ratio_range=(0.9, 1.1), photometric_distortion=False)
     grey = [
-        (np.full((64, 96, 3), 20 * i, np.uint8), np.zeros((64, 96), np.uint8)) for i in range(4)
+        Sample(str(i), np.full((64, 96, 3), 20 * i, np.uint8), np.zeros((64, 96), np.uint8))
+        for i in range(4)
     ]
-    protocol = protocol.override(photometric_distortion=False)
-    data = TrainingData(grey, protocol, seed=7)
+    data = TrainingData(grey, plain, seed=7)
     seen = [round(float(data[position]["inputs"].float().max()) / 20) for position in range(12)]
     assert [sorted(seen[i : i + 4]) for i in (0, 4, 8)] == [[0, 1, 2, 3]] * 3
     assert seen[:4] != seen[4:8] or seen[4:8] != seen[8:]
-    fresh = TrainingData(samples(), segmenter().protocol, seed=7)
+    fresh = TrainingData(samples(), protocol(), seed=7)
     late = fresh[5]["inputs"]
     fresh[0], fresh[9]
     assert (fresh[5]["inputs"] == late).all()
@@ -259,6 +272,6 @@ def test_shipped_half_precision_weights_predict_the_same(tmp_path, trained):
     full, half = segmenter(), segmenter()
     full.load(trained)
     half.load(tmp_path / "half.safetensors")
-    rgb = samples(1)[0][0]
+    rgb = samples(1)[0].image
     assert next(half._model.parameters()).dtype.itemsize == 4
     assert (full.predict(rgb) == half.predict(rgb)).mean() > 0.98

@@ -7,7 +7,8 @@ import pickle
 import pytest
 
 from ivif_bench.errors import UserError
-from ivif_bench.tasks.segmentation.initial import initial_weights
+from ivif_bench.tasks.network.weights import weights_file
+from ivif_bench.tasks.segmentation.protocol import load_protocol
 from ivif_bench.tensors import read_tensors
 
 torch = pytest.importorskip("torch")
@@ -70,10 +71,13 @@ def test_a_file_without_names_is_refused(tmp_path):
 
 
 def test_initial_names_scratch_shipped_or_a_file(tmp_path):
-    assert initial_weights("scratch") is None
+    def named(initial):
+        return weights_file(load_protocol("demo-seg.v1").override(initial=initial))
+
+    assert named("scratch") is None
     with pytest.raises(UserError, match="shipped"):
-        initial_weights("shipped:no-such-weights")
-    with pytest.raises(UserError, match="no such file"):
-        initial_weights(str(tmp_path / "gone.safetensors"))
+        named("shipped:no-such-weights")
+    with pytest.raises(UserError, match="no such weights file"):
+        named(str(tmp_path / "gone.safetensors"))
     with pytest.raises(UserError, match="scratch"):
-        initial_weights("imagenet")
+        named("imagenet")

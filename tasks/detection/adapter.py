@@ -1,0 +1,168 @@
+"""What detection adds to ``ivif_bench.tasks.network``: boxes as truth, kept boxes, AP."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ivif_bench.data.base import Dataset
+from ivif_bench.errors import UserError, first_few
+from ivif_bench.files import write_json
+from ivif_bench.task import Workspace
+from ivif_bench.tasks.detection.protocol import DetectionProtocol
+from ivif_bench.tasks.detection.scoring import coco_document, score
+from ivif_bench.tasks.network.adapter import TaskAdapter
+from ivif_bench.tasks.network.protocol import NetworkProtocol
+from ivif_bench.types import Boxes, Pair, Record, Unit
+
+_SCORER = (
+    "COCO AP by pycocotools (101 recalls, 100 boxes per image and class); [yolov5]: AP of yolov5's "
+    "val.py {}, whose curve ends in a straight line to (1, 0)"
+)
+_FORMS = {
+    "coco+yolov5": "since v6.2 (paired anew at each IoU threshold)",
+    "coco+yolov5-before-v6.2": "before v6.2 (paired once, at IoU 0.5)",
+}
+_METRICS = ("mAP50", "mAP50_95", "mAP50[yolov5]", "mAP50_95[yolov5]", "AP50", "AP50_95")
+_METRICS_ALL = ("mAP50[all]", "mAP50_95[all]")
+
+
+class DetectionAdapter(TaskAdapter):
+    """Detectors judged by AP."""
+
+    protocol: ClassVar[type[NetworkProtocol]] = DetectionProtocol
+    version: ClassVar[int] = 2
+    training_version: ClassVar[int] = 1
+    judges: ClassVar[tuple[str, ...]] = ("pycocotools",)
+
+    def truth_file(self, pair: Pair) -> Path | None:
+        return pair.annotation
+
+    def check_truth(
+        self, protocol: DetectionProtocol, dataset: Dataset, pairs: Sequence[Pair]
+    ) -> None:
+        absent = [each for each in protocol.classes if each not in dataset.detection_classes]
+        if absent:
+            raise UserError(
+                f"protocol {protocol.name!r} scores {first_few(absent)}; dataset {dataset.name!r} "
+                f"has {', '.join(dataset.detection_classes) or 'no boxes'}"
+            )
+        for pair in pairs:
+            if pair.annotation is None or not pair.annotation.is_file():
+                dataset.boxes(pair)  # raises: its layout knows best what is missing where
+
+    def check_classes(self, protocol: DetectionProtocol, known: tuple[str, ...]) -> None:
+        wanted = protocol.classes if protocol.class_map is None else tuple(protocol.class_map)
+        unknown = [name for name in wanted if name not in known]
+        if unknown:
+            raise UserError(
+                f"protocol {protocol.name!r}: the weights know no class {', '.join(unknown)}, only "
+                f"{first_few(known, 10)}; set 'class_map'"
+            )
+
+    def target(
+        self, protocol: DetectionProtocol, dataset: Dataset, pair: Pair, image: np.ndarray
+    ) -> Boxes:
+        """Objects without crowd regions: trainings cannot leave a region out, they learn it as
+        background."""
+        boxes = truth_of(dataset, pair, protocol.classes)
+        return boxes.take(np.flatnonzero(~boxes.crowd).tolist())
+
+    def keep(
+        self, protocol: DetectionProtocol, folder: Path, stem: str, prediction: Boxes
+    ) -> dict[str, Any]:
+        boxes = rename_classes(prediction, protocol.class_map, protocol.classes)
+        assert boxes.scores is not None
+        return {
+            "xyxy": boxes.xyxy.tolist(),
+            "classes": list(boxes.classes),
+            "scores": boxes.scores.tolist(),
+        }
+
+    def score(
+        self,
+        protocol: DetectionProtocol,
+        unit: Unit,
+        kept: Mapping[str, Any],
+        dataset: Dataset,
+        space: Workspace,
+    ) -> list[Record]:
+        """Leaves ``detections-<key>.json`` in ``space.shared``: boxes and truth in COCO form."""
+        pairs = dataset.select(tuple(kept))
+        truth = {pair.stem: truth_of(dataset, pair, protocol.classes) for pair in pairs}
+        found = {stem: boxes_of(kept[stem]) for stem in truth}
+        write_detections(
+            space.shared / f"detections-{unit.key}.json", truth, found, protocol.classes
+        )
+        once = protocol.scorer == "coco+yolov5-before-v6.2"
+        rows = score(truth, found, protocol.classes, protocol.scored_classes, once)
+        return [
+            unit.record(row.metric, row.value, class_name=row.class_name, reason=row.reason)
+            for row in rows
+        ]
+
+    def metrics(self, protocol: DetectionProtocol, pairs: Sequence[Pair]) -> list[str]:
+        return [*_METRICS, *(_METRICS_ALL if left_out(protocol) else ())]
+
+    def scorer(self, protocol: DetectionProtocol) -> str:
+        boxes = getattr(protocol.inference, "boxes", "")  # not every network has thresholds
+        return _SCORER.format(_FORMS[protocol.scorer]) + (f"; boxes: {boxes}" if boxes else "")
+
+    def warnings(self, protocol: DetectionProtocol) -> list[str]:
+        if not left_out(protocol):
+            return []
+        return [
+            f"{', '.join(left_out(protocol))}: unknown to the detector; mAP is the mean over the "
+            f"other {len(protocol.scored_classes)} classes, [all] counts it as 0"
+        ]
+
+
+def left_out(protocol: DetectionProtocol) -> list[str]:
+    """Classes that the detector cannot name."""
+    return [name for name in protocol.classes if name not in protocol.scored_classes]
+
+
+def truth_of(dataset: Dataset, pair: Pair, classes: Sequence[str]) -> Boxes:
+    """Objects of a pair, of the protocol's classes only."""
+    boxes = dataset.boxes(pair)
+    return boxes.take([index for index, name in enumerate(boxes.classes) if name in classes])
+
+
+def rename_classes(boxes: Boxes, class_map: dict[str, str] | None, known: Sequence[str]) -> Boxes:
+    """Detections under the dataset's names; those of other classes are dropped."""
+    mapping = {name: name for name in known} if class_map is None else class_map
+    kept = [index for index, name in enumerate(boxes.classes) if name in mapping]
+    return replace(boxes.take(kept), classes=tuple(mapping[boxes.classes[i]] for i in kept))
+
+
+def boxes_of(kept: Mapping[str, Any]) -> Boxes:
+    """The boxes that ``DetectionAdapter.keep`` made JSON values of, bit for bit."""
+    scores = np.asarray(kept["scores"], np.float64)
+    corners = np.asarray(kept["xyxy"], np.float64).reshape(len(scores), 4)
+    return Boxes(corners, tuple(map(str, kept["classes"])), scores)
+
+
+def write_detections(
+    path: Path, truth: Mapping[str, Boxes], found: Mapping[str, Boxes], classes: Sequence[str]
+) -> None:
+    """Write detections and truth, so that any other scorer can be run on the same boxes.
+
+    The truth has COCO's ``iscrowd``, and ``difficult``, which pycocotools does not look at.
+    """
+    stems = sorted(truth)
+    document: dict[str, Any] = coco_document([truth[stem] for stem in stems], classes)
+    for image, stem in zip(document["images"], stems, strict=True):
+        image["file_name"] = f"{stem}.png"
+    boxes = coco_document([_rounded(found[stem]) for stem in stems], classes)
+    keys = ("image_id", "category_id", "bbox", "score")
+    results = [{key: each[key] for key in keys} for each in boxes["annotations"]]
+    write_json(path, {"truth": document, "detections": results})
+
+
+def _rounded(boxes: Boxes) -> Boxes:
+    assert boxes.scores is not None
+    return replace(boxes, xyxy=np.round(boxes.xyxy, 3), scores=np.round(boxes.scores, 6))

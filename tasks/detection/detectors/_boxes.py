@@ -1,0 +1,40 @@
+"""Options of detectors that see letterboxed squares and suppress overlapping boxes."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from ivif_bench.recipe import Recipe
+
+
+class BoxInference(Recipe):
+    """How images go into the network and which boxes stay."""
+
+    untrained: ClassVar[frozenset[str]] = frozenset({"conf", "nms_iou", "max_det", "multi_label"})
+
+    image_size: int = Field(
+        ge=32, multiple_of=32, description="side of the letterboxed square (pixels)"
+    )
+    conf: float = Field(gt=0, lt=1, description="boxes with a lower confidence are dropped")
+    nms_iou: float = Field(gt=0, lt=1, description="IoU of the suppression per class")
+    max_det: int = Field(ge=1, description="boxes per image that stay, over all classes")
+    multi_label: bool = Field(
+        False,
+        description="false: each box has its best class only; true: a box gives one detection for "
+        "every class whose score is above conf, as in yolov5's val.py",
+    )
+
+    @property
+    def summary(self) -> str:
+        return f"{self.image_size} pixels"
+
+    @property
+    def boxes(self) -> str:
+        """What the line "Scorer" of a table says of the boxes."""
+        classes = "all classes above it (multi-label)" if self.multi_label else "best class only"
+        return (
+            f"confidence > {self.conf:g}, {classes}, NMS per class {self.nms_iou:g}, "
+            f"{self.max_det} per image"
+        )

@@ -1,0 +1,144 @@
+"""Execution of one unit: train once per training key, predict and keep, score."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ivif_bench.data.base import Dataset, open_ref
+from ivif_bench.data.chroma import fused_rgb, source_rgb
+from ivif_bench.errors import UserError
+from ivif_bench.files import write_json
+from ivif_bench.kept import keeping, read_kept
+from ivif_bench.task import Workspace
+from ivif_bench.tasks.network.adapter import TaskAdapter
+from ivif_bench.tasks.network.contract import Network, Sample
+from ivif_bench.tasks.network.protocol import NetworkProtocol
+from ivif_bench.types import DatasetRef, Pair, Record, Unit
+
+_TRAINED = "trained.json"  # names the checkpoint in its folder; written last
+
+
+@dataclass(frozen=True)
+class Samples(Sequence[Sample]):
+    """Training images with their targets, read when they are indexed.
+
+    Attributes:
+        files: the fused file of each pair; None to see the source that the protocol trains on.
+    """
+
+    task: TaskAdapter
+    protocol: NetworkProtocol
+    dataset: Dataset
+    pairs: tuple[Pair, ...]
+    files: tuple[str | None, ...]
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __getitem__(self, index: int) -> Sample:  # type: ignore[override]
+        pair, file, protocol = self.pairs[index], self.files[index], self.protocol
+        if file is None:
+            image = source_rgb(pair, str(protocol.train_on), protocol.chroma)
+        else:
+            image = fused_rgb(Path(file), pair, protocol.chroma)
+        return Sample(pair.stem, image, self.task.target(protocol, self.dataset, pair, image))
+
+
+def training_name(unit: Unit) -> str:
+    """Name of the folder with the network that a unit is judged by; equal for equal trainings."""
+    kind = unit.payload["kind"]
+    return f"{kind}-{unit.payload['training_key']}"
+
+
+def train(task: TaskAdapter, unit: Unit, workspace: Workspace) -> None:
+    """Train the network that the unit's method is judged by, unless it is there."""
+    protocol, dataset = _opened(task, unit)
+    _checkpoint(task, unit, protocol, dataset, _network(unit, protocol), workspace)
+
+
+def predict(
+    task: TaskAdapter, unit: Unit, stems: Collection[str], workspace: Workspace
+) -> dict[str, Any]:
+    """What was kept of predictions, by stem, of all images that are finished when these are.
+
+    Each finished image is kept in the scratch folder at once.
+    """
+    protocol, dataset = _opened(task, unit)
+    files: Mapping[str, str] = unit.payload["test"]
+    found = read_kept(workspace.scratch, lambda kept: kept, workspace.origins)
+    pairs = dataset.select(tuple(stem for stem in files if stem in stems and stem not in found))
+    if not pairs:
+        return found
+    network = _network(unit, protocol)
+    known = network.load(_checkpoint(task, unit, protocol, dataset, network, workspace))
+    task.check_classes(protocol, known)
+    done = len(stems) - len(pairs)
+    with keeping(workspace.scratch, workspace.origins) as keep:
+        for pair in pairs:
+            image = fused_rgb(Path(files[pair.stem]), pair, protocol.chroma)
+            try:
+                prediction = network.predict(image)
+            except UserError as problem:
+                raise UserError(f"image {pair.stem!r}: {problem}") from problem
+            found[pair.stem] = task.keep(protocol, workspace.scratch, pair.stem, prediction)
+            keep(pair.stem, found[pair.stem])
+            done += 1
+            workspace.progress(done, len(stems), "predicting")
+    return found
+
+
+def execute(task: TaskAdapter, unit: Unit, workspace: Workspace) -> list[Record]:
+    """Do what is left of one unit of work, and score it.
+
+    Leaves in ``workspace.shared`` the folder of the trained network, for every unit with the same
+    training, and what the task wants to keep of predictions.
+    """
+    stems = tuple(unit.payload["test"])
+    if not stems:
+        return []
+    protocol, dataset = _opened(task, unit)
+    kept = predict(task, unit, stems, workspace)
+    return task.score(protocol, unit, {stem: kept[stem] for stem in stems}, dataset, workspace)
+
+
+def _opened(task: TaskAdapter, unit: Unit) -> tuple[NetworkProtocol, Dataset]:
+    protocol = task.protocol.model_validate(unit.payload["protocol"])
+    return protocol, open_ref(DatasetRef(**unit.payload["dataset"]))
+
+
+def _network(unit: Unit, protocol: NetworkProtocol) -> Network:
+    import torch
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    adapter = protocol.registry().load(protocol.network)
+    network: Network = adapter(protocol.network, protocol, device, unit.threads)
+    return network
+
+
+def _checkpoint(
+    task: TaskAdapter,
+    unit: Unit,
+    protocol: NetworkProtocol,
+    dataset: Dataset,
+    network: Network,
+    workspace: Workspace,
+) -> Path:
+    """The weights to judge with; trained by whoever needs them first."""
+    weights = None if unit.payload["weights"] is None else Path(unit.payload["weights"])
+    if not protocol.trained:
+        assert weights is not None
+        return weights
+
+    def fit(partial: Path) -> None:
+        files: Mapping[str, str | None] = unit.payload["train"]
+        pairs = dataset.select(tuple(files))
+        samples = Samples(task, protocol, dataset, pairs, tuple(files[pair.stem] for pair in pairs))
+        done = network.fit(samples, unit.seed, partial, workspace.log, weights, workspace.progress)
+        write_json(partial / _TRAINED, {"checkpoint": str(done.relative_to(partial))})
+
+    folder = workspace.once(training_name(unit), fit)
+    return folder / str(json.loads((folder / _TRAINED).read_text())["checkpoint"])
