@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -33,31 +32,33 @@ def in_threads(
     what: str = "",
     share: int = 1,
 ) -> list[_Result]:
-    """Results of ``work`` for all items, in their order; on all processors, if that is faster.
+    """Results of ``work`` for all items, in their order; on all processors.
 
     Args:
         progress: told how many are done, and ``what``.
-        share: items that are handed over at once; more where one takes less than a millisecond.
+        share: items that are handed over at once; more than one where an item may take less than a
+            millisecond. As long as items are quick, this thread then does them alone.
 
     Raises:
         Exception: the first that ``work`` raises; what has not begun by then is left.
     """
     results: list[_Result] = []
-    for size in itertools.chain((1, 4), itertools.repeat(64)):  # the first one may import something
-        part = items[len(results) : len(results) + size]
-        started = time.perf_counter()
-        results += [work(item) for item in part]
-        if progress is not None and part:
+
+    def add(found: list[_Result]) -> None:
+        results.extend(found)
+        if progress is not None:
             progress(len(results), len(items), what)
-        slow = time.perf_counter() - started > _QUICK * len(part)
-        if len(results) == len(items):
-            return results
-        if slow and size > 1:
-            break
+
+    quick = share > 1
+    while quick and len(results) < len(items):
+        first = not results  # it may import something, which says nothing of the others
+        part = items[len(results) : len(results) + (1 if first else share)]
+        started = time.perf_counter()
+        add([work(item) for item in part])
+        quick = first or time.perf_counter() - started < _QUICK * len(part)
     shares = [items[at : at + share] for at in range(len(results), len(items), share)]
-    with ThreadPoolExecutor(processors()) as pool:
-        for part in pool.map(lambda share: [work(item) for item in share], shares):
-            results += part
-            if progress is not None:
-                progress(len(results), len(items), what)
+    if shares:
+        with ThreadPoolExecutor(processors()) as pool:
+            for found in pool.map(lambda share: [work(item) for item in share], shares):
+                add(found)
     return results
