@@ -13,7 +13,8 @@ from ivif_bench.errors import UserError
 if TYPE_CHECKING:
     from ivif_bench.api.judging import judge
     from ivif_bench.api.runs import Run, load_run, run
-    from ivif_bench.tasks.quality import evaluate, evaluate_folder
+    from ivif_bench.api.scoring import evaluate_folder
+    from ivif_bench.tasks.quality import evaluate
 
     __version__: str
 
@@ -31,7 +32,7 @@ __all__ = [
 _MODULES = {
     "Run": "ivif_bench.api.runs",
     "evaluate": "ivif_bench.tasks.quality",
-    "evaluate_folder": "ivif_bench.tasks.quality",
+    "evaluate_folder": "ivif_bench.api.scoring",
     "judge": "ivif_bench.api.judging",
     "load_run": "ivif_bench.api.runs",
     "run": "ivif_bench.api.runs",

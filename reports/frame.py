@@ -70,14 +70,12 @@ class UnitResult:
     """The finished result of one unit.
 
     Attributes:
-        records: as stored, with the columns of ``ivif_bench.store.RECORD_SCHEMA``.
-        scores: the same, by what they are about, in stored order.
-        provenance: the JSON beside them.
+        scores: its records by what they are about, in stored order.
+        provenance: who made them, and with which versions.
         about: what the task tells tables.
     """
 
     unit: ListedUnit
-    records: pa.Table
     scores: Mapping[Subject, StoredValue]
     provenance: Provenance
     about: About
@@ -93,6 +91,7 @@ class RunResults:
         planned: all units of the plan, finished or not.
         abouts: what the plan says of its units, as far as it says anything.
         results: the finished ones.
+        records: theirs, as stored, with the columns of ``ivif_bench.store.RECORD_SCHEMA``.
         panels: images for the qualitative figure, as ``plan.json`` lists them.
         sources: names of the methods that are a source image themselves.
     """
@@ -103,6 +102,7 @@ class RunResults:
     planned: tuple[ListedUnit, ...]
     abouts: Mapping[ListedUnit, About]
     results: Mapping[ListedUnit, UnitResult]
+    records: Mapping[ListedUnit, pa.Table]
     panels: tuple[Mapping[str, Any], ...] = ()
     sources: frozenset[str] = frozenset()
     datasets: Mapping[str, str] = field(default_factory=dict)
@@ -112,9 +112,7 @@ class RunResults:
         """All records of all finished units, with the unit's ``key`` as an extra column."""
         import pandas as pd
 
-        parts = [
-            found.records.to_pandas().assign(key=unit.key) for unit, found in self.results.items()
-        ]
+        parts = [records.to_pandas().assign(key=unit.key) for unit, records in self.records.items()]
         if not parts:
             return pd.DataFrame(columns=[*RECORD_SCHEMA.names, "key"])
         return pd.concat(parts, ignore_index=True)
@@ -162,14 +160,15 @@ def load_run(run: Path) -> RunResults:
         )
     if len(set(planned)) < len(planned):
         raise UserError(f"{plan_path}: a unit is listed twice; write it again with {_RUN}")
-    loaded = {unit: _load_unit(run, unit, abouts.get(unit)) for unit in planned}
+    loaded = {unit: found for unit in planned if (found := _load_unit(run, unit, abouts.get(unit)))}
     return RunResults(
         name=name,
         run=run,
         methods=methods,
         planned=planned,
         abouts=abouts,
-        results={unit: found for unit, found in loaded.items() if found is not None},
+        results={unit: result for unit, (result, _) in loaded.items()},
+        records={unit: records for unit, (_, records) in loaded.items()},
         panels=panels,
         sources=sources,
         datasets=datasets,
@@ -183,8 +182,12 @@ def _planned(item: Mapping[str, Any]) -> ListedUnit:
     return ListedUnit(seed=int(item["seed"]), **texts)
 
 
-def _load_unit(run: Path, unit: ListedUnit, about: About | None) -> UnitResult | None:
-    """The result of a unit, or None: the JSON is written last, so both files make it finished.
+def _load_unit(
+    run: Path, unit: ListedUnit, about: About | None
+) -> tuple[UnitResult, pa.Table] | None:
+    """The result of a unit with its records, or None.
+
+    The JSON is written last, so a unit that has both files is finished.
 
     Args:
         about: what the plan says of the unit. It goes before what was said when the result was
@@ -229,7 +232,7 @@ def _load_unit(run: Path, unit: ListedUnit, about: About | None) -> UnitResult |
     except (TypeError, ValueError, AttributeError) as problem:
         raise UserError(f"{beside}: not the provenance of a unit ({problem}); {again}") from problem
     provenance = Provenance(**{name: stored[name] for name in names}, earlier=earlier)
-    return UnitResult(unit, records, scores, provenance, about or said)
+    return UnitResult(unit, scores, provenance, about or said), records
 
 
 def _read_json(path: Path, advice: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from ivif_bench.reports.statistics import Estimate
+from ivif_bench.statistics import Estimate
 
 Mark = Literal["", "best", "second"]
 Direction = Literal["up", "down"]

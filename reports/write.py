@@ -13,14 +13,12 @@ from ivif_bench.files import write_bytes, write_json
 from ivif_bench.naming import safe_name
 from ivif_bench.registry import suggest
 from ivif_bench.reports.comparison import comparisons
-from ivif_bench.reports.formats import FORMATS
+from ivif_bench.reports.formats import BY_DEFAULT, FORMATS
 from ivif_bench.reports.frame import RunResults, load_run
 from ivif_bench.reports.tables import BUILDERS
 
 if TYPE_CHECKING:
     from ivif_bench.reports.table import Table
-
-FORMATS_BY_DEFAULT = ("markdown", "latex", "csv")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +51,7 @@ def build_report(run: RunResults) -> Report:
     return Report(f"Results of run {run.name}", tuple(tables), tuple(remarks))
 
 
-def write_report(run: Path, formats: Sequence[str] = FORMATS_BY_DEFAULT) -> list[Path]:
+def write_report(run: Path, formats: Sequence[str] = BY_DEFAULT) -> list[Path]:
     """Write ``runs/<name>/report/`` and return the files written.
 
     Files appear whole or not at all. Equal results give equal bytes: nothing in a table depends on

@@ -81,10 +81,11 @@ def report(
 ) -> None:
     """Write and print the tables of a finished run again; needs no network library."""
     from ivif_bench.config import load_config
-    from ivif_bench.reports.write import FORMATS_BY_DEFAULT, write_report
+    from ivif_bench.reports.formats import BY_DEFAULT
+    from ivif_bench.reports.write import write_report
 
     folder = run_or_config
-    formats: tuple[str, ...] = FORMATS_BY_DEFAULT
+    formats: tuple[str, ...] = BY_DEFAULT
     if run_or_config.is_file():
         config = load_config(run_or_config)
         folder, formats = config.folder, config.report.formats

@@ -12,6 +12,8 @@ from ivif_bench.errors import UserError
 if TYPE_CHECKING:
     from ivif_bench.tasks.quality.registry import Mode
 
+_SHORT = {"md": "markdown"}
+
 
 def score(
     infrared: Annotated[Path, typer.Option(help="folder of infrared images")],
@@ -35,16 +37,34 @@ def score(
     device: Annotated[
         str, typer.Option(help="cpu, or a torch device such as cuda for batches of images")
     ] = "cpu",
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            help="print the table as markdown (md), latex, csv, json, ... (see 'list formats'); "
+            "default: for the terminal",
+        ),
+    ] = "",
+    title: Annotated[
+        str, typer.Option(help="name of the images in the caption, such as MSRS")
+    ] = "",
     json_file: Annotated[
-        Path | None, typer.Option("--json", help="write every value as JSON")
+        Path | None, typer.Option("--json", help="write the values of every image as JSON")
     ] = None,
-    csv_file: Annotated[Path | None, typer.Option("--csv", help="write every value as CSV")] = None,
+    csv_file: Annotated[
+        Path | None, typer.Option("--csv", help="write the values of every image as CSV")
+    ] = None,
 ) -> None:
-    """Score fused images: all metrics at once, pairs found by stem whatever the extension."""
+    """Score folders of fused images and print their means as a table, as a run does.
+
+    Images are paired by stem, whatever the extension.
+    """
     from ivif_bench.commands.progress import counting
     from ivif_bench.files import write_bytes, write_json
+    from ivif_bench.reports.formats import load_text
     from ivif_bench.tasks.quality.folder import score_folder
 
+    text = load_text(_SHORT.get(form, form)) if form else None  # refused before anything is scored
     with counting("scoring") as progress:
         result = score_folder(
             infrared,
@@ -61,7 +81,15 @@ def score(
         write_json(json_file, result.to_json())
     if csv_file:
         write_bytes(csv_file, result.to_csv().encode())
-    typer.echo(result.to_markdown())
+    # Imported here, so that scoring starts without them.
+    from ivif_bench.reports.given import report_of
+    from ivif_bench.reports.terminal import print_tables
+
+    report = report_of(result.records(), result.about, result.remarks(), title)
+    if text is None:
+        print_tables(report.tables)
+    else:
+        typer.echo(text(report.title, report.tables, report.remarks), nl=False)
 
 
 def _listed(metrics: str) -> tuple[str, ...] | Literal["all"] | None:

@@ -1,13 +1,15 @@
-"""CSV for further work: one file per table, one row per method and column, nothing rounded."""
+"""CSV for further work: one row per table, method and column, nothing rounded."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from ivif_bench.reports.formats import FormatSpec
-from ivif_bench.reports.table import MISSING, Table
+from ivif_bench.reports.formats._facts import facts
+from ivif_bench.reports.table import Table
 
 SPECS = (FormatSpec("csv", "render", "CSV"),)
 
@@ -32,43 +34,36 @@ HEADER = (
 
 
 def render(title: str, tables: Sequence[Table], remarks: Sequence[str] = ()) -> dict[str, str]:
-    """One file per table. Values are in the unit of the records (AP and IoU in 0..1)."""
-    return {f"{table.name}.csv": table_text(table) for table in tables}
+    """One file per table."""
+    return {f"{table.name}.csv": text(title, [table]) for table in tables}
 
 
-def table_text(table: Table) -> str:
-    """Rows of one table; ``status`` tells a hole (``missing``) from an ``undefined`` value."""
-    notes = {note.letter: note.text for note in table.notes}
+def text(title: str, tables: Sequence[Table], remarks: Sequence[str] = ()) -> str:
+    """Rows of all tables under one header; title, footers and remarks have no place in rows."""
     sink = io.StringIO()
-    writer = csv.writer(sink, lineterminator="\n")
-    writer.writerow(HEADER)
-    for row in table.rows:
-        for column, cell in zip(table.columns, row.cells, strict=True):
-            estimate = cell.estimate
-            state = "ok" if estimate.value is not None else "undefined"
-            writer.writerow(
-                (
-                    table.name,
-                    row.name,
-                    row.title,
-                    column.key,
-                    column.direction,
-                    _full(estimate.value),
-                    _full(estimate.sd),
-                    estimate.n or "",
-                    estimate.seeds if state == "ok" else "",
-                    _full(estimate.low),
-                    _full(estimate.high),
-                    estimate.interval,
-                    cell.mark,
-                    "missing" if cell.text == MISSING else state,
-                    notes.get(cell.note, ""),
-                    table.full_caption,
-                )
-            )
+    writer = csv.DictWriter(sink, HEADER, lineterminator="\n")
+    writer.writeheader()
+    for table in tables:
+        writer.writerows(_rows(table))
     return sink.getvalue()
 
 
-def _full(value: float | None) -> str:
-    """The shortest text that reads back as the same float."""
-    return "" if value is None else repr(float(value))
+def _rows(table: Table) -> Iterator[dict[str, Any]]:
+    notes = {note.letter: note.text for note in table.notes}
+    for row in table.rows:
+        for column, cell in zip(table.columns, row.cells, strict=True):
+            yield {
+                "table": table.name,
+                "method": row.name,
+                "title": row.title,
+                "column": column.key,
+                "direction": column.direction,
+                **{name: _plain(value) for name, value in facts(cell).items()},
+                "note": notes.get(cell.note, ""),
+                "caption": table.full_caption,
+            }
+
+
+def _plain(value: Any) -> Any:
+    """A float as the shortest text that reads back as the same float; None as nothing."""
+    return repr(float(value)) if isinstance(value, float) else "" if value is None else value

@@ -86,6 +86,16 @@ def render(title: str, tables: Sequence[Table], remarks: Sequence[str] = ()) -> 
     return files
 
 
+def text(title: str, tables: Sequence[Table], remarks: Sequence[str] = ()) -> str:
+    """All tables to be pasted into a document; title and remarks are comments."""
+    said = [
+        "needs \\usepackage{booktabs}",
+        *map(escaped, [title] if title else []),
+        *map(escaped, remarks),
+    ]
+    return "\n".join(["".join(f"% {line}\n" for line in said), *map(table_text, tables)])
+
+
 def table_text(table: Table) -> str:
     """One ``table`` environment with footnotes and footer below the rules."""
     warnings = "".join(f" \\textbf{{{escaped(text)}}}" for text in table.warnings)

@@ -16,11 +16,16 @@ _SPECIAL = re.compile(r"([\\`*_\[\]|~$])")
 
 def render(title: str, tables: Sequence[Table], remarks: Sequence[str] = ()) -> dict[str, str]:
     """One file with every table, and the remarks at the end."""
-    parts = [f"# {escaped(title)}"]
+    return {"tables.md": text(title, tables, remarks)}
+
+
+def text(title: str, tables: Sequence[Table], remarks: Sequence[str] = ()) -> str:
+    """The content of that file."""
+    parts = [f"# {escaped(title)}"] if title else []
     for table in tables:
         parts += [f"## {escaped(table.title)}", table_text(table)]
     parts += [escaped(remark) for remark in remarks]
-    return {"tables.md": "\n\n".join(parts) + "\n"}
+    return "\n\n".join(parts) + "\n"
 
 
 def table_text(table: Table) -> str:

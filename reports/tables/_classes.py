@@ -16,7 +16,6 @@ import numpy as np
 from ivif_bench.errors import first_few
 from ivif_bench.ranking import FEWEST, too_few_columns, too_few_images
 from ivif_bench.reports.footer import footer
-from ivif_bench.reports.statistics import Estimate, over_seeds
 from ivif_bench.reports.table import (
     MISSING,
     Cell,
@@ -28,6 +27,7 @@ from ivif_bench.reports.table import (
     missing_cell,
     with_marks,
 )
+from ivif_bench.statistics import Estimate, over_seeds
 
 if TYPE_CHECKING:
     from ivif_bench.reports.comparison import Comparison

@@ -12,9 +12,9 @@ from ivif_bench.errors import UserError, first_few
 from ivif_bench.ranking import FEWEST, too_few_columns, too_few_images
 from ivif_bench.reports.footer import footer
 from ivif_bench.reports.frame import Subject, UnitResult
-from ivif_bench.reports.statistics import Estimate, over_images, over_seeds
 from ivif_bench.reports.table import Cell, Column, Notes, Row, Table, cell, missing_cell, with_marks
 from ivif_bench.reports.tables import BuilderSpec
+from ivif_bench.statistics import Estimate, over_images, over_seeds
 
 if TYPE_CHECKING:
     from ivif_bench.reports.comparison import Comparison
@@ -189,11 +189,13 @@ def _table(
         column.key: max((mine[at][0].n for mine in ranked), default=0)
         for at, column in enumerate(columns)
     }
-    few = too_few_images(len(stems)) if ranked else ""
-    few_columns = too_few_columns({key: n for key, n in counts.items() if n}, "images")
-    marks = ". Best value bold, second best underlined"
-    if comparison.sources:
-        marks += "; the source images, which agree perfectly with themselves, are not ranked"
+    few = few_columns = marks = ""
+    if len(ranked) > 1:  # one method alone is best in nothing
+        few = too_few_images(len(stems))
+        few_columns = too_few_columns({key: n for key, n in counts.items() if n}, "images")
+        marks = ". Best value bold, second best underlined"
+        if comparison.sources:
+            marks += "; the source images, which agree perfectly with themselves, are not ranked"
     return Table(
         name=name,
         title=title,

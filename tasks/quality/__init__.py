@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from ivif_bench.task import TaskSpec
 
 if TYPE_CHECKING:
-    from ivif_bench.tasks.quality.interface import evaluate, evaluate_folder
+    from ivif_bench.tasks.quality.interface import evaluate
 
-__all__ = ["SPECS", "evaluate", "evaluate_folder"]
+__all__ = ["SPECS", "evaluate"]
 
 SPECS = (
     TaskSpec(
@@ -28,10 +28,9 @@ SPECS = (
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("evaluate", "evaluate_folder"):
-        from ivif_bench.tasks.quality import interface
+    if name == "evaluate":
+        from ivif_bench.tasks.quality.interface import evaluate
 
-        # Kept, so that a training loop does not come here every time.
-        globals()[name] = getattr(interface, name)
-        return globals()[name]
+        globals()[name] = evaluate  # kept, so that a training loop does not come here every time
+        return evaluate
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

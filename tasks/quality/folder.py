@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Literal
 from ivif_bench.data.images import images_in
 from ivif_bench.data.sides import refuse_equal_files
 from ivif_bench.errors import UserError, first_few
+from ivif_bench.tasks.quality.about import about, protocol_name
 from ivif_bench.tasks.quality.decoding import ImageGroup
-from ivif_bench.tasks.quality.engine import Evaluator, describe, metrics_of, resolve
+from ivif_bench.tasks.quality.engine import Evaluator, metrics_of, resolve
 from ivif_bench.tasks.quality.groups import score_groups
 from ivif_bench.tasks.quality.registry import Mode
 from ivif_bench.tasks.quality.scores import ImageScores, MethodScores, QualityScores
@@ -68,13 +69,14 @@ def score_folder(
             images[name][stem] = scores
         if progress is not None:
             progress(done, len(groups), stem)
+    kind = "" if on_device is None else device.partition(":")[0]
     return QualityScores(
-        convention,
-        describe(evaluator.names, convention, mode),
-        mode,
-        device if on_device is None else device_name(device),
-        evaluator.directions,
-        {
+        convention=convention,
+        mode=mode,
+        device=device if on_device is None else device_name(device),
+        protocol=protocol_name(convention, mode, kind),
+        about=about(evaluator, kind),
+        methods={
             name: MethodScores(
                 dict(sorted(images[name].items())), _unmatched({**sources, "fused": found})
             )

@@ -1,9 +1,8 @@
-"""The Python interface: one triple, or folders."""
+"""The Python interface for one triple of images."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -12,9 +11,8 @@ import numpy as np
 from ivif_bench.data.pictures import read_picture
 from ivif_bench.errors import UserError
 from ivif_bench.tasks.quality.engine import Evaluator, resolve
-from ivif_bench.tasks.quality.folder import Metrics, chosen_metrics, score_folder
+from ivif_bench.tasks.quality.folder import Metrics, chosen_metrics
 from ivif_bench.tasks.quality.registry import Mode
-from ivif_bench.tasks.quality.scores import QualityScores
 
 Image = np.ndarray | Path | str
 
@@ -56,34 +54,6 @@ def evaluate(
     )
     values = _evaluator(names, convention, mode).measure(*images)
     return {name: value.value for name, value in values.items()}
-
-
-def evaluate_folder(
-    infrared: Path | str,
-    visible: Path | str,
-    fused: Path | str | Mapping[str, Path | str],
-    metrics: Metrics = None,
-    convention: str = "reference",
-    workers: int = 0,
-    mode: Mode = "exact",
-    device: str = "cpu",
-) -> QualityScores:
-    """Fusion quality of whole folders; see ``ivif_bench.tasks.quality.folder.score_folder``.
-
-    Args:
-        fused: a folder, or folders by method name.
-    """
-    folders = fused if isinstance(fused, Mapping) else {Path(fused).resolve().name: fused}
-    return score_folder(
-        Path(infrared),
-        Path(visible),
-        {name: Path(folder) for name, folder in folders.items()},
-        metrics,
-        convention,
-        workers,
-        mode=mode,
-        device=device,
-    )
 
 
 @lru_cache(maxsize=32)

@@ -1,4 +1,4 @@
-"""What scoring folders found, as JSON, CSV and a Markdown table; nothing left out unsaid."""
+"""What scoring folders found: every value as JSON, CSV and records; nothing left out unsaid."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ import csv
 import io
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ivif_bench.errors import first_few
-from ivif_bench.ranking import FEWEST, too_few_columns, too_few_images
+from ivif_bench.statistics import over_images
 from ivif_bench.tasks.quality.engine import Value
-from ivif_bench.tasks.quality.registry import Direction, Mode
+from ivif_bench.tasks.quality.registry import Mode
 from ivif_bench.tasks.quality.shared import REASONS
+from ivif_bench.types import About, Record
 
 _SHOWN = 4  # stems that a printed line names; the JSON has all
+_DATASET = "folders"  # in records: folders have no other name
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,21 +57,15 @@ class MethodScores:
 
     def mean(self, metric: str) -> float | None:
         """Mean over the images where the metric is defined; None if there is none."""
-        values = (scores.values[metric].value for scores in self.images.values())
-        defined = [value for value in values if not math.isnan(value)]
-        return math.fsum(defined) / len(defined) if defined else None
+        return over_images([image.values[metric].value for image in self.images.values()]).value
 
     def left_out(self, metric: str) -> dict[str, str]:
         """Stems that the mean leaves out because the metric is undefined, with the reason."""
         found = {stem: scores.values[metric] for stem, scores in self.images.items()}
         return {stem: value.reason for stem, value in found.items() if math.isnan(value.value)}
 
-    def averaged(self, metric: str) -> frozenset[str]:
-        """Stems that the mean stands on."""
-        return frozenset(self.images) - frozenset(self.left_out(metric))
-
     def remarks(self, metrics: Iterable[str]) -> list[str]:
-        """Sentences that must stand under the means: what is left out of which, and what is odd."""
+        """What a reader of the means must know: what is left out of which, and what is peculiar."""
         gone: dict[tuple[str, tuple[str, ...]], list[str]] = {}
         for metric in metrics:
             by_reason: dict[str, list[str]] = {}
@@ -124,19 +120,25 @@ class QualityScores:
 
     Attributes:
         convention: its name.
-        described: the convention as it stands under tables, with the variants it takes.
         mode: ``exact`` or ``fast``.
         device: what computed, such as ``cpu`` or ``cuda``.
-        metrics: direction by metric under the convention, in the order asked for.
+        protocol: what a run calls the same measurement.
+        about: what tables say of it: the convention with the variants it takes, and direction by
+            metric in the order asked for.
         methods: scores by method name, in the order given.
     """
 
     convention: str
-    described: str
     mode: Mode
     device: str
-    metrics: Mapping[str, Direction]
+    protocol: str
+    about: About
     methods: Mapping[str, MethodScores]
+
+    @property
+    def metrics(self) -> Mapping[str, str]:
+        """Direction by metric under the convention, in the order asked for."""
+        return self.about.metrics
 
     @property
     def on_cpu(self) -> tuple[str, ...]:
@@ -163,7 +165,7 @@ class QualityScores:
         }
         return {
             "convention": self.convention,
-            "described": self.described,
+            "described": self.about.convention,
             "mode": self.mode,
             "device": self.device,
             "metrics_on_cpu": list(self.on_cpu),
@@ -173,64 +175,33 @@ class QualityScores:
             "versions": versions(),
         }
 
-    def to_markdown(self) -> str:
-        """A table of means, a line per method, and below it whatever the means leave out.
+    def records(self) -> Iterator[Record]:
+        """One record per method, image and metric, as a run stores them."""
+        for method, scores in self.methods.items():
+            for stem, image in scores.images.items():
+                for metric, value in image.values.items():
+                    yield Record(
+                        dataset=_DATASET,
+                        method=method,
+                        task="quality",
+                        protocol=self.protocol,
+                        seed=0,
+                        metric=metric,
+                        value=value.value,
+                        stem=stem,
+                        reason=value.reason,
+                    )
 
-        The best mean of a column is bold, unless all are equal, the means stand on different
-        images, or on fewer than ``ivif_bench.ranking.FEWEST``.
-        """
-        arrows = {"up": "↑", "down": "↓"}
-        heads = [f"{name} {arrows[direction]}" for name, direction in self.metrics.items()]
-        lines = [
-            "| " + " | ".join(["method", "images", *heads]) + " |",
-            "|---|" + "---:|" * (len(heads) + 1),
-        ]
-        best = {metric: self._best(metric) for metric in self.metrics}
-        for name, scores in self.methods.items():
-            cells = [_cell(scores.mean(metric), best[metric]) for metric in self.metrics]
-            lines.append("| " + " | ".join([name, str(len(scores.images)), *cells]) + " |")
-        return "\n".join([*lines, "", *self._remarks()])
-
-    def _remarks(self) -> list[str]:
-        lines = [f"Means under convention {self.described}."]
-        if self.device != "cpu":
-            said = f"Computed by torch on {self.device}, in float64"
-            if self.on_cpu:
-                said += f"; on the CPU, for want of a torch form: {', '.join(self.on_cpu)}"
-            lines.append(f"{said}.")
-        uneven = [metric for metric in self.metrics if not self._comparable(metric)]
-        if uneven:
+    def remarks(self) -> list[str]:
+        """What a reader of the means must know, one sentence each."""
+        lines = []
+        if self.on_cpu:
             lines.append(
-                f"No best is marked where means stand on different images: {', '.join(uneven)}."
+                f"Computed on the CPU, not implemented in torch: {', '.join(self.on_cpu)}."
             )
-        lines += self._too_few()
         for name, scores in self.methods.items():
             lines += [f"{name}: {remark}." for remark in scores.remarks(self.metrics)]
         return lines
-
-    def _too_few(self) -> list[str]:
-        """Why nothing or not every metric is ranked; a single method is never."""
-        if len(self.methods) < 2:
-            return []
-        images = max(len(scores.images) for scores in self.methods.values())
-        counts = {metric: self._stands_on(metric) for metric in self.metrics}
-        defined = {metric: count for metric, count in counts.items() if count}
-        return list(filter(None, [too_few_images(images) or too_few_columns(defined, "images")]))
-
-    def _stands_on(self, metric: str) -> int:
-        """Images that the means of a metric stand on, at least."""
-        return min(len(scores.averaged(metric)) for scores in self.methods.values())
-
-    def _comparable(self, metric: str) -> bool:
-        return len({scores.averaged(metric) for scores in self.methods.values()}) == 1
-
-    def _best(self, metric: str) -> float | None:
-        means = [mean for one in self.methods.values() if (mean := one.mean(metric)) is not None]
-        if len({f"{mean:.4f}" for mean in means}) < 2 or not self._comparable(metric):
-            return None
-        if self._stands_on(metric) < FEWEST:
-            return None
-        return max(means) if self.metrics[metric] == "up" else min(means)
 
     def to_csv(self) -> str:
         """One line per method and image, floats in full, undefined empty; no mean line."""
@@ -247,10 +218,3 @@ class QualityScores:
 
 def _number(value: Value) -> float | None:
     return None if math.isnan(value.value) else value.value
-
-
-def _cell(mean: float | None, best: float | None) -> str:
-    if mean is None:
-        return "–"
-    printed = f"{mean:.4f}"  # equal print is equal rank: nobody can see a difference beyond it
-    return f"**{printed}**" if best is not None and printed == f"{best:.4f}" else printed

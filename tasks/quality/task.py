@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -16,12 +17,12 @@ from ivif_bench.kept import keeping, read_kept
 from ivif_bench.origins import Origins
 from ivif_bench.store import key_of
 from ivif_bench.task import Expected, Section, Task, TaskInputs, Workspace
+from ivif_bench.tasks.quality.about import about, protocol_name
 from ivif_bench.tasks.quality.decoding import ImageGroup
 from ivif_bench.tasks.quality.engine import (
     Value,
     check_names,
     convention_of,
-    describe,
     metrics_of,
     printed_metrics,
     resolve,
@@ -29,10 +30,9 @@ from ivif_bench.tasks.quality.engine import (
 from ivif_bench.tasks.quality.folder import batched_evaluator
 from ivif_bench.tasks.quality.groups import score_groups
 from ivif_bench.tasks.quality.registry import CONVENTIONS, METRICS, Mode
-from ivif_bench.types import About, DatasetRef, FusedSet, Record, Unit
+from ivif_bench.types import DatasetRef, FusedSet, Record, Unit
 
 VERSION = 1  # raised whenever the same images give other records
-_SCORER = "batches of images by torch on {}, in float64; metrics without a torch form on the CPU"
 
 
 class QualitySection(Section):
@@ -82,12 +82,7 @@ class QualitySection(Section):
     @property
     def protocol(self) -> str:
         """Name of what is asked, so that results of different modes are never one table."""
-        ways = [self.convention]
-        if self.mode != "exact":
-            ways.append(self.mode)
-        if self.on_device:
-            ways.append(self.kind)
-        return f"quality-{'-'.join(ways)}.v1"
+        return protocol_name(self.convention, self.mode, self.kind if self.on_device else "")
 
     @property
     def on_device(self) -> bool:
@@ -260,15 +255,12 @@ def _unit(
             "metrics": list(section.names),
             "images": [[stem, *(str(path.absolute()) for path in paths)] for stem, *paths in files],
         },
-        about=About(
+        about=replace(
+            about(evaluator, section.kind if section.on_device else ""),
             split=split_name,
             split_sha256=split.sha256,
             images=len(judged),
-            convention=describe(section.names, section.convention, section.mode),
-            metrics=evaluator.directions,
             missing=tuple(lacking),
-            judges=("numba",),
-            scorer=_SCORER.format(section.kind) if section.on_device else "",
         ),
         gpus=int(section.on_device),
         warm=("ivif_bench.tasks.quality.task",),

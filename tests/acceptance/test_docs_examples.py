@@ -21,7 +21,7 @@ CONTRACTS = {
     "convention": METRICS,
     "dataset": ["tests/bench/data/test_layouts.py", "tests/bench/test_options.py"],
     "detector": ["tests/tasks/test_component_contract.py"],
-    "format": ["tests/reports/test_report_formats.py"],
+    "format": ["tests/reports/test_format_contract.py", "tests/reports/test_report_formats.py"],
     "method": ["tests/fusion_models/test_contract.py", "tests/bench/test_options.py"],
     "metric": METRICS,
     "segmenter": ["tests/tasks/test_component_contract.py"],

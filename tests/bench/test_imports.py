@@ -135,14 +135,16 @@ def test_only_the_package_itself_imports_the_python_interface(graph):
     assert {name for name in importers if _top(name) != "api"} == {ROOT}
 
 
-def test_the_command_line_reaches_tasks_only_to_score(graph):
+def test_the_command_line_and_the_python_interface_reach_tasks_only_to_score(graph):
     reached = {
         (name, found)
         for name, imports in graph.items()
         for found in imports
-        if name.startswith(f"{ROOT}.commands") and found.startswith(f"{ROOT}.tasks")
+        if _top(name) in ("commands", "cli", "api") and found.startswith(f"{ROOT}.tasks")
     }
-    assert {name for name, _ in reached} <= {f"{ROOT}.commands.scoring"}
+    assert {name for name, _ in reached} == {
+        f"{ROOT}.{part}.scoring" for part in ("commands", "api")
+    }
     assert all(found.startswith(f"{ROOT}.tasks.quality") for _, found in reached)
 
 

@@ -55,7 +55,7 @@ def test_every_value_is_written_and_whatever_has_no_partner_is_listed(root):
     assert result["left_out"] == {}
     assert result["notes"] == {}
     assert {"python", "ivif-bench", "numpy"} <= set(result["versions"])
-    assert "Means under convention reference." in done.stdout
+    assert "Convention: reference." in done.stdout
     assert "mine: 1 fused without partners: 00003." in done.stdout
     rows = list(csv.DictReader(table.open()))
     assert [row["stem"] for row in rows] == list(result["images"])
@@ -71,10 +71,12 @@ def test_several_methods_are_one_table(root):
     options = ["--fused", folders[0], "--fused", folders[1], "--metrics", "EN, MSE", "--json", out]
     done = score(root, *options, "--convention", "cddfuse", "--workers", 1)
     lines = done.stdout.splitlines()
-    assert lines[0] == "| method | images | EN ↑ | MSE ↓ |"
-    assert [line.split("|")[1].strip() for line in lines[2:4]] == ["fused", "other"]
-    assert done.stdout.count("**") == 4  # one best in each column
-    assert "Means under convention cddfuse" in done.stdout
+    assert lines[0].startswith("Fusion quality on the given images, mean over 10 images.")
+    assert lines[2].split() == ["Method", "EN", "↑", "MSE", "↓"]
+    assert [line.split()[0] for line in lines[4:6]] == ["fused", "other"]
+    for column in (1, 2):
+        assert sorted(line.split()[column][-1] for line in lines[4:6]) == ["*", "+"]
+    assert "Convention: cddfuse" in done.stdout
     assert list(json.loads(out.read_text())["methods"]) == ["fused", "other"]
 
 
@@ -101,6 +103,7 @@ def test_all_metrics_and_the_fast_mode_can_be_asked_for(root):
         (["--metrics", "EN,EN"], "named twice: EN"),
         (["--mode", "quick"], "unknown mode 'quick'; known: exact, fast"),
         (["--device", "nonsense"], "unknown device 'nonsense'"),
+        (["--format", "latx"], "unknown report format 'latx'; did you mean latex"),
         (["--fused", "absent"], "no such folder: absent"),
     ],
 )

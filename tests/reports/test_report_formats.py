@@ -4,98 +4,45 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+import math
 import os
 import re
-import shutil
-import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from fixed_table import HOSTILE, WARNING, fixed_table
 from hypothesis import given
 from hypothesis import strategies as st
+from latex_text import check_compiles, check_structure
 from markdown_it import MarkdownIt
 
-from ivif_bench.reports.formats import FORMATS, latex, markdown
+from ivif_bench.errors import UserError
 from ivif_bench.reports.formats import csv as csv_format
-from ivif_bench.reports.statistics import Estimate
-from ivif_bench.reports.table import Cell, Column, Note, Row, Table, cell, missing_cell, with_marks
+from ivif_bench.reports.formats import json as json_format
+from ivif_bench.reports.formats import latex, load_text, markdown
+from ivif_bench.reports.table import Table
 from ivif_bench.reports.terminal import plain, print_tables
-
-HOSTILE = [
-    r"a_b%&#{}~^\ $x$",
-    "[2pt] \\\\ *x* --- `` ''",
-    "<b>bold</b> | pipe \\| | &amp;",
-    "naïve Ångström 融合 \u202e\x1b[31m\nnew line",
-    "\\end{tabular}\\input{/etc/passwd}",
-]
-WARNING = "PSEUDO LABELS: masks of a network, 100 % not ground truth."
+from ivif_bench.statistics import Estimate
 
 
-def _table(names: list[str] | None = None) -> Table:
-    """One fixed table with every kind of cell."""
-    columns = (
-        Column("EN", "EN", "up", 3),
-        Column("BRISQUE", "BRISQUE", "down", 1),
-        Column("IoU:traffic_light", "traffic_light", "up", 1, 100),
-    )
-    names = names or ["visible", "infrared", "average", "dm_fuse"]
-    seeds = Estimate(0.412345, 3, 3, 0.0123, 0.38, 0.44, "t over seeds")
-    cells: list[tuple[Cell, ...]] = [
-        (
-            cell(
-                Estimate(6.1234567, 3, low=6.0, high=6.25, interval="bootstrap over images"),
-                columns[0],
-            ),
-            cell(Estimate(30.04, 3), columns[1]),
-            cell(seeds, columns[2]),
-        ),
-        (
-            cell(
-                Estimate(7.5, 2, left_out={"constant_fused": 1}), columns[0], "a", comparable=False
-            ),
-            cell(Estimate(29.96, 3), columns[1]),
-            cell(Estimate(None, left_out={"no_truth": 1}), columns[2], "b"),
-        ),
-        (
-            cell(Estimate(-6.5, 3), columns[0]),
-            cell(Estimate(45.25, 3), columns[1]),
-            cell(Estimate(0.5, 3), columns[2]),
-        ),
-        (missing_cell(), missing_cell(), missing_cell("c")),
-    ]
-    rows = [Row(n, n, line) for n, line in zip(names, cells, strict=False)]
-    return Table(
-        name="quality-msrs",
-        title="Fusion quality on MSRS",
-        caption="Fusion quality on MSRS, mean over 3 images.",
-        columns=columns,
-        rows=with_marks(rows, columns),
-        notes=(
-            Note("a", "mean over n = 2 of 3 images"),
-            Note("b", "undefined"),
-            Note("c", "other images"),
-        ),
-        footer=(
-            "Convention: reference.",
-            "Protocol: msrs-seg.v1 (sha256 01234567).",
-            "Seeds: 0 ± 1.",
-        ),
-        warnings=(WARNING,),
-    )
+def csv_table(table: Table) -> str:
+    return csv_format.text("", [table])
 
 
 TEXTS: dict[str, Callable[[Table], str]] = {
     "md": markdown.table_text,
     "tex": latex.table_text,
-    "csv": csv_format.table_text,
+    "csv": csv_table,
     "txt": plain,
 }
 
 
 @pytest.mark.parametrize("suffix", sorted(TEXTS))
 def test_the_fixed_table_prints_as_recorded(suffix: str, snapshots: Path) -> None:
-    text = TEXTS[suffix](_table())
+    text = TEXTS[suffix](fixed_table())
     path = snapshots / f"table.{suffix}"
     if os.environ.get("UPDATE_SNAPSHOTS"):
         path.write_bytes(text.encode())
@@ -104,23 +51,15 @@ def test_the_fixed_table_prints_as_recorded(suffix: str, snapshots: Path) -> Non
 
 @pytest.mark.parametrize("suffix", ["md", "txt"])
 def test_warnings_are_in_the_caption_as_given(suffix: str) -> None:
-    assert WARNING in TEXTS[suffix](_table())
+    assert WARNING in TEXTS[suffix](fixed_table())
 
 
 def test_warnings_are_in_the_caption_of_latex_and_csv() -> None:
-    caption = re.search(r"\\caption\{(.*)\}\n\\label", latex.table_text(_table()))
+    caption = re.search(r"\\caption\{(.*)\}\n\\label", latex.table_text(fixed_table()))
     assert caption is not None
     assert WARNING.replace("%", r"\%") in caption[1]
-    rows = list(csv.DictReader(io.StringIO(csv_format.table_text(_table()))))
+    rows = list(csv.DictReader(io.StringIO(csv_table(fixed_table()))))
     assert all(row["caption"].endswith(WARNING) for row in rows)
-
-
-@pytest.mark.parametrize("name", sorted(FORMATS.specs()))
-def test_every_registered_format_carries_warnings_and_every_method(name: str) -> None:
-    files = FORMATS.load(name)("Results", [_table()], ["a remark"])
-    everything = "\n".join(files.values())
-    for word in ("PSEUDO LABELS", "visible", "infrared", "average", "fuse"):
-        assert word in everything
 
 
 # --- Markdown -------------------------------------------------------------------------------
@@ -144,7 +83,7 @@ def _markdown_cells(text: str) -> list[list[str]]:
 
 
 def test_hostile_names_stay_in_their_markdown_cell() -> None:
-    cells = _markdown_cells(markdown.table_text(_table(HOSTILE[:4])))
+    cells = _markdown_cells(markdown.table_text(fixed_table(HOSTILE[:4])))
     assert [len(row) for row in cells] == [4] * 5
     assert [row[0] for row in cells[1:]] == [" ".join(name.split()) for name in HOSTILE[:4]]
 
@@ -156,7 +95,7 @@ def test_hostile_names_stay_in_their_markdown_cell() -> None:
 )
 def test_any_name_reads_back_from_markdown(name: str) -> None:
     name = f"x{name}"
-    cells = _markdown_cells(markdown.table_text(_table([name, "b", "c", "d"])))
+    cells = _markdown_cells(markdown.table_text(fixed_table([name, "b", "c", "d"])))
     assert cells[1][0] == name
     assert len(cells[1]) == 4
 
@@ -164,37 +103,16 @@ def test_any_name_reads_back_from_markdown(name: str) -> None:
 # --- LaTeX ----------------------------------------------------------------------------------
 
 
-def _without_escapes(text: str) -> str:
-    return re.sub(r"\\[\\{}%&#_$]", "", text)
-
-
-def _check_structure(text: str) -> None:
-    assert text.isascii()
-    bare = _without_escapes(text)
-    depth = 0
-    for char in bare:
-        depth += (char == "{") - (char == "}")
-        assert depth >= 0
-    assert depth == 0
-    assert "%" not in bare
-    assert "#" not in bare
-    assert bare.count("$") % 2 == 0
-    assert bare.count(r"\begin{tabular}") == bare.count(r"\end{tabular}") == 1
-    body = text.split(r"\toprule")[1].split(r"\bottomrule")[0]
-    lines = [line for line in body.splitlines() if line.endswith(r"\\")]
-    assert {_without_escapes(line[:-2]).count("&") for line in lines} == {3}
-
-
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_names_keep_the_latex_table_whole(name: str) -> None:
-    text = latex.table_text(_table([name, "b", "c", "d"]))
-    _check_structure(text)
+    text = latex.table_text(fixed_table([name, "b", "c", "d"]))
+    check_structure(text, 3)
     assert r"\input" not in text
 
 
 @given(st.text(max_size=30))
 def test_any_name_keeps_the_latex_table_whole(name: str) -> None:
-    _check_structure(latex.table_text(_table([f"x{name}", "b", "c", "d"])))
+    check_structure(latex.table_text(fixed_table([f"x{name}", "b", "c", "d"])), 3)
 
 
 @pytest.mark.parametrize(
@@ -211,15 +129,12 @@ def test_latex_escapes(name: str, expected: str) -> None:
 
 
 def test_latex_needs_no_package_but_booktabs() -> None:
-    files = latex.render("t", [_table()])
+    files = latex.render("t", [fixed_table()])
     assert re.findall(r"\\usepackage.*", "".join(files.values())) == [r"\usepackage{booktabs}"]
 
 
 def test_report_compiles_with_pdflatex_whatever_the_names_hold(tmp_path: Path) -> None:
-    program = shutil.which("pdflatex")
-    if program is None:
-        pytest.skip("pdflatex is not installed")
-    tables = [_table(HOSTILE[:4]), _table([HOSTILE[4], *HOSTILE[:3]])]
+    tables = [fixed_table(HOSTILE[:4]), fixed_table([HOSTILE[4], *HOSTILE[:3]])]
     files = latex.render("Results of " + HOSTILE[0], [tables[0]], [HOSTILE[1]])
     files["second.tex"] = latex.table_text(tables[1])
     files["report.tex"] = files["report.tex"].replace(
@@ -227,24 +142,14 @@ def test_report_compiles_with_pdflatex_whatever_the_names_hold(tmp_path: Path) -
     )
     for name, text in files.items():
         (tmp_path / name).write_text(text)
-    done = subprocess.run(
-        [program, "-draftmode", "-halt-on-error", "-interaction=nonstopmode", "report.tex"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stdout[-2000:]
-    log = (tmp_path / "report.log").read_text(errors="replace")
-    assert not re.search(r"^!|Undefined control|Missing character", log, re.MULTILINE)
+    check_compiles(tmp_path, "report.tex")
 
 
 # --- CSV ------------------------------------------------------------------------------------
 
 
 def test_csv_keeps_full_precision_and_tells_holes_from_undefined() -> None:
-    rows = list(csv.DictReader(io.StringIO(csv_format.table_text(_table()))))
+    rows = list(csv.DictReader(io.StringIO(csv_table(fixed_table()))))
     assert len(rows) == 4 * 3
     first = rows[0]
     assert float(first["value"]) == 6.1234567
@@ -257,8 +162,70 @@ def test_csv_keeps_full_precision_and_tells_holes_from_undefined() -> None:
 
 
 def test_csv_quotes_hostile_names() -> None:
-    rows = list(csv.DictReader(io.StringIO(csv_format.table_text(_table(HOSTILE[:4])))))
+    rows = list(csv.DictReader(io.StringIO(csv_table(fixed_table(HOSTILE[:4])))))
     assert [rows[3 * i]["method"] for i in range(4)] == HOSTILE[:4]
+
+
+# --- JSON -----------------------------------------------------------------------------------
+
+
+def test_json_keeps_names_full_precision_and_what_people_read() -> None:
+    (text,) = json_format.render("Results", [fixed_table(HOSTILE[:4])], ["a remark"]).values()
+    report = json.loads(text)
+    assert (report["title"], report["remarks"]) == ("Results", ["a remark"])
+    (table,) = report["tables"]
+    assert [row["method"] for row in table["rows"]] == HOSTILE[:4]
+    assert table["warnings"] == [WARNING]
+    assert table["notes"]["a"] == "mean over n = 2 of 3 images"
+    assert list(table["rows"][0]["cells"]) == [column["key"] for column in table["columns"]]
+    first = table["rows"][0]["cells"]["EN"]
+    assert (first["value"], first["printed"], first["rank"]) == (6.1234567, "6.123", "best")
+    assert (first["ci_low"], first["ci_high"], first["n"]) == (6.0, 6.25, 3)
+    seeds = table["rows"][0]["cells"]["IoU:traffic_light"]
+    assert (seeds["sd"], seeds["seeds"], seeds["printed"]) == (0.0123, 3, "41.2 ± 1.2")
+    partly = table["rows"][1]["cells"]["EN"]
+    assert (partly["left_out"], partly["note"], partly["rank"]) == (
+        {"constant_fused": 1},
+        "a",
+        None,
+    )
+    states = [row["cells"]["IoU:traffic_light"]["status"] for row in table["rows"]]
+    assert states == ["ok", "undefined", "ok", "missing"]
+
+
+def test_json_has_no_number_that_json_lacks() -> None:
+    table = fixed_table()
+    endless = replace(table.rows[0].cells[0], text="inf", estimate=Estimate(math.inf, 3))
+    row = replace(table.rows[0], cells=(endless, *table.rows[0].cells[1:]))
+    text = json_format.text("", [replace(table, rows=(row, *table.rows[1:]))])
+    cells = json.loads(text, parse_constant=pytest.fail)["tables"][0]["rows"][0]["cells"]
+    assert (cells["EN"]["value"], cells["EN"]["printed"]) == (None, "inf")
+
+
+# --- One text -------------------------------------------------------------------------------
+
+
+def test_one_latex_text_of_several_tables_can_be_pasted_and_says_what_it_needs() -> None:
+    text = latex.text("A % title", [fixed_table(), fixed_table(HOSTILE[:4])], ["a & remark"])
+    comments, rest = text.split(r"\begin{table}", 1)
+    assert comments == "% needs \\usepackage{booktabs}\n% A \\% title\n% a \\& remark\n\n"
+    assert rest.count(r"\begin{table}") == 1
+    assert r"\documentclass" not in rest
+
+
+def test_one_csv_text_of_several_tables_has_one_header() -> None:
+    tables = [fixed_table(), replace(fixed_table(), name="other")]
+    rows = list(csv.DictReader(io.StringIO(csv_format.text("", tables))))
+    assert [row["table"] for row in rows] == ["quality-msrs"] * 12 + ["other"] * 12
+    assert {row["direction"] for row in rows} == {"up", "down"}
+
+
+def test_a_format_without_one_text_is_refused_with_its_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr(markdown, "text")
+    with pytest.raises(UserError, match=r"report format 'markdown': .* has no 'text'"):
+        load_text("markdown")
 
 
 # --- Terminal -------------------------------------------------------------------------------
@@ -273,15 +240,15 @@ def test_a_narrow_terminal_cuts_no_digit_off(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("COLUMNS", "20")
     monkeypatch.setenv("TERM", "xterm")
     sink = _Terminal()
-    print_tables([_table()], sink)
+    print_tables([fixed_table()], sink)
     shown = re.sub(r"\x1b\[[0-9;]*m", "", sink.getvalue())
-    for row in _table().rows:
+    for row in fixed_table().rows:
         for shown_cell in row.cells:
             assert shown_cell.text in shown
 
 
 def test_without_a_terminal_the_text_is_plain() -> None:
     sink = io.StringIO()
-    print_tables([_table(HOSTILE[:4])], sink)
+    print_tables([fixed_table(HOSTILE[:4])], sink)
     assert "\x1b" not in sink.getvalue()
     assert "6.123*" in sink.getvalue()

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivif_bench.reports.statistics import Estimate
 from ivif_bench.reports.table import (
     MISSING,
     UNDEFINED,
@@ -20,6 +19,7 @@ from ivif_bench.reports.table import (
     printed,
     with_marks,
 )
+from ivif_bench.statistics import Estimate
 
 
 def _marks(values: list[float | None], column: Column) -> list[str]:

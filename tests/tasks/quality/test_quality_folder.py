@@ -6,7 +6,6 @@ import csv
 import io
 import itertools
 import json
-import math
 import os
 import shutil
 import threading
@@ -18,7 +17,8 @@ from PIL import Image
 
 from ivif_bench.data.images import luma, read_gray, read_rgb
 from ivif_bench.errors import UserError
-from ivif_bench.tasks.quality import evaluate, evaluate_folder
+from ivif_bench.reports.given import report_of
+from ivif_bench.tasks.quality import evaluate
 from ivif_bench.tasks.quality.engine import Evaluator, measure
 from ivif_bench.tasks.quality.folder import score_folder
 from ivif_bench.tasks.quality.registry import TEN
@@ -54,6 +54,24 @@ def fill(tmp_path, count):
 def score(folders, *names, **options):
     fused = {name: folders / name for name in names}
     return score_folder(folders / "ir", folders / "vi", fused, **options)
+
+
+def tables(result):
+    """The tables that are made of it."""
+    return report_of(result.records(), result.about, result.remarks()).tables
+
+
+def footer(result):
+    """The lines under its only table."""
+    (table,) = tables(result)
+    return table.footer
+
+
+def marks(result, metric):
+    """The marks in a metric's column of its only table, by method."""
+    (table,) = tables(result)
+    at = [column.key for column in table.columns].index(metric)
+    return {row.name: row.cells[at].mark for row in table.rows}
 
 
 def one(folders, **options):
@@ -137,9 +155,8 @@ def test_unmatched_stems_are_listed_on_every_side(folders):
         "visible": ["0"],
         "fused": ["0", "1", "extra"],
     }
-    text = result.to_markdown()
-    assert "one: 3 fused without partners: 0, 1, extra." in text
-    assert "one: 1 visible without partners: 0." in text
+    assert "one: 3 fused without partners: 0, 1, extra." in footer(result)
+    assert "one: 1 visible without partners: 0." in footer(result)
 
 
 def test_neither_extension_nor_its_case_matters_and_a_stem_that_occurs_twice_is_refused(folders):
@@ -161,7 +178,7 @@ def test_undefined_values_are_null_and_left_out_of_the_mean_with_their_reason(fo
     assert body["reasons"] == {"constant_fused": "all pixels of the fused image are equal"}
     assert (
         "one: 1 of 5 images left out of CC (constant_fused: all pixels of the fused image are "
-        "equal): 2." in result.to_markdown()
+        "equal): 2." in footer(result)
     )
     rows = {row["stem"]: row for row in csv.DictReader(io.StringIO(result.to_csv()))}
     assert rows["2"]["CC"] == ""
@@ -201,7 +218,7 @@ def test_constant_images_are_named_although_most_metrics_have_a_value(folders, l
     result = score(folders, "one", metrics=["EN", "SF"])
     assert result.to_json()["notes"] == {"2": [note]}
     assert result.to_json()["images"]["2"] == {"EN": 0.0, "SF": 0.0}
-    assert f"one: 1 of 5 images, {note}: 2." in result.to_markdown()
+    assert f"one: 1 of 5 images, {note}: 2." in footer(result)
 
 
 def test_copies_of_a_source_are_named(folders):
@@ -258,7 +275,7 @@ def test_sixteen_bit_files_are_scaled_as_their_format_defines_and_named(folders)
     assert result.to_json()["notes"] == {"3": ["fused: 16-bit, read as round(v/257)"]}
     expected = np.rint(levels / 257).std()
     assert result.to_json()["images"]["3"]["SD"] == pytest.approx(expected, abs=1e-12)
-    assert "one: 1 of 5 images, fused: 16-bit, read as round(v/257): 3." in result.to_markdown()
+    assert "one: 1 of 5 images, fused: 16-bit, read as round(v/257): 3." in footer(result)
 
 
 @pytest.mark.parametrize("top", [200, 4095, 16383])
@@ -350,22 +367,23 @@ def test_the_cores_are_those_this_process_may_use():
     assert 1 <= available_cores() <= (os.cpu_count() or 1)
 
 
-def test_the_best_mean_is_bold_in_its_direction(tmp_path):
+def test_the_best_mean_is_marked_in_its_direction(tmp_path):
     folders = fill(tmp_path, 10)
-    rows = table(score(folders, "one", "two", metrics=["EN", "MSE"]))
-    means = {name: [float(cell.strip("*")) for cell in cells[1:]] for name, cells in rows.items()}
-    for column, best in ((0, max), (1, min)):
-        winner = best(means, key=lambda name: means[name][column])
-        for name, cells in rows.items():
-            assert cells[1 + column].startswith("**") == (name == winner)
+    result = score(folders, "one", "two", metrics=["EN", "MSE"])
+    for metric, best in (("EN", max), ("MSE", min)):
+        winner = best(result.methods, key=lambda name: result.methods[name].mean(metric))
+        (other,) = {"one", "two"} - {winner}
+        assert marks(result, metric) == {winner: "best", other: "second"}
 
 
 def test_fewer_than_ten_images_are_too_few_to_rank(tmp_path):
     folders = fill(tmp_path, 9)
-    printed = score(folders, "one", "two", metrics=["EN", "MSE"]).to_markdown()
-    assert "**" not in printed
-    assert "9 images are too few to rank (fewer than 10): nothing is marked." in printed
-    assert "too few" not in score(folders, "one", metrics=["EN"]).to_markdown()  # nothing to rank
+    result = score(folders, "one", "two", metrics=["EN", "MSE"])
+    assert set(marks(result, "EN").values()) == set(marks(result, "MSE").values()) == {""}
+    few = "9 images are too few to rank (fewer than 10): nothing is marked."
+    assert tables(result)[0].warnings == (few,)
+    (alone,) = tables(score(folders, "one", metrics=["EN"]))
+    assert alone.full_caption == "Fusion quality on the given images, mean over 9 images."
 
 
 def test_a_metric_undefined_on_most_images_and_equal_means_have_no_best(tmp_path):
@@ -373,34 +391,42 @@ def test_a_metric_undefined_on_most_images_and_equal_means_have_no_best(tmp_path
     for name in ("one", "two"):
         for path in sorted((folders / name).iterdir())[:3]:
             save(path, np.full(SIZE, 9, np.uint8))  # CC of a constant image is undefined
-    printed = score(folders, "one", "two", metrics=["EN", "CC"]).to_markdown()
+    result = score(folders, "one", "two", metrics=["EN", "CC"])
     few = "Too few images to rank (fewer than 10), so not marked: CC (n = 9)."
-    assert few in printed
-    assert printed.count("**") == 2
+    assert tables(result)[0].warnings == (few,)
+    assert set(marks(result, "EN").values()) == {"best", "second"}
+    assert set(marks(result, "CC").values()) == {""}
     alike = score_folder(
         folders / "ir", folders / "vi", {"a": folders / "one", "b": folders / "one"}, ["EN"]
     )
-    assert "**" not in alike.to_markdown()
+    assert set(marks(alike, "EN").values()) == {""}
 
 
 def test_no_best_is_marked_among_means_over_different_images(tmp_path):
     folders = fill(tmp_path, 12)
     save(folders / "two" / "2.png", np.full(SIZE, 9, np.uint8))
     result = score(folders, "one", "two", metrics=["EN", "CC"])
-    rows = table(result)
-    assert any(cells[1].startswith("**") for cells in rows.values())
-    assert not any(cells[2].startswith("**") for cells in rows.values())
-    assert "No best is marked where means stand on different images: CC." in result.to_markdown()
+    assert set(marks(result, "EN").values()) == {"best", "second"}
+    assert set(marks(result, "CC").values()) == {""}
+    (table,) = tables(result)
+    note = "mean over n = 11 of 12 images; undefined elsewhere (constant_fused: 1)"
+    assert [note.text for note in table.notes] == [note]
+    assert [row.cells[1].note for row in table.rows] == ["", "a"]
 
 
-def table(result):
-    """Cells of the Markdown table by method."""
-    lines = [line for line in result.to_markdown().splitlines() if line.startswith("|")]
-    return {
-        cells[0]: cells[1:]
-        for line in lines[2:]
-        for cells in [[cell.strip() for cell in line.strip("|").split("|")]]
-    }
+def test_a_method_without_some_images_is_compared_on_those_that_all_have(tmp_path):
+    folders = fill(tmp_path, 12)
+    (folders / "two" / "4.png").unlink()
+    result = score(folders, "one", "two", metrics=["EN"])
+    every, common = tables(result)
+    assert [row.cells[0].text for row in every.rows][1] == "—"
+    assert every.rows[0].cells[0].estimate.value == result.methods["one"].mean("EN")
+    kept = [image.values["EN"].value for stem, image in result.methods["one"].images.items()
+            if stem != "4"]  # fmt: skip
+    assert common.rows[0].cells[0].estimate.value == pytest.approx(np.mean(kept), rel=1e-14)
+    assert common.rows[1].cells[0].estimate.value == result.methods["two"].mean("EN")
+    for table in (every, common):
+        assert "two: 1 infrared without partners: 4." in table.footer
 
 
 def test_all_metrics_of_a_convention_can_be_asked_for(folders):
@@ -411,17 +437,8 @@ def test_all_metrics_of_a_convention_can_be_asked_for(folders):
 
 def test_table_and_file_name_convention_and_mode(folders):
     result = score(folders, "one", metrics=["EN", "MI"], convention="cddfuse", mode="fast")
-    assert "Means under convention cddfuse (fast mode; MI in nats)." in result.to_markdown()
+    assert "Convention: cddfuse (fast mode; MI in nats)." in footer(result)
+    assert "Protocol: quality-cddfuse-fast.v1." in footer(result)  # as runs call it
     body = result.to_json()
     assert (body["convention"], body["mode"], body["device"]) == ("cddfuse", "fast", "cpu")
     assert body["described"] == "cddfuse (fast mode; MI in nats)"
-
-
-def test_the_python_interface_takes_one_folder_or_several(folders):
-    one = evaluate_folder(folders / "ir", str(folders / "vi"), folders / "one", ["EN"])
-    assert list(one.methods) == ["one"]
-    both = evaluate_folder(
-        folders / "ir", folders / "vi", {"a": folders / "one", "b": folders / "two"}, ["EN"]
-    )
-    assert list(both.methods) == ["a", "b"]
-    assert not math.isnan(both.methods["b"].mean("EN"))

@@ -13,7 +13,7 @@ from PIL import Image
 
 from ivif_bench.data.images import luma
 from ivif_bench.errors import UserError
-from ivif_bench.tasks.quality import evaluate, evaluate_folder, interface
+from ivif_bench.tasks.quality import evaluate, interface
 from ivif_bench.tasks.quality.engine import measure, metrics_of, resolve
 from ivif_bench.tasks.quality.registry import TEN
 
@@ -119,15 +119,6 @@ def test_a_loop_pays_less_than_a_third_of_a_millisecond_for_the_interface():
 
     through = best(lambda: evaluate(image, image, image, ["EN"]))
     assert through - best(lambda: evaluator.measure(image, image, image)) < 0.3e-3
-
-
-def test_folders_are_scored_with_one_call(triple, tmp_path):
-    for side, image in zip(("ir", "vi", "out"), triple, strict=True):
-        (tmp_path / side).mkdir()
-        cv2.imwrite(str(tmp_path / side / "x.png"), image)
-    scores = evaluate_folder(tmp_path / "ir", str(tmp_path / "vi"), tmp_path / "out", mode="fast")
-    assert (list(scores.methods), scores.mode) == (["out"], "fast")
-    assert scores.methods["out"].mean("EN") == evaluate(*triple)["EN"]
 
 
 def test_the_example_in_the_docstring_is_true():

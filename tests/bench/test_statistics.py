@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from ivif_bench.reports.statistics import (
+from ivif_bench.statistics import (
     Estimate,
     bootstrap_interval,
     over_images,

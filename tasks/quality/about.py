@@ -1,0 +1,32 @@
+"""What tables say of measurements, whether a run or ``ivif-bench score`` made them."""
+
+from __future__ import annotations
+
+from ivif_bench.tasks.quality.engine import Evaluator, describe
+from ivif_bench.types import About
+
+_SCORER = "batches of images by torch on {}, in float64; metrics without a torch form on the CPU"
+
+
+def protocol_name(convention: str, mode: str, device: str = "") -> str:
+    """Name of what is asked, so that results of different modes are never one table.
+
+    Args:
+        device: kind of the device that computed, such as ``cuda``; empty for the CPU engine.
+    """
+    ways = [convention, *([mode] if mode != "exact" else []), *([device] if device else [])]
+    return f"quality-{'-'.join(ways)}.v1"
+
+
+def about(evaluator: Evaluator, device: str = "") -> About:
+    """Convention, columns and scorer of what an evaluator measures.
+
+    Args:
+        device: as for ``protocol_name``.
+    """
+    return About(
+        convention=describe(evaluator.names, evaluator.convention, evaluator.mode),
+        metrics=evaluator.directions,
+        judges=("numba",),
+        scorer=_SCORER.format(device) if device else "",
+    )
