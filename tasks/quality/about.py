@@ -5,7 +5,9 @@ from __future__ import annotations
 from ivif_bench.tasks.quality.engine import Evaluator, describe
 from ivif_bench.types import About
 
-_SCORER = "batches of images by torch on {}, in float64; metrics without a torch form on the CPU"
+_SCORER = (
+    "batches of images by torch on {}, in float64; on the CPU: metrics not implemented in torch"
+)
 
 
 def protocol_name(convention: str, mode: str, device: str = "") -> str:
