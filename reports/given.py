@@ -42,7 +42,7 @@ def report_of(
         methods={name: name for name in methods},
         planned={name: tuple(unit for unit in scores if unit.method == name) for name in methods},
         results={unit: UnitResult(unit, mine, provenance, about) for unit, mine in scores.items()},
-        dataset_title=title or "the given images",
+        dataset_title=title or "the given folders",
     )
     tables = BUILDERS.load(first.task)(comparison)
     return Report("", tuple(replace(one, footer=(*one.footer, *remarks)) for one in tables))

@@ -106,6 +106,7 @@ def table_text(table: Table) -> str:
         r"\centering",
         f"\\caption{{{escaped(table.caption)}{warnings}}}",
         f"\\label{{tab:{_label(table.name)}}}",
+        r"\par\smallskip",  # article sets a caption right on the rule
         r"\footnotesize",
         r"\setlength{\tabcolsep}{4pt}",
         f"\\begin{{tabular}}{{l{'r' * len(table.columns)}}}",

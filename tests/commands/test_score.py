@@ -71,7 +71,7 @@ def test_several_methods_are_one_table(root):
     options = ["--fused", folders[0], "--fused", folders[1], "--metrics", "EN, MSE", "--json", out]
     done = score(root, *options, "--convention", "cddfuse", "--workers", 1)
     lines = done.stdout.splitlines()
-    assert lines[0].startswith("Fusion quality on the given images, mean over 10 images.")
+    assert lines[0].startswith("Fusion quality on the given folders, mean over 10 images.")
     assert lines[2].split() == ["Method", "EN", "↑", "MSE", "↓"]
     assert [line.split()[0] for line in lines[4:6]] == ["fused", "other"]
     for column in (1, 2):

@@ -383,7 +383,7 @@ def test_fewer_than_ten_images_are_too_few_to_rank(tmp_path):
     few = "9 images are too few to rank (fewer than 10): nothing is marked."
     assert tables(result)[0].warnings == (few,)
     (alone,) = tables(score(folders, "one", metrics=["EN"]))
-    assert alone.full_caption == "Fusion quality on the given images, mean over 9 images."
+    assert alone.full_caption == "Fusion quality on the given folders, mean over 9 images."
 
 
 def test_a_metric_undefined_on_most_images_and_equal_means_have_no_best(tmp_path):
