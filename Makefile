@@ -19,6 +19,9 @@ GENERIC = ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 OPENBLAS_CORETYPE
   OPENCV_IPP=disabled OPENCV_CPU_DISABLE=AVX512-SKX,AVX2,FP16,AVX,SSE4.2,SSE4.1
 ON_PROCESSOR = $(if $(filter generic,$(PROCESSOR)),env $(GENERIC))
 
+# `make test-all TESTS=slow`: only those that `make test` leaves out, after it
+TESTS ?=
+
 VENV = .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready$(if $(TORCH_BACKEND),-$(TORCH_BACKEND))
@@ -61,7 +64,7 @@ test: $(READY)
 	$(ON_PROCESSOR) $(BIN)/python -m pytest -n 2 --dist loadscope -m "not slow"
 
 test-all: $(READY)
-	$(ON_PROCESSOR) $(BIN)/python -m pytest -n 2 --dist loadscope
+	$(ON_PROCESSOR) $(BIN)/python -m pytest -n 2 --dist loadscope $(if $(TESTS),-m $(TESTS))
 
 # mypy and editors do not follow the import hook of an editable install; they follow these links.
 links:
