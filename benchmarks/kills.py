@@ -84,7 +84,7 @@ def disturb(
                 told(outcome)
         code = process.wait()
         left = list(_family(folder / name))
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 60  # a machine with other work takes seconds to end a process
         while left and time.monotonic() < deadline:
             time.sleep(0.02)
             left = [pid for pid in left if _alive(pid)]
