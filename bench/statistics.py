@@ -29,6 +29,7 @@ class Estimate:
         n: images it is over (0 if it is not a mean over images).
         seeds: seeds it is over.
         sd: sample standard deviation over seeds, None for fewer than two.
+        sd_images: the same over images, of one seed; None for fewer than two.
         low, high: 95 % interval of the mean, None where there is nothing to estimate it from.
         interval: what the interval is, empty if there is none.
         left_out: reason to number of undefined values (of all seeds) that are not in the mean.
@@ -42,6 +43,7 @@ class Estimate:
     high: float | None = None
     interval: str = ""
     left_out: Mapping[str, int] = field(default_factory=dict)
+    sd_images: float | None = None
 
 
 def over_images(values: Sequence[float] | np.ndarray, reasons: Sequence[str] = ()) -> Estimate:
@@ -68,6 +70,7 @@ def over_images(values: Sequence[float] | np.ndarray, reasons: Sequence[str] = (
         high=interval[1] if interval else None,
         interval="bootstrap over images" if interval else "",
         left_out=dict(left_out),
+        sd_images=_sd(defined) if defined.size > 1 else None,
     )
 
 
@@ -86,7 +89,7 @@ def over_seeds(estimates: Sequence[Estimate]) -> Estimate:
     if not estimates or len(values) < len(estimates):
         return Estimate(None, seeds=len(estimates), left_out=dict(left_out))
     mean = _mean(values)
-    sd = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
+    sd = _sd(values)
     half = _t_quantile(len(values) - 1) * sd / math.sqrt(len(values))
     return Estimate(
         value=mean,
@@ -134,6 +137,12 @@ def _resamples(n: int) -> np.ndarray:
 def _mean(values: Sequence[float] | np.ndarray) -> float:
     """Exactly rounded sum, so that the order of images or seeds cannot show."""
     return math.fsum(values) / len(values)
+
+
+def _sd(values: Sequence[float] | np.ndarray) -> float:
+    """Sample standard deviation of two or more values."""
+    mean = _mean(values)
+    return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
 
 
 def _t_quantile(degrees: int) -> float:

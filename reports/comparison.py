@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from ivif_bench.errors import UserError
 from ivif_bench.naming import safe_name
@@ -14,6 +14,9 @@ from ivif_bench.types import About
 
 # Results that differ in one of these were asked different questions, whatever they are called.
 _IDENTITY = ("protocol_sha256", "split_sha256", "network", "mode", "convention", "classes")
+
+
+Spread = Literal["", "sd", "interval"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +30,9 @@ class Comparison:
         results: the finished ones.
         dataset_title: how captions call the dataset.
         sources: names of the methods that are a source image themselves.
+        counted: a table over images has a column with the number of images of each method.
+        spread: what a table over images prints beside a mean: nothing, the standard deviation over
+            images (``sd``), or the 95 % interval of the mean (``interval``).
     """
 
     name: str
@@ -38,6 +44,8 @@ class Comparison:
     results: Mapping[ListedUnit, UnitResult]
     dataset_title: str = ""
     sources: frozenset[str] = frozenset()
+    counted: bool = False
+    spread: Spread = ""
 
     def of(self, method: str) -> tuple[UnitResult, ...]:
         """Results of a method over its seeds; empty as soon as one of them is missing."""

@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 
 from ivif_bench.naming import safe_name
 from ivif_bench.origins import this_process
-from ivif_bench.reports.comparison import Comparison
+from ivif_bench.reports.comparison import Comparison, Spread
 from ivif_bench.reports.frame import ListedUnit, StoredValue, Subject, UnitResult
 from ivif_bench.reports.tables import BUILDERS
 from ivif_bench.reports.write import Report
@@ -15,7 +15,12 @@ from ivif_bench.types import About, Provenance, Record
 
 
 def report_of(
-    records: Iterable[Record], about: About, remarks: Sequence[str] = (), title: str = ""
+    records: Iterable[Record],
+    about: About,
+    remarks: Sequence[str] = (),
+    title: str = "",
+    spread: Spread = "",
+    counted: bool = False,
 ) -> Report:
     """The report of one comparison, by the builder that makes the tables of runs.
 
@@ -25,6 +30,7 @@ def report_of(
         about: what the task says of them.
         remarks: sentences that the footer of every table ends with.
         title: the dataset's name in captions and in the names of tables.
+        spread, counted: see ``ivif_bench.reports.comparison.Comparison``.
     """
     scores: dict[ListedUnit, dict[Subject, StoredValue]] = {}
     for one in records:
@@ -43,6 +49,8 @@ def report_of(
         planned={name: tuple(unit for unit in scores if unit.method == name) for name in methods},
         results={unit: UnitResult(unit, mine, provenance, about) for unit, mine in scores.items()},
         dataset_title=title or "the given folders",
+        counted=counted,
+        spread=spread,
     )
     tables = BUILDERS.load(first.task)(comparison)
     return Report("", tuple(replace(one, footer=(*one.footer, *remarks)) for one in tables))

@@ -9,7 +9,9 @@ from typing import Literal
 from ivif_bench.statistics import Estimate
 
 Mark = Literal["", "best", "second"]
-Direction = Literal["up", "down"]
+Direction = Literal["up", "down", ""]
+
+ARROWS: dict[Direction, str] = {"up": " ↑", "down": " ↓", "": ""}  # behind a heading
 
 MISSING = "—"  # no result: the unit was planned and is not there, or cannot be compared
 UNDEFINED = "–"  # a result that says there is no such number: no image or no truth to judge by
@@ -22,7 +24,8 @@ class Column:
     Attributes:
         key: metric name as in the records, with the class name behind a colon if it has one.
         title: heading, without the arrow.
-        direction: whether more (``up``) or less (``down``) is better.
+        direction: whether more (``up``) or less (``down``) is better; empty if neither is, and then
+            no cell is marked.
         decimals: printed digits behind the point.
         scale: printed number = value * scale (100 for percent).
     """
@@ -156,7 +159,7 @@ def with_marks(
         ranked = _ranked(rows, at, column)
         texts = [text for _, text, _ in sorted(ranked)]
         places = list(dict.fromkeys(texts))
-        if len(places) < 2 or column.key in unranked:
+        if len(places) < 2 or column.key in unranked or not column.direction:
             continue
         crowded = 2 * texts.count(places[1]) > len(texts)
         for _, text, index in ranked:

@@ -6,13 +6,12 @@ import sys
 from collections.abc import Iterable
 from typing import IO, TYPE_CHECKING
 
-from ivif_bench.reports.table import Cell, Column, Table
+from ivif_bench.reports.table import ARROWS, Cell, Column, Table
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table as Grid
 
-_ARROWS = {"up": "↑", "down": "↓"}
 _STYLES = {"best": "bold", "second": "underline", "": ""}
 _SIGNS = {"best": "*", "second": "+", "": ""}
 
@@ -84,7 +83,7 @@ def _width(console: Console, grid: Grid) -> int:
 
 
 def _heading(column: Column) -> str:
-    return f"{_clean(column.title)} {_ARROWS[column.direction]}"
+    return f"{_clean(column.title)}{ARROWS[column.direction]}"
 
 
 def _note(cell: Cell) -> str:

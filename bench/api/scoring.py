@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ivif_bench.reports.comparison import Spread
 from ivif_bench.reports.formats import load_text
 from ivif_bench.reports.given import report_of
 from ivif_bench.tasks.quality.folder import Metrics, score_folder
@@ -37,19 +38,21 @@ class FolderScores:
         """Every value, one line per method and image."""
         return self.scores.to_csv()
 
-    def table(self, format: str = "markdown", title: str = "") -> str:
+    def table(self, format: str = "markdown", title: str = "", spread: Spread = "") -> str:
         """The table of means, as a run would print it.
 
         Args:
             format: ``markdown``, ``latex``, ... (``ivif-bench list formats``).
             title: the dataset's name in the caption.
+            spread: beside each mean its standard deviation over images (``sd``), or its 95 %
+                interval (``interval``).
 
         Raises:
             UserError: unknown format.
         """
         text = load_text(format)
         found = self.scores
-        report = report_of(found.records(), found.about, found.remarks(), title)
+        report = report_of(found.records(), found.about, found.remarks(), title, spread)
         return text(report.title, report.tables, report.remarks)
 
 

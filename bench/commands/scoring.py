@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
@@ -10,6 +11,7 @@ import typer
 from ivif_bench.errors import UserError
 
 if TYPE_CHECKING:
+    from ivif_bench.reports.comparison import Spread
     from ivif_bench.tasks.quality.registry import Mode
 
 _SHORT = {"md": "markdown"}
@@ -42,8 +44,12 @@ def score(
         typer.Option(
             "--format",
             help="print the table as markdown (md), latex, csv, json, ... (see 'list formats'); "
-            "default: for the terminal",
+            "default: markdown, or laid out for a terminal if it is one",
         ),
+    ] = "",
+    spread: Annotated[
+        str,
+        typer.Option(help="beside each mean: sd (over images) or interval (95 %, bootstrap)"),
     ] = "",
     title: Annotated[
         str, typer.Option(help="name of the images in the caption, such as MSRS")
@@ -64,6 +70,11 @@ def score(
     from ivif_bench.reports.formats import load_text
     from ivif_bench.tasks.quality.folder import score_folder
 
+    counted = not form  # a preview: it also says how many images each folder has
+    if counted and not sys.stdout.isatty():
+        form = "markdown"
+    if spread not in ("", "sd", "interval"):
+        raise UserError(f"--spread: {spread!r}; known: sd, interval")
     text = load_text(_SHORT.get(form, form)) if form else None  # refused before anything is scored
     with counting("scoring") as progress:
         result = score_folder(
@@ -85,7 +96,9 @@ def score(
     from ivif_bench.reports.given import report_of
     from ivif_bench.reports.terminal import print_tables
 
-    report = report_of(result.records(), result.about, result.remarks(), title)
+    report = report_of(
+        result.records(), result.about, result.remarks(), title, cast("Spread", spread), counted
+    )
     if text is None:
         print_tables(report.tables)
     else:

@@ -10,7 +10,8 @@ from ivif_bench.reports.table import MISSING, Cell
 def facts(cell: Cell) -> dict[str, Any]:
     """Plain values, nothing rounded; None where there is none.
 
-    ``value``, ``sd`` and the interval are in the unit of the records (AP and IoU in 0..1).
+    ``value``, ``sd`` (over seeds), ``sd_images`` and the interval are in the unit of the records (AP
+    and IoU in 0..1).
     ``status`` tells a gap (``missing``) from an ``undefined`` value.
     """
     estimate = cell.estimate
@@ -18,6 +19,7 @@ def facts(cell: Cell) -> dict[str, Any]:
     return {
         "value": estimate.value,
         "sd": estimate.sd,
+        "sd_images": estimate.sd_images,
         "n": estimate.n or None,
         "seeds": estimate.seeds if state == "ok" else None,
         "ci_low": estimate.low,

@@ -21,6 +21,7 @@ HEADER = (
     "direction",
     "value",
     "sd",
+    "sd_images",
     "n",
     "seeds",
     "ci_low",

@@ -16,7 +16,7 @@ from ivif_bench.reports.table import Cell, Column, Table
 
 SPECS = (FormatSpec("latex", "render", "LaTeX"),)
 
-_ARROWS = {"up": r"$\uparrow$", "down": r"$\downarrow$"}
+_ARROWS = {"up": r" $\uparrow$", "down": r" $\downarrow$", "": ""}
 _PLAIN = {
     "\\": r"\textbackslash{}",
     "{": r"\{",
@@ -150,7 +150,7 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def _heading(column: Column) -> str:
-    return f"{escaped(column.title)} {_ARROWS[column.direction]}"
+    return f"{escaped(column.title)}{_ARROWS[column.direction]}"
 
 
 def _cell(cell: Cell) -> str:

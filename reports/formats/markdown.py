@@ -6,11 +6,10 @@ import re
 from collections.abc import Sequence
 
 from ivif_bench.reports.formats import FormatSpec
-from ivif_bench.reports.table import Cell, Column, Table
+from ivif_bench.reports.table import ARROWS, Cell, Column, Table
 
 SPECS = (FormatSpec("markdown", "render", "Markdown"),)
 
-_ARROWS = {"up": "↑", "down": "↓"}
 _SPECIAL = re.compile(r"([\\`*_\[\]|~$])")
 
 
@@ -51,7 +50,7 @@ def escaped(text: str) -> str:
 
 
 def _heading(column: Column) -> str:
-    return f"{escaped(column.title)} {_ARROWS[column.direction]}"
+    return f"{escaped(column.title)}{ARROWS[column.direction]}"
 
 
 def _cell(cell: Cell) -> str:

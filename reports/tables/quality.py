@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,17 +12,33 @@ from ivif_bench.errors import UserError, first_few
 from ivif_bench.ranking import FEWEST, too_few_columns, too_few_images
 from ivif_bench.reports.footer import footer
 from ivif_bench.reports.frame import Subject, UnitResult
-from ivif_bench.reports.table import Cell, Column, Notes, Row, Table, cell, missing_cell, with_marks
+from ivif_bench.reports.table import (
+    Cell,
+    Column,
+    Notes,
+    Row,
+    Table,
+    cell,
+    missing_cell,
+    printed,
+    with_marks,
+)
 from ivif_bench.reports.tables import BuilderSpec
 from ivif_bench.statistics import Estimate, over_images, over_seeds
 
 if TYPE_CHECKING:
-    from ivif_bench.reports.comparison import Comparison
+    from ivif_bench.reports.comparison import Comparison, Spread
 
 SPECS = (BuilderSpec("quality", "build"),)
 
 _NO_COMMON = "No table on common images: there is no image that all methods have."
 _NONE = "has none of the images"
+_SPREADS: dict[Spread, str] = {
+    "": "",
+    "sd": " ± sample standard deviation over images",
+    "interval": " [95 % interval of the mean, bootstrap over images]",
+}
+_COUNT = Column("n_images", "Images", direction="", decimals=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +104,7 @@ def build(comparison: Comparison) -> list[Table]:
         ),
         notes=notes,
         empty=empty,
+        numbers={name: count - len(images.lacking.get(name, ())) for name in comparison.methods},
     )
     if not images.partly or not images.common:
         return [main]
@@ -104,6 +121,9 @@ def build(comparison: Comparison) -> list[Table]:
         lines=(f"Images: {n}, those that all methods have: {lacks}.",),
         notes=notes,
         empty={name: notes.letter(_NONE) for name in images.lacking if name in images.bare},
+        numbers={
+            name: 0 if name in images.bare else len(images.common) for name in comparison.methods
+        },
     )
     return [main, common]
 
@@ -117,7 +137,9 @@ def columns_of(comparison: Comparison) -> tuple[Column, ...]:
                 f"quality results of {comparison.dataset!r}: metric {name!r} has no direction "
                 "'up' or 'down' in about.metrics; delete the results and run again"
             )
-    return tuple(Column(key=name, title=name, direction=way) for name, way in metrics.items())
+    return tuple(
+        Column(key=name, title=name, direction=way, decimals=4) for name, way in metrics.items()
+    )
 
 
 def _images(comparison: Comparison, metrics: Sequence[str]) -> _Images:
@@ -159,6 +181,7 @@ def _table(
     lines: tuple[str, ...],
     notes: Notes,
     empty: Mapping[str, str],
+    numbers: Mapping[str, int],
 ) -> Table:
     """A table over the given stems.
 
@@ -166,6 +189,7 @@ def _table(
         over: the caption's words on what the means are over.
         lines: the footer's on how many images there are.
         empty: methods without numbers, to the footnote that says why.
+        numbers: methods to how many images they have; a column if the comparison is ``counted``.
     """
     estimates = {
         method: [_estimate(results, column, stems) for column in columns]
@@ -183,7 +207,10 @@ def _table(
             estimate, left_out = estimates[method][at]
             fewest = min((mine[at][1] for mine in ranked), key=len, default=left_out)
             note = notes.letter(_left_out_text(estimate, len(stems))) if left_out else ""
-            cells.append(cell(estimate, column, note, comparable=left_out == fewest))
+            made = cell(estimate, column, note, comparable=left_out == fewest)
+            cells.append(
+                replace(made, text=made.text + _spread(estimate, column, comparison.spread))
+            )
         rows.append(Row(method, method_title, tuple(cells), method not in comparison.sources))
     counts = {
         column.key: max((mine[at][0].n for mine in ranked), default=0)
@@ -196,12 +223,19 @@ def _table(
         marks = ". Best value bold, second best underlined"
         if comparison.sources:
             marks += "; the source images, which agree perfectly with themselves, are not ranked"
+    marked = with_marks(rows, columns, {key for key, n in counts.items() if n < FEWEST})
+    if comparison.counted:
+        columns = (_COUNT, *columns)
+        marked = tuple(
+            replace(row, cells=(cell(Estimate(numbers[row.name]), _COUNT), *row.cells))
+            for row in marked
+        )
     return Table(
         name=name,
         title=title,
-        caption=f"{over}{'' if few else marks}.",
+        caption=f"{over}{_SPREADS[comparison.spread]}{'' if few else marks}.",
         columns=columns,
-        rows=with_marks(rows, columns, {key for key, n in counts.items() if n < FEWEST}),
+        rows=marked,
         notes=notes.all(),
         footer=footer(comparison, lines, trained=False),
         warnings=(*comparison.warnings, *filter(None, [few or few_columns])),
@@ -219,6 +253,15 @@ def _estimate(
         estimates.append(over_images(values, [score.reason for score in scores]))
         left_out |= {(position, stems[at]) for at in np.flatnonzero(np.isnan(values)).tolist()}
     return over_seeds(estimates), frozenset(left_out)
+
+
+def _spread(estimate: Estimate, column: Column, spread: Spread) -> str:
+    """What follows a printed mean; nothing where it is unknown, or over seeds in place of images."""
+    if spread == "sd" and estimate.sd_images is not None:
+        return f" ± {printed(estimate.sd_images, column)}"
+    if spread == "interval" and estimate.low is not None and estimate.high is not None:
+        return f" [{printed(estimate.low, column)}, {printed(estimate.high, column)}]"
+    return ""
 
 
 def _left_out_text(estimate: Estimate, total: int) -> str:

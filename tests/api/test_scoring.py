@@ -46,7 +46,7 @@ def test_several_folders_are_one_table_in_any_format(folders):
     assert {name: cell["rank"] for name, cell in found.items()} == {
         name: "best" if name == best else "second" for name in fused
     }
-    assert f"**{means[best]:.3f}**" in scores.table()
+    assert f"**{means[best]:.4f}**" in scores.table()
 
 
 def test_an_unknown_format_is_refused(folders):

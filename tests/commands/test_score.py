@@ -70,14 +70,40 @@ def test_several_methods_are_one_table(root):
     out = root / "scores.json"
     options = ["--fused", folders[0], "--fused", folders[1], "--metrics", "EN, MSE", "--json", out]
     done = score(root, *options, "--convention", "cddfuse", "--workers", 1)
-    lines = done.stdout.splitlines()
-    assert lines[0].startswith("Fusion quality on the given folders, mean over 10 images.")
-    assert lines[2].split() == ["Method", "EN", "↑", "MSE", "↓"]
-    assert [line.split()[0] for line in lines[4:6]] == ["fused", "other"]
-    for column in (1, 2):
-        assert sorted(line.split()[column][-1] for line in lines[4:6]) == ["*", "+"]
+    assert "Fusion quality on the given folders, mean over 10 images." in done.stdout
+    head, _, *rows = [line.split("|")[1:-1] for line in done.stdout.splitlines() if "|" in line]
+    assert [text.strip() for text in head] == ["Method", "Images", "EN ↑", "MSE ↓"]
+    assert [[text.strip() for text in row[:2]] for row in rows] == [
+        ["fused", "10"],
+        ["other", "10"],
+    ]
+    for column in (2, 3):
+        assert sorted(row[column].strip()[:2] for row in rows) == ["**", "<u"]
     assert "Convention: cddfuse" in done.stdout
     assert list(json.loads(out.read_text())["methods"]) == ["fused", "other"]
+
+
+@pytest.mark.parametrize("spread", ["sd", "interval"])
+def test_what_stands_beside_a_mean_is_that_of_the_values_written(root, spread):
+    write_pairs(root / "pairs", 10, (176, 208))
+    out = root / "scores.json"
+    options = ["--fused", f"x={root / 'pairs' / 'vi'}", "--metrics", "EN", "--json", out]
+    done = score(root, *options, "--spread", spread)
+    (row,) = [line for line in done.stdout.splitlines() if line.startswith("| x |")]
+    values = [found["EN"] for found in json.loads(out.read_text())["images"].values()]
+    printed = row.split("|")[3].strip()
+    if spread == "sd":
+        assert printed == f"{np.mean(values):.4f} ± {np.std(values, ddof=1):.4f}"
+        return
+    half = 1.96 * np.std(values, ddof=1) / np.sqrt(len(values))
+    low, high = (float(text) for text in printed.partition("[")[2].rstrip("]").split(", "))
+    assert low == pytest.approx(np.mean(values) - half, abs=0.4 * half)
+    assert high == pytest.approx(np.mean(values) + half, abs=0.4 * half)
+
+
+def test_an_unknown_spread_is_refused(root):
+    with pytest.raises(UserError, match="--spread: 'range'; known: sd, interval"):
+        score(root, "--fused", root / "fused" / "vi", "--spread", "range")
 
 
 def test_all_metrics_and_the_fast_mode_can_be_asked_for(root):

@@ -133,7 +133,7 @@ def test_without_a_common_image_there_is_no_second_table_and_the_footer_says_why
     assert [texts_of(table, name) for name in ("a", "b", "whole")] == [
         [MISSING],
         [MISSING],
-        ["2.000"],
+        ["2.0000"],
     ]
     assert any("no image that all methods have" in line for line in table.footer)
     assert "-common" not in "".join(note.text for note in table.notes)
@@ -146,10 +146,10 @@ def test_sources_are_shown_but_not_ranked_in_quality(tmp_path: Path, new_run: An
         builder.quality(method, {"MI": dict.fromkeys(STEMS, value)})
     table = tables_of(builder.write())["quality-msrs"]
     assert {row.name: (row.cells[0].text, row.cells[0].mark) for row in table.rows} == {
-        "visible": ("9.000", ""),
-        "infrared": ("8.000", ""),
-        "ddfm": ("3.000", "best"),
-        "max": ("2.000", "second"),
+        "visible": ("9.0000", ""),
+        "infrared": ("8.0000", ""),
+        "ddfm": ("3.0000", "best"),
+        "max": ("2.0000", "second"),
     }
     assert table.caption.endswith(
         "Best value bold, second best underlined; the source images, which agree perfectly with "
@@ -248,7 +248,7 @@ def test_a_metric_undefined_everywhere_is_not_a_hole(tmp_path: Path, new_run: An
     builder.quality("ddfm", {"SCD": dict.fromkeys(STEMS, 1.0)})
     table = tables_of(builder.write())["quality-msrs"]
     assert texts_of(table, "visible") == [UNDEFINED]
-    assert texts_of(table, "ddfm") == ["1.000"]
+    assert texts_of(table, "ddfm") == ["1.0000"]
 
 
 def test_quality_over_seeds_is_mean_and_sample_sd_of_the_seeds_means(
@@ -258,7 +258,7 @@ def test_quality_over_seeds_is_mean_and_sample_sd_of_the_seeds_means(
     for seed, shift in enumerate((0.0, 1.0, 5.0)):
         builder.quality("ddfm", {"EN": {"s1": 1 + shift, "s2": 3 + shift}}, seed=seed)
     cell = tables_of(builder.write())["quality-msrs"].rows[0].cells[0]
-    assert cell.text == "4.000 ± 2.646"  # 2 + {0, 1, 5}: mean 4, sd sqrt(7)
+    assert cell.text == "4.0000 ± 2.6458"  # 2 + {0, 1, 5}: mean 4, sd sqrt(7)
     assert cell.estimate.interval == "t over seeds"
 
 
