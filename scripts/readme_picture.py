@@ -1,0 +1,58 @@
+"""The README's picture: two scenes of the demo, and its mAP@0.5 and mIoU.
+
+    python scripts/readme_picture.py runs/demo docs/images/demo.png
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from ivif_bench.files import write_bytes
+from ivif_bench.reports.figures import dots, main_column, panel
+from ivif_bench.reports.frame import load_run
+from ivif_bench.reports.write import build_report
+
+COLUMNS = ("Visible", "Infrared", "average", "ddfm-lite", "dmnet-lite")
+WIDTH = 1200
+
+
+def picture(run: Path, dataset: str = "demo-m3fd") -> bytes:
+    """Two rows of one dataset's panel, then mAP@0.5 and mIoU as dots; PNG bytes, ``WIDTH`` wide."""
+    read = load_run(run)
+    items = [
+        {**item, "images": {name: item["images"][name] for name in COLUMNS}}
+        for item in read.panels
+        if item["dataset"] == dataset
+    ]
+    figures = [
+        dots(table, column)
+        for table in build_report(read).tables
+        if (column := main_column(table)) is not None
+    ]
+    left, right = (_resized(figure, WIDTH // 2) for figure in figures[:2])
+    height = max(len(left), len(right))
+    below = np.hstack([_padded(left, height), _padded(right, height)])
+    whole = np.vstack([_resized(panel(run, items, read.titles, stems=2), WIDTH), below])
+    return cv2.imencode(".png", whole, [cv2.IMWRITE_PNG_COMPRESSION, 9])[1].tobytes()
+
+
+def _resized(png: bytes, width: int) -> np.ndarray:
+    image = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
+    height = round(image.shape[0] * width / image.shape[1])
+    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+
+
+def _padded(image: np.ndarray, height: int) -> np.ndarray:
+    return np.pad(image, ((0, height - len(image)), (0, 0), (0, 0)), constant_values=255)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("run", type=Path, help="directory of a finished demo run")
+    parser.add_argument("out", type=Path, help="PNG file to write")
+    arguments = parser.parse_args()
+    write_bytes(arguments.out, picture(arguments.run))
