@@ -1,6 +1,6 @@
-"""The README's picture: two scenes of the demo, and its mAP@0.5 and mIoU.
+"""The README's picture: two scenes of the demo, above its mAP@0.5 and mIoU.
 
-    python scripts/readme_picture.py runs/demo docs/images/demo.png
+python scripts/readme_picture.py runs/demo docs/images/demo.jpg
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ WIDTH = 1200
 
 
 def picture(run: Path, dataset: str = "demo-m3fd") -> bytes:
-    """Two rows of one dataset's panel, then mAP@0.5 and mIoU as dots; PNG bytes, ``WIDTH`` wide."""
+    """Two rows of one dataset's panel, then mAP@0.5 and mIoU as dots; JPEG bytes, ``WIDTH`` wide."""
     read = load_run(run)
     items = [
         {**item, "images": {name: item["images"][name] for name in COLUMNS}}
@@ -36,8 +36,8 @@ def picture(run: Path, dataset: str = "demo-m3fd") -> bytes:
     left, right = (_resized(figure, WIDTH // 2) for figure in figures[:2])
     height = max(len(left), len(right))
     below = np.hstack([_padded(left, height), _padded(right, height)])
-    whole = np.vstack([_resized(panel(run, items, read.titles, stems=2), WIDTH), below])
-    return cv2.imencode(".png", whole, [cv2.IMWRITE_PNG_COMPRESSION, 9])[1].tobytes()
+    whole = np.vstack([_resized(panel(run, items, read.methods, stems=2), WIDTH), below])
+    return cv2.imencode(".jpg", whole, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes()
 
 
 def _resized(png: bytes, width: int) -> np.ndarray:
@@ -53,6 +53,6 @@ def _padded(image: np.ndarray, height: int) -> np.ndarray:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path, help="directory of a finished demo run")
-    parser.add_argument("out", type=Path, help="PNG file to write")
+    parser.add_argument("out", type=Path, help="JPEG file to write")
     arguments = parser.parse_args()
     write_bytes(arguments.out, picture(arguments.run))
