@@ -1,6 +1,6 @@
 """The tables of options in the docs, written from the models of options.
 
-    python scripts/option_tables.py           write them where they stand
+    python scripts/option_tables.py           write them into the pages
     python scripts/option_tables.py --check   only say which are out of date; exit code 1 if any is
 
 A page says where, and of what: ``<!-- options:methods/ddfm -->``, with a kind of ``ivif-bench list`` and a
