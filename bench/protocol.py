@@ -1,4 +1,4 @@
-"""What protocols of all tasks have in common: versioned YAML files, found by name, with a hash."""
+"""Base of the protocols of all tasks: versioned YAML files, found by name, with a hash."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def read_protocol(model: type[P], name_or_path: str, folder: Path, task: str) ->
 
     Args:
         folder: where the task's shipped protocols are.
-        task: what the message calls it, such as ``detection``.
+        task: its name in messages, such as ``detection``.
 
     Raises:
         UserError: unknown name, unreadable file, or a key that is unknown, missing or wrong.

@@ -22,5 +22,5 @@ class Recipe(Options):
 
     @property
     def summary(self) -> str:
-        """What the line "Network" of a table says of these options; empty for nothing."""
+        """Text on these options for the line "Network" of a table; may be empty."""
         return ""

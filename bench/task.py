@@ -1,4 +1,4 @@
-"""The contract of a downstream task: how a question is planned as units of work and executed."""
+"""The contract of a task: how a configuration section is planned as units of work and executed."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ class Section(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class TaskSpec:
-    """What is known of a task before it is loaded.
+    """Metadata of a task, available without loading it.
 
     Attributes:
         name: key of its sections in a run configuration: ``quality``, ``detection``, ...
         entry: ``"module:Class"`` of its ``Task``; ``"Class"`` if it is in the same file.
         title: heading of its tables.
-        order: place of its work and its tables in a run, small numbers first.
+        order: position of its work and its tables in a run, small numbers first.
         lists: registries of its own components, as ``"module:attribute"``, by the name under which
             ``ivif-bench list`` shows them.
-        seconds_per_image: what one processor core takes to judge an image of 640 x 480, measured by
-            whoever wrote the task; None if that depends on the protocol.
+        seconds_per_image: time of one processor core to judge an image of 640 x 480, measured by the
+            task's author; None if that depends on the protocol.
     """
 
     name: str
@@ -49,7 +49,7 @@ class TaskSpec:
 
 @dataclass(frozen=True, slots=True)
 class TaskInputs:
-    """What a task may look at while it plans.
+    """The input of a task while it plans.
 
     Attributes:
         datasets: open datasets by name.
@@ -70,16 +70,16 @@ class TaskInputs:
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """Where a unit may write while it runs.
+    """The folders and callbacks of a unit while it runs.
 
     Attributes:
-        scratch: folder of this unit, which processes that judge its images share; kept after a
-            crash so that work can go on, removed when the result is written.
+        scratch: folder of this unit, shared by the processes that judge its images; kept after a
+            crash so that work can be resumed, removed when the result is written.
         shared: folder for artefacts that several units use (checkpoints); see ``once``.
         log: file that takes the messages of libraries.
-        progress: call with (done, total, what) now and then.
-        origins: takes over from whom the work of earlier processes comes, so that the result names
-            them; ``once`` does so for what it finds in ``shared``.
+        progress: to be called with (done, total, what) regularly.
+        origins: receives the earlier processes whose work is continued, so that the result names
+            them; ``once`` does so for the content of ``shared``.
     """
 
     scratch: Path
@@ -89,7 +89,7 @@ class Workspace:
     origins: Origins = field(default_factory=Origins)
 
     def once(self, name: str, make: Callable[[Path], None]) -> Path:
-        """Make a folder in ``shared`` unless it is there, as ``ivif_bench.store.once`` does."""
+        """Make a folder in ``shared`` unless it exists, as ``ivif_bench.store.once`` does."""
         from ivif_bench.store import (
             once,  # loads pyarrow, which listing tasks and metrics does not need
         )
@@ -99,14 +99,14 @@ class Workspace:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What a section asks for, as far as it is known before there are images.
+    """The amount of work of a section, as far as it is known before there are images.
 
     Attributes:
         protocol: as its units name it.
         units: units of work for each method.
         images: judged images of each unit, if they may be divided among processes; else 0.
         shared: pieces of work that all units share, such as trainings of a frozen network.
-        bytes: what each unit leaves in the run directory beside its records: a trained network.
+        bytes: disk space of each unit in the run directory besides its records: a trained network.
         gpu: units ask for a GPU.
     """
 
@@ -119,7 +119,7 @@ class Expected:
 
 
 class Task(ABC):
-    """A downstream question about fused images."""
+    """A way of judging fused images."""
 
     section: ClassVar[type[Section]]
 
@@ -128,31 +128,31 @@ class Task(ABC):
         """Stems of the dataset that must be fused before this section can be planned."""
 
     def check(self, section: Any, dataset: Dataset, ref: DatasetRef) -> None:  # noqa: B027 - optional
-        """Find what is wrong before anything is computed: weights, classes, names.
+        """Check the section before anything is computed: weights, classes, names.
 
         Raises:
             UserError: the section cannot be carried out as it is.
         """
 
     def load(self, section: Any) -> None:  # noqa: B027 - optional
-        """Load what the section needs beside its dataset, without computing: classes, weights files.
+        """Load what the section needs besides its dataset, without computing: classes, weights files.
 
-        ``validate`` asks for it; it may import network libraries.
+        ``validate`` calls it; it may import network libraries.
 
         Raises:
-            UserError: something cannot be loaded, or a weights file is not what it must be.
+            UserError: something cannot be loaded, or a weights file is not the expected one.
         """
 
     @abstractmethod
     def plan(self, section: Any, inputs: TaskInputs) -> list[Unit]:
-        """The units of work that answer this section, for every method that has images."""
+        """The units of work of this section, for every method that has images."""
 
     def methods(self, section: Any) -> tuple[str, ...]:
         """Methods whose images every unit of the section needs, whichever method it judges."""
         return ()
 
     def expected(self, section: Any, dataset: Dataset) -> Expected:
-        """What ``plan`` will give; only forecasts of time and disk space depend on it."""
+        """The expected result of ``plan``; only forecasts of time and disk space depend on it."""
         return Expected()
 
     def shared_work(self, unit: Unit) -> str:
@@ -163,15 +163,15 @@ class Task(ABC):
         return ""
 
     def do_shared_work(self, unit: Unit, workspace: Workspace) -> None:
-        """Do the work that ``shared_work`` names, and leave it in ``workspace.shared``."""
+        """Do the work that ``shared_work`` names, and store it in ``workspace.shared``."""
         raise NotImplementedError(f"{type(self).__name__} shares no work")
 
     def images(self, unit: Unit) -> tuple[str, ...]:
-        """Stems whose judging may be divided among processes; empty if the unit is one piece."""
+        """Stems that may be divided among processes; empty if the unit cannot be divided."""
         return ()
 
     def judge(self, unit: Unit, stems: tuple[str, ...], workspace: Workspace) -> None:
-        """Judge some images and keep what was found in ``workspace.scratch`` for ``execute``.
+        """Judge some images and store the results in ``workspace.scratch`` for ``execute``.
 
         Several processes do this at the same time, each with other stems, after the shared work.
         """
@@ -179,10 +179,10 @@ class Task(ABC):
 
     @abstractmethod
     def execute(self, unit: Unit, workspace: Workspace) -> list[Record]:
-        """Do what is left of one unit of work, and return its records.
+        """Do the remaining work of one unit, and return its records.
 
-        Runs in a worker with nothing but the unit and its folders. Whatever ``do_shared_work`` and
-        ``judge`` have not done is done here; the records do not depend on who did it.
+        Runs in a worker with only the unit and its folders. Anything that ``do_shared_work`` and
+        ``judge`` have not done is done here; the records do not depend on that.
         """
 
 
