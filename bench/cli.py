@@ -1,4 +1,4 @@
-"""The command ``ivif-bench``: thin; each group of commands is a file in ``ivif_bench.commands``."""
+"""The command ``ivif-bench``; each group of commands is a file in ``ivif_bench.commands``."""
 
 from __future__ import annotations
 

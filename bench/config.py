@@ -1,4 +1,4 @@
-"""A run's configuration: pydantic models whose errors name the file, the key and what is allowed.
+"""A run's configuration: pydantic models whose errors name the file, the key and the allowed values.
 
 Paths are relative to the working directory. ``${NAME}`` and ``${NAME:-default}`` in any string
 are replaced by environment variables.
@@ -42,7 +42,7 @@ class DemoConfig(_Strict):
 
 
 class DatasetConfig(_Strict):
-    """One dataset: a layout, where it is, how captions call it, and the layout's own options."""
+    """One dataset: its layout, root folder, title in captions, and the layout's options."""
 
     layout: str
     root: str
@@ -52,7 +52,7 @@ class DatasetConfig(_Strict):
 
 
 class MethodConfig(_Strict):
-    """One method (a row of the tables); a bare name stands for ``{name: NAME}``.
+    """One method (a row of the tables); a bare name means ``{name: NAME}``.
 
     ``type`` is the registered name of the method that the row runs; by default the row's name.
     """
@@ -77,14 +77,14 @@ class MethodConfig(_Strict):
 
 
 class ReportConfig(_Strict):
-    """What is written under ``report/``."""
+    """Formats and figures of the report."""
 
     formats: tuple[str, ...] = BY_DEFAULT
     panels: int = Field(default=3, ge=0)
 
 
 class RunConfig(_Strict):
-    """A whole run."""
+    """The configuration of a run."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")
     runs: str = "runs"
@@ -122,7 +122,7 @@ def load_config(path: Path) -> RunConfig:
     """Read a run configuration.
 
     Raises:
-        UserError: one line with file, key and what is allowed there.
+        UserError: one line with the file, the key and the allowed values.
     """
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -141,7 +141,7 @@ def load_config(path: Path) -> RunConfig:
 
 
 def config_of(given: RunConfig | Mapping[str, Any] | Path | str) -> RunConfig:
-    """A run configuration from a YAML file, or from what such a file would hold.
+    """A run configuration from a YAML file, or from the content of one.
 
     Raises:
         UserError: as ``load_config``.
@@ -154,7 +154,7 @@ def config_of(given: RunConfig | Mapping[str, Any] | Path | str) -> RunConfig:
 
 
 def plain_values(value: Any) -> Any:
-    """The same as YAML would give it: mappings, lists, and paths as strings."""
+    """The value in the types that YAML has: mappings, lists, and paths as strings."""
     if isinstance(value, Path):
         return str(value)
     if isinstance(value, Mapping):
@@ -234,7 +234,7 @@ def _check_folders(key: str, names: list[str]) -> None:
         folder = safe_name(name)
         if name.startswith(".") or "/" in name or "\\" in name:
             raise UserError(
-                f"{key}: {name!r} cannot be a name; it must not start with '.' or hold '/'"
+                f"{key}: {name!r} is not a valid name; it must not start with '.' or contain '/'"
             )
         if folders.setdefault(folder, name) != name:
             raise UserError(

@@ -1,4 +1,4 @@
-"""Examines the machine: what is missing, and the command that puts it right."""
+"""Checks the machine: what is missing, and the command that installs it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Finding = dict[str, str]
 
 
 def examine() -> list[Finding]:
-    """Findings in the order a person would look; ``state`` is ``ok``, ``note`` or ``broken``."""
+    """Findings, the most basic first; ``state`` is ``ok``, ``note`` or ``broken``."""
     findings = [_python()]
     findings += [_library(name, package) for name, package in _SYSTEM_LIBRARIES.items()]
     findings += [_module(name, extra) for name, extra in _MODULES.items()]
@@ -74,7 +74,7 @@ def _module(name: str, extra: str) -> Finding:
     try:
         with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
             importlib.import_module(name)
-    except Exception as problem:  # any import failure is a finding, never a crash of the doctor
+    except Exception as problem:  # any import failure is a finding, not a crash of this command
         hint = (
             "make setup"
             if extra == "setup"
@@ -84,7 +84,9 @@ def _module(name: str, extra: str) -> Finding:
     try:
         return _finding("ok", name, metadata.version(_DISTRIBUTIONS.get(name, name)))
     except metadata.PackageNotFoundError:
-        return _finding("note", name, f"works, but not from {_DISTRIBUTIONS.get(name, name)}")
+        return _finding(
+            "note", name, f"importable, but not installed as {_DISTRIBUTIONS.get(name, name)}"
+        )
 
 
 def _both_mm_packages() -> Finding:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 
 class UserError(Exception):
-    """Something the user can put right: bad input, bad configuration, a missing file.
+    """An error that the user can correct: bad input, bad configuration, a missing file.
 
-    The message is one line that says what is wrong, where (file, key, stem) and what to do.
+    The message is one line with the problem, its place (file, key, stem) and what to do.
     The command line prints it and exits with code 2.
     """
 

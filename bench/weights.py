@@ -1,7 +1,7 @@
-"""Weights files of fusion methods: where they are, how they are fetched and converted.
+"""Weights files of fusion methods: their folders, downloads and conversion.
 
-Shipped files lie in the folder ``weights`` of the package that declares the method. Files that
-only the user may have lie in one folder for all projects: ``$IVIF_BENCH_WEIGHTS``, or
+Shipped files are in the folder ``weights`` of the package that declares the method. Files that
+the user provides are in one folder for all projects: ``$IVIF_BENCH_WEIGHTS``, or
 ``ivif-bench/weights`` in the user's cache.
 """
 
@@ -34,13 +34,13 @@ def weights_folder() -> Path:
 
 
 def locate(method: MethodSpec, file: WeightsSpec, given: str | None = None) -> Path:
-    """Where a weights file of a method is.
+    """The path of a method's weights file.
 
     Args:
         given: path from the method's option, if any.
 
     Raises:
-        UserError: it is nowhere; the message says what to do and what runs without it.
+        UserError: it does not exist; the message says what to do and which method needs no file.
     """
     if given is not None:
         if not Path(given).is_file():
@@ -71,24 +71,24 @@ def shipped_folder(method: MethodSpec) -> Path:
 
 
 def advice(method: MethodSpec, file: WeightsSpec) -> str:
-    """What to do about a missing file: fetch, convert, or another method."""
+    """Text on what to do about a missing file: download, convert, or use another method."""
     name = file.original or file.name
     checksum = file.original_sha256 or ("" if file.original else file.sha256)
     known = f", sha256 {checksum}" if checksum else ", no checksum published"
     lines = [f"it is made from {name}" if file.original else f"it is {name}"]
-    lines[0] += f" ({file.source or file.url or 'to be had from its authors'}{known})"
+    lines[0] += f" ({file.source or file.url or 'available from its authors'}{known})"
     if file.url:
-        lines.append(f"'ivif-bench weights fetch {method.name}' gets it")
+        lines.append(f"'ivif-bench weights fetch {method.name}' downloads it")
     if file.converter:
         lines.append(f"'ivif-bench weights convert {method.name} FILE' converts one you have")
-    lines.append(f"the option {file.option!r} names a file elsewhere")
+    lines.append(f"the option {file.option!r} names a file in another place")
     if method.alternative:
         lines.append(f"{method.alternative} runs without it")
     return "; ".join(lines)
 
 
 def fetch(url: str, target: Path, sha256: str, progress: Progress) -> str:
-    """Download a file; an interrupted download is taken up where it stopped.
+    """Download a file; an interrupted download is resumed.
 
     Args:
         sha256: what the file must have; empty checks nothing.
@@ -113,7 +113,7 @@ def fetch(url: str, target: Path, sha256: str, progress: Progress) -> str:
             reason = getattr(problem, "reason", problem)
             raise UserError(
                 f"cannot download {url}: {reason}; without a connection, download it elsewhere and "
-                f"put it at {target} (what arrived is kept in {partial.name}; the same command goes on)"
+                f"put it at {target} (received bytes are in {partial.name}; run it again to resume)"
             ) from problem
         found = sha256_of(partial)
         if sha256 and found != sha256:
@@ -147,7 +147,9 @@ def _download(url: str, partial: Path, name: str, progress: Progress) -> None:
     with response:
         resumed = response.status == http.client.PARTIAL_CONTENT
         if resumed and not response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
-            raise http.client.HTTPException("the server went on at another place than asked")
+            raise http.client.HTTPException(
+                "the server continued at another position than requested"
+            )
         done = have if resumed else 0
         length = response.headers.get("Content-Length")
         total = done + int(length) if length else 0
@@ -161,7 +163,7 @@ def _download(url: str, partial: Path, name: str, progress: Progress) -> None:
 
 
 def convert(file: WeightsSpec, source: Path, target: Path) -> None:
-    """Convert a file as its authors publish it into the one that the method reads.
+    """Convert a published file into the one that the method reads.
 
     Raises:
         UserError: it is missing, is the target itself, or is not what its authors publish.
@@ -169,7 +171,7 @@ def convert(file: WeightsSpec, source: Path, target: Path) -> None:
     if not source.is_file():
         raise UserError(f"no such file: {source}")
     if target.exists() and target.samefile(source):
-        raise UserError(f"{source}: choose another --out, the file to convert stays as it is")
+        raise UserError(f"{source}: choose another --out, the file to convert is never overwritten")
     converter: Any = load_entry(file.converter, f"converter of {file.name}")
     converter(source, target)
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def table_of(items: Sequence[Item], costs: Costs) -> list[str]:
-    """Lines of a table, a kind of work each; hours are those of one process."""
+    """Lines of a table, one per kind of work; hours are those of one process."""
     rows = [("stage", "dataset", "what", "done", "to do", "hours", "disk")]
     for item in items:
         seconds = item.seconds(costs)
@@ -38,14 +38,14 @@ def table_of(items: Sequence[Item], costs: Costs) -> list[str]:
 
 
 def summary(items: Sequence[Item], costs: Costs, workers: int, gpus: int) -> str:
-    """One sentence on all work that is left."""
+    """One sentence about all remaining work."""
     from ivif_bench.pipeline.forecast import total_seconds
 
     missing = {
         of: sum(item.missing for item in items if item.of == of) for of in ("images", "results")
     }
     if not any(missing.values()):
-        return "nothing to do: all images and results are there"
+        return "nothing to do: all images and results exist"
     unknown = [item for item in items if item.missing and item.seconds(costs) is None]
     known = [item for item in items if item not in unknown]
     seconds = total_seconds(known, costs, workers, gpus) or 0.0
@@ -62,14 +62,14 @@ def summary(items: Sequence[Item], costs: Costs, workers: int, gpus: int) -> str
 
 
 def duration(seconds: float) -> str:
-    """A time for people: ``40 s``, ``12 min``, ``3.5 h``."""
+    """A time as text: ``40 s``, ``12 min``, ``3.5 h``."""
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
     return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def size_text(count: float) -> str:
-    """Bytes for people: ``40 MB``, ``1.2 GB``."""
+    """A number of bytes as text: ``40 MB``, ``1.2 GB``."""
     for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if count >= scale:
             return (

@@ -1,4 +1,4 @@
-"""What people see while a run goes on: progress with remaining time, or quiet lines."""
+"""Progress of a run: bars with the remaining time on a terminal, else lines of text."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def print_json(value: Any) -> None:
 
 
 class ProgressListener(Listener, AbstractContextManager["ProgressListener"]):
-    """Shows jobs on the terminal; without a terminal, a line every half minute."""
+    """Shows jobs as bars on a terminal; without a terminal, prints a line every half minute."""
 
     def __init__(self) -> None:
         self._bars = bars(console)
@@ -94,7 +94,7 @@ class ProgressListener(Listener, AbstractContextManager["ProgressListener"]):
         console.print(text, markup=False, soft_wrap=True)
 
     def _tell(self, text: str) -> None:
-        """A line, but not often, where there is no terminal for bars."""
+        """Without a terminal, print a line at most every half minute."""
         now = time.monotonic()
         if not console.is_terminal and now > self._told + _TOLD_EVERY:
             self._told = now

@@ -28,7 +28,7 @@ OptionOption = Annotated[
 MemoryOption = Annotated[
     Path | None,
     typer.Option(
-        help="folder for what was found of each pair, by content; "
+        help="folder for the cached findings of each pair; "
         "default: ivif-bench/audits in the user's cache"
     ),
 ]
@@ -62,7 +62,7 @@ def audit(
     split: Annotated[str, typer.Option(help="split to check: a name, a file, or 'official'")] = "",
     option: OptionOption = [],  # noqa: B006 - typer copies it
     memory: MemoryOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="as JSON")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print as JSON")] = False,
 ) -> None:
     """Check a dataset: counts, sizes, classes, labels, leakage. Exit code 1 if it has errors."""
     from ivif_bench.data.audit import audit_dataset
@@ -97,12 +97,15 @@ def prepare(
         Path | None, typer.Option(help="zip, tar or tar.gz to unpack into --root first")
     ] = None,
     split: Annotated[
-        str, typer.Option(help="a name, a file, 'official' or 'all'; default: official if any")
+        str,
+        typer.Option(help="a name, a file, 'official' or 'all'; default: official if there is one"),
     ] = "",
-    out: Annotated[Path | None, typer.Option(help="folder to write; default ROOT/prepared")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="folder to write; default: ROOT/prepared")
+    ] = None,
     option: OptionOption = [],  # noqa: B006 - typer copies it
     memory: MemoryOption = None,
-    force: Annotated[bool, typer.Option(help="replace an earlier, different result")] = False,
+    force: Annotated[bool, typer.Option(help="replace an earlier result that differs")] = False,
 ) -> None:
     """Unpack a download, check its pairs, write COCO JSON, YOLO text and split lists with hashes."""
     from ivif_bench.data.base import LAYOUTS, open_dataset
@@ -111,7 +114,7 @@ def prepare(
     from ivif_bench.validation import checked
 
     options = parse_options(option)
-    # mistakes are told before gigabytes are unpacked
+    # mistakes are reported before gigabytes are unpacked
     checked(LAYOUTS.get(layout).options, options, f"{layout}.options")
     if archive is not None:
         _unpack(archive, layout, root, options)
@@ -136,14 +139,16 @@ def prepare(
     for note in done.summary["notes"]:
         typer.echo(f"note: {note}")
     if not split and wanted == "all":
-        typer.echo("note: the layout has no official split, so all is test; --split names another")
+        typer.echo(
+            "note: without an official split, all pairs are test; choose another with --split"
+        )
     files = f"{len(done.summary['files'])} files and prepare.json"
-    typer.echo(f"{done.folder}: {files} {'are there already' if done.unchanged else 'written'}")
+    typer.echo(f"{done.folder}: {files} {'already exist' if done.unchanged else 'written'}")
 
 
 @contextmanager
 def _examining(dataset: Dataset, memory: Path | None) -> Iterator[tuple[Examiner, Progress]]:
-    """What reads pairs, remembers them for the next time, and shows how far it is."""
+    """An examiner of pairs that caches its findings, and a progress display."""
     from ivif_bench.commands.progress import counting
     from ivif_bench.data.examined import Examiner
     from ivif_bench.memory import user_memory
@@ -156,7 +161,7 @@ def _examining(dataset: Dataset, memory: Path | None) -> Iterator[tuple[Examiner
     finally:
         if not examiner.save():
             where = folder or "the user's cache: there is no home folder"
-            typer.echo(f"note: what was found of each pair cannot be kept in {where}", err=True)
+            typer.echo(f"note: the findings of each pair cannot be cached in {where}", err=True)
 
 
 def _unpack(archive: Path, layout: str, root: Path, options: dict[str, Any]) -> None:

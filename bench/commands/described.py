@@ -18,7 +18,7 @@ def declared(spec: Any) -> dict[str, Any]:
 
 
 def detail(spec: Any) -> list[str]:
-    """Everything that a spec declares beside its name and summary, in lines."""
+    """Lines with everything that a spec declares besides its name and summary."""
     lines: list[str] = []
     for key, value in asdict(spec).items():
         if key == "presets":
@@ -32,7 +32,7 @@ def detail(spec: Any) -> list[str]:
 
 
 def option_lines(rows: Sequence[OptionRow]) -> list[str]:
-    """A header and one line an option, in columns; nothing without options."""
+    """A header and one line per option, in columns; nothing without options."""
     if not rows:
         return []
     cells = [("option", "allowed", "default", "meaning")]
@@ -47,7 +47,7 @@ def option_lines(rows: Sequence[OptionRow]) -> list[str]:
 
 
 def _lines(key: str, value: Any) -> list[str]:
-    """A value in lines: numbers in thousands, mappings an item a line."""
+    """A value in lines: numbers with thousands separators, mappings with one item per line."""
     if isinstance(value, dict):
         lines = [line for name, inner in value.items() for line in _lines(name, inner)]
         return [f"{key}:", *(f"  {line}" for line in lines)]
@@ -63,5 +63,5 @@ def _lines(key: str, value: Any) -> list[str]:
 
 
 def _filled(fields: dict[str, Any]) -> dict[str, Any]:
-    """Only what is said."""
+    """The fields that are not empty."""
     return {key: value for key, value in fields.items() if value not in ("", (), {}, False)}

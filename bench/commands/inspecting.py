@@ -1,4 +1,4 @@
-"""``list``, ``validate``, ``doctor``: what there is, and whether it would work."""
+"""``list``, ``validate``, ``doctor``: available components, and checks before a run."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ import typer
 from ivif_bench.errors import UserError
 
 _SECONDS = 1.5  # between lines of progress, without a terminal
-JsonOption = Annotated[bool, typer.Option("--json", help="as JSON")]
+JsonOption = Annotated[bool, typer.Option("--json", help="print as JSON")]
 
 
 def list_components(
     what: Annotated[
-        str, typer.Argument(help="methods, datasets, metrics, detectors, ...")
+        str, typer.Argument(help="kind: methods, datasets, metrics, detectors, ...")
     ] = "methods",
-    detail: Annotated[bool, typer.Option("--detail", help="everything that is declared")] = False,
+    detail: Annotated[
+        bool, typer.Option("--detail", help="show options and other metadata")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """List what can be used, by kind; what cannot be imported comes last, as broken.
+    """List the components of a kind; those that cannot be imported come last, as broken.
 
     With --json, an object per component; a broken one has name, module, file and broken (the reason).
     """
@@ -51,10 +53,10 @@ def list_components(
 def validate(
     config: Annotated[Path, typer.Argument(metavar="CONFIG", help="run configuration (YAML)")],
 ) -> None:
-    """Check a configuration, and open all it uses (datasets, images, weights), without computing.
+    """Check a configuration and open all it uses (datasets, images, weights), without computing.
 
     Options, methods, networks and metrics are loaded as a run would load them. The first problem is
-    one line, with exit code 2.
+    printed in one line; the exit code is then 2.
     """
     from ivif_bench.commands.progress import counting
     from ivif_bench.config import load_config
@@ -66,7 +68,7 @@ def validate(
     run_config = load_config(config)
     check_report(run_config)
     absent = [
-        f"datasets.{name}: {data.root} is not there yet (demo scenes are written by 'run')"
+        f"datasets.{name}: {data.root} does not exist yet ('run' writes the demo scenes)"
         for name, data in run_config.datasets.items()
         if data.demo is not None and not Path(data.root).is_dir()
     ]

@@ -1,4 +1,4 @@
-"""``plan``: what a run would do, how long that takes and what it leaves on disk."""
+"""``plan``: the remaining work of a run, with its time and disk space."""
 
 from __future__ import annotations
 
@@ -17,18 +17,20 @@ if TYPE_CHECKING:
 def plan(
     config: Annotated[Path, typer.Argument(metavar="CONFIG", help="run configuration (YAML)")],
     gpus: Annotated[
-        int | None, typer.Option(min=0, help="GPUs to count with; default: those of this machine")
+        int | None, typer.Option(min=0, help="number of GPUs; default: those of this machine")
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option("--workers", "-j", min=1, help="processors; default: those of this machine"),
+        typer.Option(
+            "--workers", "-j", min=1, help="number of processors; default: those of this machine"
+        ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="as JSON")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print as JSON")] = False,
 ) -> None:
-    """Print what a run would still do: images, results, hours, disk space. Computes nothing.
+    """Print the remaining work of a run: images, results, hours, disk space. Computes nothing.
 
-    Times are those that earlier runs in this run directory took. Before the first one, the
-    baselines, the lite methods and the metrics have figures of one processor core.
+    Times are measured by earlier runs in the run directory. Before the first one, times of one
+    processor core are known for the baselines, the lite methods and the metrics.
     """
     import os
 

@@ -1,4 +1,4 @@
-"""Progress bars on the terminal; nothing is loaded for them where there is no terminal."""
+"""Progress bars on a terminal; without a terminal their library is not loaded."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def counting(title: str, seconds: float | None = None) -> Iterator[Progress]:
     """One progress bar for a loop that reports (done, total, what).
 
     Args:
-        title: stands before the bar.
+        title: text before the bar.
         seconds: without a terminal, write a line to standard error that often; None writes nothing.
     """
     if not sys.stderr.isatty():
@@ -38,7 +38,7 @@ def counting(title: str, seconds: float | None = None) -> Iterator[Progress]:
 
 
 class _Lines:
-    """A line every few seconds, none for what takes less."""
+    """A line every few seconds, and none for work that takes less."""
 
     def __init__(self, title: str, seconds: float) -> None:
         self._title = title

@@ -14,15 +14,18 @@ ConfigArgument = Annotated[
     typer.Argument(metavar="CONFIG", help="run configuration (YAML), such as configs/demo.yaml"),
 ]
 WorkersOption = Annotated[
-    int | None, typer.Option("--workers", "-j", min=1, help="jobs at once; default: all processors")
+    int | None,
+    typer.Option("--workers", "-j", min=1, help="parallel jobs; default: all processors"),
 ]
 SeedsOption = Annotated[
-    str, typer.Option("--seeds", help="training seeds instead of the protocol's, such as 0,1,2")
+    str, typer.Option("--seeds", help="training seeds, such as 0,1,2; default: the protocol's")
 ]
 SplitOption = Annotated[
-    str, typer.Option("--split", help="split instead of the configuration's: a name or a file")
+    str, typer.Option("--split", help="split, a name or a file; default: the configuration's")
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="a summary as JSON on standard output")]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="print a summary as JSON on standard output")
+]
 
 
 def run(
@@ -31,14 +34,14 @@ def run(
     seeds: SeedsOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Run the whole benchmark: fuse, judge, write tables. What is done is not done again."""
+    """Run the whole benchmark: fuse, judge, write tables. Finished work is skipped."""
     _run(config, None, workers, as_json, seeds)
 
 
 def fuse(
     config: ConfigArgument, workers: WorkersOption = None, as_json: JsonOption = False
 ) -> None:
-    """Only fuse: every method on every dataset of the configuration."""
+    """Fuse only: every method on every dataset of the configuration."""
     _run(config, (), workers, as_json)
 
 
@@ -48,7 +51,7 @@ def quality(
     split: SplitOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Fuse what is missing and measure fusion quality."""
+    """Fuse missing images and compute their quality metrics."""
     _run(config, ("quality",), workers, as_json, split=split)
 
 
@@ -59,7 +62,7 @@ def detect(
     split: SplitOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Fuse what is missing and judge by object detection."""
+    """Fuse missing images and judge them by object detection."""
     _run(config, ("detection",), workers, as_json, seeds, split)
 
 
@@ -70,7 +73,7 @@ def segment(
     split: SplitOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Fuse what is missing and judge by semantic segmentation."""
+    """Fuse missing images and judge them by semantic segmentation."""
     _run(config, ("segmentation",), workers, as_json, seeds, split)
 
 
@@ -79,7 +82,7 @@ def report(
         Path, typer.Argument(metavar="RUN", help="run directory such as runs/demo, or its CONFIG")
     ],
 ) -> None:
-    """Write and print the tables of a finished run again; needs no network library."""
+    """Write and print the tables of a run again, from its results; computes nothing."""
     from ivif_bench.config import load_config
     from ivif_bench.reports.formats import BY_DEFAULT
     from ivif_bench.reports.write import write_report
@@ -118,7 +121,7 @@ def _run(
         with ProgressListener() as listener:
             summary = run(config, tasks=tasks, workers=workers, listener=listener)
     except KeyboardInterrupt:
-        console.print("interrupted; the same command goes on where this one stopped", markup=False)
+        console.print("interrupted; run the same command again to resume", markup=False)
         raise typer.Exit(130) from None
     for failure in summary.failures:
         console.print(f"failed: {failure}", markup=False, soft_wrap=True)
@@ -136,7 +139,7 @@ def _run(
         _print_tables(config.folder)
     console.print(
         f"{config.folder}: {summary.fused} images fused, {summary.computed} results computed, "
-        f"{summary.reused} recognised as done; tables in {config.folder / 'report'}",
+        f"{summary.reused} already finished; tables in {config.folder / 'report'}",
         markup=False,
         soft_wrap=True,
     )

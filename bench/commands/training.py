@@ -1,4 +1,4 @@
-"""``train``: make weights of a fusion method."""
+"""``train``: train the network of a fusion method."""
 
 from __future__ import annotations
 
@@ -19,16 +19,22 @@ def train(
         ),
     ],
     out: Annotated[Path, typer.Option(help="folder for weights, checkpoint, log and samples")],
-    preset: Annotated[str, typer.Option(help="recipe; default: the training's first")] = "",
-    steps: Annotated[int | None, typer.Option(min=1, help="steps instead of the recipe's")] = None,
+    preset: Annotated[
+        str, typer.Option(help="named recipe; default: the training's first one")
+    ] = "",
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="number of steps; default: the recipe's")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**63 - 1)] = 0,
     device: Annotated[str, typer.Option(help="torch device: cpu, cuda, cuda:1")] = "cpu",
-    resume: Annotated[bool, typer.Option("--resume", help="go on from the checkpoint")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="continue from the checkpoint in --out")
+    ] = False,
     option: Annotated[
         list[str], typer.Option("--option", help="setting KEY=VALUE of the recipe")
     ] = [],  # noqa: B006 - typer copies it
 ) -> None:
-    """Train a method's network: resumable, logged, with curves and samples."""
+    """Train a method's network; resumable, with a log, curves and sample images."""
     from ivif_bench.commands.console import console, counting
     from ivif_bench.training import TRAININGS, TrainingRequest
     from ivif_bench.training import train as run
@@ -42,7 +48,9 @@ def train(
         try:
             weights = run(name, request)
         except KeyboardInterrupt:
-            console.print("interrupted; the same command with --resume goes on", markup=False)
+            console.print(
+                "interrupted; run the same command with --resume to continue", markup=False
+            )
             raise typer.Exit(130) from None
     typer.echo(f"wrote {weights}: {weights.stat().st_size / 1e6:.1f} MB")
 

@@ -10,19 +10,17 @@ import typer
 from ivif_bench.errors import UserError
 from ivif_bench.fusion import METHODS, MethodSpec, WeightsSpec
 
-app = typer.Typer(
-    no_args_is_help=True, help="Weights of fusion methods: what is here, download, convert."
-)
+app = typer.Typer(no_args_is_help=True, help="Weights of fusion methods: list, download, convert.")
 
 MethodArgument = Annotated[str, typer.Argument(help="fusion method; see 'list methods'")]
 OutOption = Annotated[
-    Path | None, typer.Option(help="file to write; default: the folder that methods look in")
+    Path | None, typer.Option(help="file to write; default: in the weights folder")
 ]
 
 
 @app.command("list")
 def list_weights() -> None:
-    """Show every method's weights files and whether they are here."""
+    """Show the weights files of every method, and how to get the missing ones."""
     from ivif_bench.weights import locate
 
     for method in METHODS.specs().values():
@@ -45,21 +43,21 @@ def fetch(name: MethodArgument) -> None:
     method = METHODS.get(name)
     files = [file for file in method.weights if file.url]
     if not files:
-        raise UserError(f"{name}: there is nothing to download; see 'ivif-bench weights list'")
+        raise UserError(f"{name}: it has no weights to download; see 'ivif-bench weights list'")
     for file in files:
         target = weights_folder() / (file.original or file.name)
         expected = file.original_sha256 or ("" if file.original else file.sha256)
         typer.echo(f"{file.url}\nterms: {file.terms}")
         with counting(f"download {target.name}") as progress:
             found = download(file.url, target, expected, progress)
-        checked = "as expected" if expected else "its authors published none to compare with"
+        checked = "as expected" if expected else "no published checksum to compare with"
         typer.echo(f"{target}: sha256 {found} ({checked})")
         if file.converter:
             try:
                 convert(file, target, weights_folder() / file.name)
             except UserError as problem:
                 raise UserError(
-                    f"{problem}; if the download is at fault, delete {target} and fetch again"
+                    f"{problem}; if the download is damaged, delete {target} and fetch again"
                 ) from problem
             typer.echo(f"wrote {weights_folder() / file.name}; {target.name} may be deleted")
 
@@ -67,10 +65,12 @@ def fetch(name: MethodArgument) -> None:
 @app.command()
 def convert(
     name: MethodArgument,
-    source: Annotated[Path, typer.Argument(metavar="FILE", help="file as its authors publish it")],
+    source: Annotated[
+        Path, typer.Argument(metavar="FILE", help="checkpoint as published by its authors")
+    ],
     out: OutOption = None,
 ) -> None:
-    """Convert a checkpoint as its authors publish it to safetensors; nothing in it is run."""
+    """Convert a published checkpoint to safetensors, without running code in it."""
     from ivif_bench.weights import convert as run
     from ivif_bench.weights import weights_folder
 

@@ -97,7 +97,7 @@ def test_download_arrives_whole_with_progress_and_checksum(server, tmp_path):
 
 def test_broken_download_is_taken_up_where_it_stopped(server, tmp_path):
     server.break_after = 1_000_000
-    with pytest.raises(UserError, match="the same command goes on"):
+    with pytest.raises(UserError, match="run it again to resume"):
         fetch(server.url, tmp_path / "w.bin", SHA, _quiet)
     assert (tmp_path / "w.bin.part").stat().st_size == 1_000_000
     server.break_after = None

@@ -144,7 +144,7 @@ def test_weights_fetch_downloads_checks_and_converts(monkeypatch, tmp_path):
         result = RUN.invoke(app, ["weights", "fetch", "ddfm"])
         server.shutdown()
     assert result.exit_code == 0, result.output
-    assert "its authors published none to compare with" in result.output
+    assert "no published checksum to compare with" in result.output
     network, _ = load_prior(tmp_path / "cache" / "ddfm-adm256.safetensors")
     assert torch.equal(network.state_dict()["conv_out.bias"], state["out.2.bias"])
 

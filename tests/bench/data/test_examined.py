@@ -159,7 +159,7 @@ def test_the_command_works_where_nothing_can_be_kept(root, tmp_path, monkeypatch
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     done = run("audit", "m3fd", "--root", str(root))
     assert (done.exit_code, done.stdout) == (0, expected)
-    assert f"cannot be kept in {tmp_path / 'file'}" in done.stderr
+    assert f"cannot be cached in {tmp_path / 'file'}" in done.stderr
     monkeypatch.delenv("XDG_CACHE_HOME")
 
     def nowhere() -> Path:

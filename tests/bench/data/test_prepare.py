@@ -292,7 +292,7 @@ def test_command_unpacks_strips_the_top_folder_and_prepares(demo: Path, tmp_path
     assert "note: md5 is not that of MSRS-main.zip" in result.stdout
     assert read_list(root / "prepared" / "split_train.txt")
     assert (root / "train" / "ir").is_dir()
-    assert command("msrs", "--root", root).stdout.endswith("are there already\n")
+    assert command("msrs", "--root", root).stdout.endswith("already exist\n")
     again = command("msrs", "--root", root, "--archive", path)
     assert isinstance(again.exception, UserError)
     assert "leave out --archive" in str(again.exception)

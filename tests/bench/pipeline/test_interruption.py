@@ -98,7 +98,7 @@ def test_a_finished_run_is_recognised(uninterrupted):
     folder, expected = uninterrupted
     again = ivif("run", folder / "whole.yaml")
     assert again.returncode == 0
-    assert "0 images fused, 0 results computed, 3 recognised as done" in again.stderr
+    assert "0 images fused, 0 results computed, 3 already finished" in again.stderr
     assert _bytes(folder / "whole" / "small") == expected
 
 
