@@ -19,7 +19,7 @@ _OWN = {
 
 
 def kinds() -> dict[str, str]:
-    """Where each registry is, as ``"module:attribute"``: those of this package, then the tasks'."""
+    """The import path of each registry, as ``"module:attribute"``: those of this package, then the tasks'."""
     found = dict(_OWN)
     for spec in TASKS.specs().values():
         found |= spec.lists
@@ -35,6 +35,6 @@ def registry_of(kind: str) -> Registry[Any]:
     found = kinds()
     if kind not in found:
         hint = suggest(kind, sorted(found))
-        raise UserError(f"nothing is listed under {kind!r}; {hint}{TASKS.unread()}")
+        raise UserError(f"no kind {kind!r} of component; {hint}{TASKS.unread()}")
     registry: Registry[Any] = load_entry(found[kind], f"list {kind}", Registry, instance=True)
     return registry

@@ -1,4 +1,4 @@
-"""Where torch runs: the device names that users write, and float32 that is float32."""
+"""Device names for torch, and float32 without reduced precision on a GPU."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _device_name(name: str) -> str:
 Device = Annotated[
     str, AfterValidator(_device_name), WithJsonSchema({"type": "string", "allowed": _NAMES})
 ]
-"""An option that names a torch device; whether it is there is asked by ``device_of``."""
+"""An option that names a torch device; ``device_of`` checks whether it exists."""
 
 
 def device_of(name: str, where: str) -> torch.device:
@@ -37,7 +37,7 @@ def device_of(name: str, where: str) -> torch.device:
     Args:
         name: ``auto`` (CUDA where there is one, else CPU), ``cpu``, ``cuda`` or ``cuda:N``. Under
             ``torchrun``, ``cuda`` is the GPU of this process.
-        where: who asks, in front of the message.
+        where: text in front of the message.
 
     Raises:
         UserError: another name, or a device that is not on this machine.
@@ -68,12 +68,12 @@ def device_of(name: str, where: str) -> torch.device:
 
 @contextmanager
 def strict_float32() -> Iterator[None]:
-    """While it lasts, float32 is float32: no library shortens factors, and cuDNN repeats itself.
+    """Within this context, float32 is not reduced to TF32, and cuDNN is deterministic.
 
-    By default cuDNN rounds the factors of float32 convolutions to TF32, 10 bits, which no table
-    would say; matrix products are rounded where somebody asked torch for it
-    (``torch.set_float32_matmul_precision``, ``TORCH_ALLOW_TF32_CUBLAS_OVERRIDE``). Computations
-    under ``torch.autocast`` keep its types. Settings of before come back at the end.
+    By default cuDNN rounds the factors of float32 convolutions to TF32, 10 bits, without notice;
+    matrix products are rounded if torch was told so (``torch.set_float32_matmul_precision``,
+    ``TORCH_ALLOW_TF32_CUBLAS_OVERRIDE``). Computations under ``torch.autocast`` keep its types. The
+    previous settings are restored at the end.
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""Writing files so that they appear whole or not at all.
+"""Atomic file writes: a file appears complete or not at all.
 
 A process that is killed while it writes leaves a temporary file. Names of temporary files and folders
 say which process of which machine they belong to, so that a later process can remove those of
@@ -24,7 +24,7 @@ _UNFINISHED = re.compile(r"\.?ivif-bench-([0-9a-f]{8})-(\d+)-.+")
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file so that it appears whole or not at all, even if the machine stops."""
+    """Write a file atomically: it appears complete or not at all, even if the machine stops."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{_own_prefix()}", suffix=".part")
     try:
@@ -40,7 +40,7 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON atomically and readable; the order of keys is kept, for it may be a column order."""
+    """Write JSON atomically and readable; the order of keys is kept, because it may be a column order."""
     text = json.dumps(value, indent=1, ensure_ascii=False, default=plain)
     write_bytes(path, text.encode() + b"\n")
 
@@ -48,7 +48,7 @@ def write_json(path: Path, value: Any) -> None:
 def file_names(folder: Path) -> set[str]:
     """Names of the files in a folder; none if there is no such folder.
 
-    Asking for each of thousands of files whether it is there takes ten times as long.
+    Checking each of thousands of files separately takes ten times as long.
     """
     try:
         with os.scandir(folder) as entries:
@@ -68,7 +68,7 @@ def plain(value: Any) -> Any:
 
 @contextmanager
 def temporary_folder() -> Iterator[Path]:
-    """A folder among the machine's temporary files, removed at the end; those of dead processes too."""
+    """A temporary folder, removed at the end; those of dead processes are removed as well."""
     place = Path(tempfile.gettempdir())
     for entry in os.scandir(place):
         if _is_left_over(entry.name) and entry.is_dir(follow_symlinks=False):
@@ -99,7 +99,7 @@ def _machine() -> str:
 
 
 def _is_left_over(name: str) -> bool:
-    """Whether a temporary file or folder belongs to a process of this machine that is gone."""
+    """Whether a temporary file or folder belongs to a process of this machine that has ended."""
     owner = _UNFINISHED.fullmatch(name)
     if owner is None or owner[1] != _machine():
         return False

@@ -1,4 +1,4 @@
-"""Hashes of files, remembered: a file that has not changed is not read again."""
+"""Cached hashes of files: a file that has not changed is not read again."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _DIGITS = 64  # of a hash
 
 
 class Fingerprints:
-    """sha256 of files, remembered by path, size, both times of change and inode.
+    """sha256 of files, cached by path, size, mtime, ctime and inode.
 
-    The time of the file's own change (ctime) counts as well: programs that copy or unpack may set the
-    other one, none can set this.
+    The ctime is included because programs that copy or unpack may set the mtime, but none can set
+    the ctime.
 
     Args:
-        path: file of the memory; None keeps nothing.
+        path: the cache file; None for no cache.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -49,10 +49,10 @@ class Fingerprints:
         return self._known(name, mark) or self._learn(name, stat, now, hash_file(name))
 
     def many(self, paths: Iterable[Path | str], progress: Progress | None = None) -> list[str]:
-        """Hashes of the content of many files, in their order; those to be read, on all processors.
+        """Hashes of the content of many files, in their order; files are read on all processors.
 
         Args:
-            progress: told how many of those to be read are done.
+            progress: called with the number of files read so far.
 
         Raises:
             UserError: a file cannot be read.
@@ -74,15 +74,15 @@ class Fingerprints:
         return [found[name] for name in names]
 
     def hold(self, paths: Sequence[Path], progress: Progress | None = None) -> None:
-        """Hash files and take them from now on as they are now, without looking at them again.
+        """Hash files, and use these hashes from now on without checking the files again.
 
-        For the sources of a plan, which every method asks for: all are judged against the same ones.
+        For the sources of a plan, so that all methods are judged against the same ones.
         """
         new = [path for path in paths if path not in self._held]
         self._held |= zip(new, self.many(new, progress), strict=True)
 
     def save(self) -> None:
-        """Keep what was learned; losing it costs time, never correctness."""
+        """Write the new hashes to the cache; without it only time is lost."""
         self._memory.save()
 
     def _known(self, name: str, mark: str) -> str:
@@ -96,7 +96,7 @@ class Fingerprints:
 
 
 def file_mark(path: Path) -> str:
-    """What changes with a file: its size, both times of change and the inode.
+    """The values that change with a file: size, mtime, ctime and inode.
 
     Raises:
         UserError: the file cannot be read.

@@ -1,4 +1,4 @@
-"""The contract of a fusion method: what it declares and how it is called."""
+"""The contract of a fusion method: its metadata and how it is called."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class WeightsSpec:
-    """A weights file: where it can be had and what it must be.
+    """A weights file: where to get it, and its checksum.
 
     Attributes:
         name: file name.
@@ -28,10 +28,10 @@ class WeightsSpec:
         terms: under what terms.
         shipped: the file is in the folder ``weights`` of the package that declares the method.
         original: name of the file as its authors publish it, if it is converted first.
-        url: download address of that file (or of this one), empty if it must be had by hand.
+        url: download address of that file (or of this one), empty if the user must download it.
         original_sha256: checksum of the download, empty if the authors never published one.
         converter: ``"module:function"`` of a function ``(original, target) -> None``.
-        source: in words, where it can be had by hand, if there is no ``url`` or beside it.
+        source: text on where the user can get it, without or in addition to ``url``.
         option: the method's option that names this file if it lies elsewhere.
     """
 
@@ -49,7 +49,7 @@ class WeightsSpec:
 
 @dataclass(frozen=True, slots=True)
 class MethodSpec:
-    """What is known of a fusion method before it is loaded.
+    """Metadata of a fusion method, available without loading it.
 
     Attributes:
         name: used in configurations and tables.
@@ -63,15 +63,15 @@ class MethodSpec:
         stride: sizes are padded to a multiple of it inside the method.
         parameters: number of learned parameters, 0 for none.
         options: model of the options it takes; what a run gives is checked by it before anything is
-            loaded. A field called ``device`` is taken for a torch device.
+            loaded. A field called ``device`` is treated as a torch device.
         weights: files it needs.
-        alternative: a method that runs without files of the user's.
+        alternative: a method that needs no files from the user.
         source: the row is one of the two source images itself.
         precomputed: the images exist already; the class offers ``locate`` instead of ``fuse``.
-        seconds: what one processor core takes for a megapixel with the default options, measured by
-            whoever wrote the method; None if nobody did.
+        seconds: time of one processor core per megapixel with the default options, measured by
+            the method's author; None if not measured.
         warm: modules to import, or functions to call (``"module:function"``) that import, before
-            images are fused; a warm process does it once for many. They must not compute anything.
+            images are fused; done once per warm process. They must not compute anything.
     """
 
     name: str
@@ -96,7 +96,7 @@ class MethodSpec:
 
     @property
     def needs_files(self) -> bool:
-        """Whether it needs files that only the user can bring."""
+        """Whether it needs files that only the user can provide."""
         return self.precomputed or not all(file.shipped for file in self.weights)
 
 
@@ -125,9 +125,9 @@ class FusionMethod(ABC):
         """Fuse one pair of files; runs call this.
 
         By default infrared is read as one channel and visible as RGB, whatever the files store,
-        and ``fuse`` does the rest. A published method whose own program reads files by another
-        rule (gray through a colour round trip, say, by which three equal channels give other
-        values than one) overrides this, so that its images are those of its authors.
+        and passed to ``fuse``. A published method whose own program reads files differently (for
+        example gray through a colour conversion, by which three equal channels give other values
+        than one) overrides this to reproduce its authors' images.
 
         Args:
             infrared, visible: as stored, of one height and width.

@@ -1,4 +1,4 @@
-"""What went wrong when a module was imported, as one line that names its file."""
+"""The error of a failed import as one line that names the file."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class Broken:
     """A module, or a component that it declares, which cannot be used.
 
     Attributes:
-        name: what lists show: the last part of the module's name, or the component's name.
+        name: name in lists: the last part of the module's name, or the component's name.
         module: import name of the module.
-        file: ``path:line`` of the fault, or ``path`` alone; where no file is known, in words which
-            entry point names it.
-        reason: what is wrong.
+        file: ``path:line`` of the error, or ``path`` alone; if no file is known, text that names the
+            entry point.
+        reason: the error.
         source: the module's own file; empty if there is none.
     """
 
@@ -38,7 +38,7 @@ class Broken:
         return f"{self.file}: {self.reason}" if self.file else self.reason
 
     def mentions(self, name: str) -> bool:
-        """Whether the module's file holds that name as a quoted string."""
+        """Whether the module's file contains that name as a quoted string."""
         try:
             text = Path(self.source).read_text(encoding="utf-8", errors="replace")
         except OSError:
@@ -47,10 +47,10 @@ class Broken:
 
 
 def broken(module: str, problem: BaseException, where: str = "") -> Broken:
-    """Describe why a module was not imported.
+    """Describe why a module could not be imported.
 
     Args:
-        where: what to say in place of a file if the module has none.
+        where: text in place of a file if the module has none.
     """
     source = _file_of(module)
     return Broken(

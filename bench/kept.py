@@ -1,7 +1,7 @@
-"""Finished images of a unit of work, kept line by line, so that no crash loses more than one.
+"""Results of finished images of a unit, stored line by line: a crash loses at most one.
 
-Each process keeps what it found in a file of its own. Before the first image, and every few seconds,
-it writes there who it is, so that a result can name all processes that had a part in it.
+Each process writes to a file of its own. Before the first image, and every few seconds, it writes its
+versions and device there, so that a result can name all processes that contributed to it.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ _ENDING = ".jsonl"
 _SIGNED_EVERY = 10.0  # seconds, for the time that an interrupted process is known to have worked
 
 Keep = Callable[[str, Any], None]
-"""Keeps what was found for a stem: called with the stem and JSON values."""
+"""Stores the result of a stem; called with the stem and JSON values."""
 
 
 def read_kept(folder: Path, parse: Callable[[Any], _Value], origins: Origins) -> dict[str, _Value]:
-    """What was kept in a folder, by stem, whoever kept it.
+    """The stored results in a folder by stem, from all processes.
 
     Args:
-        parse: makes a value of what was kept. A line that it refuses (``ValueError``,
-            ``TypeError``, ``KeyError``), or that is not whole, does not count: it is done again.
-        origins: learns who kept it.
+        parse: makes a value of a stored result. A line for which it raises (``ValueError``,
+            ``TypeError``, ``KeyError``), or that is incomplete, is ignored and computed again.
+        origins: receives the processes that stored them.
     """
     found: dict[str, _Value] = {}
     for path in sorted(folder.glob(f"*{_ENDING}")):
@@ -53,12 +53,12 @@ def read_kept(folder: Path, parse: Callable[[Any], _Value], origins: Origins) ->
 
 @contextmanager
 def keeping(folder: Path, origins: Origins) -> Iterator[Keep]:
-    """Keep what is found, in a file that no other process writes into.
+    """Store results in a file that no other process writes to.
 
-    Floats are written so that they are read back bit for bit.
+    Floats are written so that reading them gives the same bits.
 
     Args:
-        origins: processes whose work it is found with, such as whoever trained a network.
+        origins: processes whose work the results depend on, such as the one that trained a network.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{os.getpid()}-{os.urandom(4).hex()}{_ENDING}"

@@ -1,7 +1,7 @@
-"""What was learned of files and is worth keeping: small JSON values by key, in a file that grows.
+"""A cache file of small JSON values by key, to which processes append lines.
 
-A memory saves time and decides nothing: whatever is damaged, foreign or not to be read in its file is
-left out, and learned again. Several processes may add to one file.
+A cache only saves time: lines that are damaged, unknown or unreadable are ignored and their values
+computed again. Several processes may append to one file.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ _PER_LINE = 500  # a damaged line loses this many
 
 
 class Memory:
-    """Values by key, read at once and added to by ``save``.
+    """Values by key; read when created, appended to by ``save``.
 
     Args:
-        path: the file; None keeps nothing.
-        fits: whether a JSON value from the file is one that this memory holds.
+        path: the file; None for no cache file.
+        fits: whether a JSON value from the file is of the kind that this cache holds.
 
     Attributes:
         known: the values by key; change them through ``put``.
@@ -37,11 +37,11 @@ class Memory:
         self._read(fits)
 
     def put(self, key: str, value: Any) -> None:
-        """Remember a JSON value."""
+        """Add a JSON value."""
         self.known[key] = self._new[key] = value
 
     def save(self) -> bool:
-        """Add what is new to the file; False if it cannot be written, which costs time only."""
+        """Append new values to the file; False if it cannot be written, which only costs time."""
         if not self._new or self._path is None:
             return self._path is not None
         outlived = self._entries + len(self._new) - len(self.known)
@@ -83,7 +83,7 @@ class Memory:
 
 
 def user_memory(*names: str) -> Path | None:
-    """A file in the user's cache folder; None where there is no home folder."""
+    """A path in the user's cache folder; None if there is no home folder."""
     chosen = os.environ.get("XDG_CACHE_HOME")
     try:
         cache = Path(chosen) if chosen else Path.home() / ".cache"

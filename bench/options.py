@@ -1,7 +1,7 @@
-"""Options of a component as one model: names, types, ranges, defaults and meanings, in one place.
+"""Options of a component as one model: names, types, ranges, defaults and meanings.
 
 The model is read by ``list``, the tables of the docs, ``validate``, ``run`` and the component itself,
-so it stands in a file that imports no network library.
+so it must be in a file that does not import a network library.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ class Options(BaseModel):
     """Base of all options: unknown keys, values of another type, NaN and infinity are errors.
 
     Every field is ``Field(DEFAULT, description="what it is (unit)", ge=..., le=...)``. None as the
-    default stands for what the description says.
+    default means what the description says.
     """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
 
 
 class NoOptions(Options):
-    """Of a component that takes none."""
+    """Options of a component that takes none."""
 
 
 NO_OPTIONS = NoOptions()
@@ -48,11 +48,11 @@ def demand_options(owner: str, model: object, base: type[Options] = Options) -> 
 
 @dataclass(frozen=True, slots=True)
 class OptionRow:
-    """One option, for people.
+    """One option, as text.
 
     Attributes:
         name: key; of an option inside a group, ``group.key``.
-        allowed: type and range in words.
+        allowed: type and range as text.
         default: as a JSON value; None where it is required, and where the description says what
             happens without it.
         required: whether it must be given.

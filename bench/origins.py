@@ -1,8 +1,8 @@
-"""Who made a piece of work: the processes that had a part in it, and what each ran on.
+"""Provenance of work: the processes that contributed to it, with versions and device.
 
 Work that outlives its process (images scored so far, a trained network, a restart point) keeps in
 its folder a file with the versions, the commit and the device of every process that made it. A
-process that builds on such work takes their names over into its result.
+process that builds on such work copies these entries into its result.
 """
 
 from __future__ import annotations
@@ -40,18 +40,18 @@ os.register_at_fork(after_in_child=_begin)  # a forked process is one of its own
 
 
 class Origins:
-    """The processes whose work a unit of work goes on from; this one is not among them."""
+    """The processes whose work a unit continues; without the present process."""
 
     def __init__(self) -> None:
         self._found: dict[str, Origin] = {}
 
     def take_over(self, folder: Path) -> None:
-        """Add those that left their work in a folder; ``UNKNOWN`` where none of them signed."""
+        """Add the processes that made the work in a folder; ``UNKNOWN`` if none is recorded."""
         self._found |= _signatures(folder) or {"unknown": UNKNOWN}
         self._found.pop(_PROCESS, None)
 
     def add(self, signature: Mapping[str, Any]) -> None:
-        """Add whoever left a ``signature()``.
+        """Add the process of a ``signature()``.
 
         Raises:
             TypeError: it is none.
@@ -60,12 +60,12 @@ class Origins:
         self._found.pop(_PROCESS, None)
 
     def signature(self) -> dict[str, Any]:
-        """This process and those that it goes on from, as JSON values to be kept beside its work."""
+        """This process and those whose work it continues, as JSON values to store beside its work."""
         makers = {**self._found, _PROCESS: this_process()}
         return {process: asdict(origin) for process, origin in makers.items()}
 
     def sign(self, folder: Path) -> None:
-        """Name as makers of a folder's work this process and those that it goes on from, no others."""
+        """Record this process and those whose work it continues as the only makers of a folder's work."""
         _write(folder, self._found)
 
     @property
@@ -80,21 +80,21 @@ class Origins:
 
 
 def sign(folder: Path) -> None:
-    """Add this process to those that made the work in a folder.
+    """Record this process as one that made the work in a folder.
 
-    Sign before anything is kept there that a later process may go on from: whoever is killed
-    between the two is then named though nothing is left of its work, never the reverse.
+    Call this before storing anything there that a later process may continue. A process that is
+    killed in between is then named although none of its work is left, never the reverse.
     """
     _write(folder, _signatures(folder))
 
 
 def signed(folder: Path) -> bool:
-    """Whether anybody has signed work in a folder."""
+    """Whether a process is recorded for the work in a folder."""
     return bool(_signatures(folder))
 
 
 def this_process() -> Origin:
-    """This process: what it has loaded by now, where it runs, and for how long."""
+    """This process: the distributions it has loaded, its device, and its run time."""
     return Origin(
         versions=versions(),
         commit=commit(),
@@ -115,7 +115,7 @@ def versions() -> dict[str, str]:
 
 
 def look_up() -> None:
-    """Find out what does not change while a process lives; processes forked from it know it then."""
+    """Determine the values that do not change in a process; processes forked from it inherit them."""
     own_version()
     commit()
     _providers()

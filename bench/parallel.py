@@ -1,4 +1,4 @@
-"""Doing the same to many files at once, in threads: reading, hashing and decoding let go of Python."""
+"""The same operation on many files in threads: reading, hashing and decoding release Python's lock."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def in_threads(
     """Results of ``work`` for all items, in their order; on all processors.
 
     Args:
-        progress: told how many are done, and ``what``.
+        progress: called with the number done, and ``what``.
         share: items that are handed over at once; more than one where an item may take less than a
             millisecond. As long as items are quick, this thread then does them alone.
 

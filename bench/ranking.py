@@ -1,4 +1,4 @@
-"""On how many images or boxes a number must stand before tables rank it."""
+"""The number of images or boxes that a value needs to be ranked in a table."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ FEWEST = 10
 
 
 def too_few_images(count: int) -> str:
-    """The sentence of a table over fewer than ``FEWEST`` images; empty for others."""
+    """The sentence for a table over fewer than ``FEWEST`` images; empty for others."""
     if count >= FEWEST:
         return ""
     images = "1 image is" if count == 1 else f"{count} images are"
@@ -17,10 +17,10 @@ def too_few_images(count: int) -> str:
 
 
 def too_few_columns(counts: Mapping[str, int], what: str) -> str:
-    """The sentence of a table with columns over fewer than ``FEWEST``; empty if there is none.
+    """The sentence for a table with columns over fewer than ``FEWEST``; empty if there are none.
 
     Args:
-        counts: column title to what its numbers stand on.
+        counts: column title to the number of images or boxes of its values.
         what: what is counted, such as ``boxes``.
     """
     few = [f"{title} (n = {count})" for title, count in counts.items() if count < FEWEST]

@@ -1,11 +1,11 @@
-"""Finds components by file: a module with a ``SPECS`` tuple is all it takes to add one.
+"""Finds components by file: any module with a ``SPECS`` tuple adds components.
 
 Modules that declare specs must be cheap to import: a spec names its implementation as
 ``"module:attribute"``, or as ``"attribute"`` if it is in the same file, and torch, ultralytics or
 mmseg are imported only when that is loaded. Third parties add components by an entry point in the
 registry's group that names a module with ``SPECS``, or a package or folder of such modules.
 
-A file that cannot be imported takes only its own components with it: see ``Registry.broken``.
+A file that cannot be imported breaks only its own components: see ``Registry.broken``.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Base = type | tuple[type, ...] | None
 
 
 class Spec(Protocol):
-    """What every registered component declares; a dataclass."""
+    """The fields that every registered component declares; a dataclass."""
 
     @property
     def name(self) -> str: ...
@@ -42,10 +42,10 @@ class Registry(Generic[S]):
     """All components of one kind, found lazily.
 
     Args:
-        kind: what users call it in messages, such as ``fusion method``.
+        kind: its name in messages, such as ``fusion method``.
         package: import name of the package whose modules (and sub-packages) declare ``SPECS``.
         group: entry point group through which third parties add their own.
-        attribute: what a module calls its tuple of specs of this kind.
+        attribute: name of the tuple of specs of this kind in a module.
         base: class, or classes, of which an entry must be a subclass; None asks for a callable.
         instance: an entry is an object of ``base`` instead of a subclass.
     """
@@ -70,7 +70,7 @@ class Registry(Generic[S]):
         self._broken: list[Broken] = []
 
     def specs(self) -> dict[str, S]:
-        """All specs by name, sorted, each with its complete entry; ``broken`` has the others."""
+        """All usable specs by name, sorted, each with its complete entry; see also ``broken``."""
         if self._specs is None:
             faults: list[Broken] = []
             found: dict[str, list[tuple[S, ModuleType]]] = {}
@@ -118,7 +118,7 @@ class Registry(Generic[S]):
         return spec
 
     def load(self, name: str) -> Any:
-        """Import the implementation that the spec's ``entry`` names, and check what it is.
+        """Import the implementation that the spec's ``entry`` names, and check its type.
 
         Raises:
             UserError: as ``get``; or the entry cannot be imported, does not exist, or is no
@@ -183,7 +183,7 @@ class Registry(Generic[S]):
 
 
 def suggest(name: str, known: list[str]) -> str:
-    """A hint for a misspelt name: ``did you mean ...?`` or the list of what there is."""
+    """A hint for a misspelt name: ``did you mean ...?`` or the list of known names."""
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     if near:
         return f"did you mean {' or '.join(near)}?"
@@ -191,10 +191,10 @@ def suggest(name: str, known: list[str]) -> str:
 
 
 def load_entry(entry: str, who: str, base: Base = None, instance: bool = False) -> Any:
-    """Import ``"package.module:attribute"`` and check what it is.
+    """Import ``"package.module:attribute"`` and check its type.
 
     Args:
-        who: what names the entry, in front of messages.
+        who: the owner of the entry, in front of messages.
         base: class, or classes, of which it must be a subclass; None asks for a callable.
         instance: it is an object of ``base`` instead of a subclass.
 

@@ -1,4 +1,4 @@
-"""The run directory: keys, atomic files, only-missing, provenance.
+"""The run directory: keys, atomic files, skipping of finished results, provenance.
 
 ::
 
@@ -49,7 +49,7 @@ RECORD_SCHEMA = pa.schema(
 
 
 def key_of(*parts: Any) -> str:
-    """Short hash over JSON values that decide a result: 16 hexadecimal digits."""
+    """Short hash over the JSON values that a result depends on: 16 hexadecimal digits."""
     text = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=plain)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -63,13 +63,13 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def once(folder: Path, make: Callable[[Path], None], origins: Origins | None = None) -> Path:
-    """Make a folder exactly once, whoever asks, and return it.
+    """Make a folder exactly once, also with several processes, and return it.
 
-    ``make`` fills a temporary sibling that survives a crash (so it may resume from what is
-    there, if it signs that with ``ivif_bench.origins.sign``); the finished folder appears by rename.
+    ``make`` fills a temporary sibling that is kept after a crash (so it may resume from its content,
+    if it calls ``ivif_bench.origins.sign`` first); the finished folder appears by rename.
 
     Args:
-        origins: learns who made the folder, so that a result built on it can name them.
+        origins: receives the processes that made the folder, so that a result built on it names them.
     """
     origins = Origins() if origins is None else origins
     with locked(folder):
@@ -113,9 +113,9 @@ class Store:
         return self.root / "logs" / unit.task / name
 
     def is_done(self, unit: Unit) -> bool:
-        """Whether a unit's results are complete and whole.
+        """Whether a unit's results are complete.
 
-        The JSON is written last, so it is the sign; it knows the size of the Parquet file.
+        The JSON is written last, so its presence shows that; it has the size of the Parquet file.
         """
         path = self.result_path(unit)
         try:
@@ -127,10 +127,10 @@ class Store:
     def write_result(
         self, unit: Unit, records: Sequence[Record], seconds: float, origins: Origins | None = None
     ) -> Path:
-        """Write the Parquet of a unit and then its JSON; equal records are equal bytes.
+        """Write the Parquet of a unit and then its JSON; equal records give equal bytes.
 
         Args:
-            origins: processes whose work this one went on from.
+            origins: processes whose work this one continued.
         """
         path = self.result_path(unit)
         ordered = sorted(records, key=lambda row: (row.stem, row.class_name, row.metric))

@@ -1,4 +1,4 @@
-"""Reading files of tensors that somebody handed over."""
+"""Reads tensor files of other programs."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Tensors by name, from safetensors or from a ``torch.save`` file; nothing in it is ever run.
+    """Tensors by name, from safetensors or from a ``torch.save`` file; no code in it is ever run.
 
-    A checkpoint that keeps them under ``state_dict``, as mmengine's, is taken apart.
+    A checkpoint with its tensors under ``state_dict``, as mmengine's, is unwrapped.
 
     Raises:
         UserError: unreadable, or it holds more than plain tensors and containers.

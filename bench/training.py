@@ -1,4 +1,4 @@
-"""The contract of a training: what it declares and how it is called."""
+"""The contract of a training: its metadata and how it is called."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Preset:
     """A named recipe of a training.
 
     Attributes:
-        summary: one line for people.
+        summary: one line of text.
         settings: what it sets; everything else is the default of the training's options.
-        refused: why it cannot be run, of a name that is known but not defined.
+        refused: for a name that is known but not defined, why it cannot be run.
     """
 
     summary: str
@@ -35,14 +35,14 @@ class Preset:
 
 @dataclass(frozen=True, slots=True)
 class TrainingSpec:
-    """What is known of a training before anything is loaded.
+    """Metadata of a training, available without loading it.
 
     Attributes:
         name: used on the command line: ``ivif-bench train NAME``.
         entry: ``"module:function"`` of a function ``(TrainingRequest, options) -> Path`` that trains
             and returns the weights file; ``options`` is a checked instance of the model.
             ``"function"`` if it is in the same file.
-        title: one line for people.
+        title: one line of text.
         presets: the recipes it offers, by name; the first is the default.
         options: model of its settings, which presets and users set. ``--steps`` sets ``steps``.
     """
@@ -79,18 +79,18 @@ class TrainingSpec:
 
 @dataclass(frozen=True, slots=True)
 class TrainingRequest:
-    """What the user asked for.
+    """The arguments of ``ivif-bench train``.
 
     Attributes:
         data: sources of pairs: ``FOLDER``, ``LAYOUT=FOLDER`` or ``demo=COUNT``.
         out: folder of everything that the training writes.
         preset: name of the recipe.
         steps: number of steps instead of the recipe's.
-        resume: go on from the checkpoint in ``out``.
+        resume: continue from the checkpoint in ``out``.
         device: torch device, such as ``cpu`` or ``cuda``.
         seed: of weights, data order and noise.
         options: settings that override the recipe's.
-        progress: told (done, total, what) as the training goes on.
+        progress: called with (done, total, what) during the training.
     """
 
     data: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Values that cross between modules: small frozen values, picklable, free of torch."""
+"""Values passed between modules: small, frozen, picklable, without torch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 Progress = Callable[[int, int, str], None]
-"""Told (done, total, what) as long work goes on."""
+"""Called with (done, total, what) during long work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +92,12 @@ class Boxes:
 
     @property
     def required(self) -> np.ndarray:
-        """bool [N]: objects that have to be found, which crowd and difficult ones have not."""
+        """bool [N]: objects that must be found; False for crowd and difficult ones."""
         required: np.ndarray = ~(self.crowd | self.difficult)
         return required
 
     def take(self, kept: Sequence[int]) -> Boxes:
-        """The boxes at these indices, with all that is known of them."""
+        """The boxes at these indices, with their scores and flags."""
         return Boxes(
             xyxy=self.xyxy[kept],
             classes=tuple(self.classes[index] for index in kept),
@@ -149,7 +149,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What tables say of a unit: footers, captions, columns. Reports know nothing else of a task.
+    """The metadata of a unit for tables: footers, captions, columns. Reports know nothing else of a task.
 
     Attributes:
         split, split_sha256: name and hash of the split.
@@ -279,7 +279,7 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """A process that had a part in a result.
+    """A process that contributed to a result.
 
     Attributes:
         versions: of Python, this package and every distribution that the process had loaded.
@@ -298,7 +298,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Where a file of results comes from; written as JSON beside it.
+    """Provenance of a file of results; written as JSON beside it.
 
     Attributes:
         key: of the unit of work.

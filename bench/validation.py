@@ -1,4 +1,4 @@
-"""From pydantic's validation errors to one line that a user can act on."""
+"""Converts pydantic's validation errors to one line that says what to correct."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ def checked(model: type[M], value: Any, where: str) -> M:
     """Validate plain values against a model.
 
     Args:
-        where: what the value is, in front of the key in messages; may be empty.
+        where: text in front of the key in messages; may be empty.
 
     Raises:
-        UserError: one line with the key, what is wrong and what is allowed there.
+        UserError: one line with the key, the problem and the allowed values.
     """
     try:
         return model.model_validate(value)
@@ -30,7 +30,7 @@ def checked(model: type[M], value: Any, where: str) -> M:
 
 
 def _explain(model: type[BaseModel], problem: ValidationError, where: str) -> str:
-    """The first unknown key, or else the first error, as one line: key, what is wrong, what is allowed."""
+    """The first unknown key, or else the first error, as one line: key, problem, allowed values."""
     errors = problem.errors()
     # A misspelt key is also a missing one; its own error suggests the right one.
     first = next((each for each in errors if each["type"] == "extra_forbidden"), errors[0])
@@ -49,7 +49,7 @@ def _explain(model: type[BaseModel], problem: ValidationError, where: str) -> st
 
 
 def _found(kind: str, value: Any) -> str:
-    """The end of a message that names a plain value, and why text is no number."""
+    """The end of a message: the value, and a hint if it is text instead of a number."""
     if isinstance(value, str) and kind in ("int_type", "float_type"):
         try:
             float(value)
@@ -61,7 +61,7 @@ def _found(kind: str, value: Any) -> str:
 
 
 def _required(model: type[BaseModel], location: tuple[Any, ...]) -> str:
-    """That a key is missing, and what it is."""
+    """The message for a missing key, with its description."""
     field = _model_at(model, location[:-1]).model_fields.get(str(location[-1]))
     described = f": {field.description}" if field is not None and field.description else ""
     return f"this key is required{described}"

@@ -1,1 +1,1 @@
-"""What ``ivif_bench`` offers to Python programs, beside the metrics of ``ivif_bench.tasks.quality``."""
+"""The Python interface of ``ivif_bench``, except the metrics of ``ivif_bench.tasks.quality``."""

@@ -1,4 +1,4 @@
-"""Fused images from outside as pixels: checked, and rounded once."""
+"""The caller's fused images as pixels: checked, and rounded once."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ def as_pixels(image: Any, size: tuple[int, int], where: str) -> np.ndarray:
     """Pixels of a fused image: uint8 [H, W] or RGB [H, W, 3].
 
     Args:
-        image: a NumPy array of one of these shapes: uint8, which is taken as it is, or floating
-            point in 0..1, which becomes ``rint(255 * x)``, a half to the even level.
+        image: a NumPy array of one of these shapes: uint8, which is used unchanged, or floating
+            point in 0..1, which becomes ``rint(255 * x)``, halves to even.
         size: height and width of its sources.
         where: method and stem, for messages.
 
     Raises:
-        UserError: no NumPy array, another shape or dtype, NaN or infinity, or values that do not
+        UserError: not a NumPy array, another shape or dtype, NaN or infinity, or values that do not
             round to levels from 0 to 255.
     """
     if not isinstance(image, np.ndarray):

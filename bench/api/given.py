@@ -1,4 +1,4 @@
-"""Images that were handed in: fused by the caller's function or given as arrays, written as PNG."""
+"""The caller's methods: images from a function or given as arrays, written as PNG."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ FOLDER = "given"  # in the run directory
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A method that was handed in.
+    """A method given by the caller.
 
     Attributes:
         name: its row in the tables.
         images: a function of infrared [H, W] and visible [H, W, 3], or fused images by stem.
-        version: under which images of a function may be used again; empty for "never".
+        version: images of a function are reused under the same version; empty for never.
     """
 
     name: str
@@ -41,11 +41,11 @@ class Given:
 
     @property
     def key(self) -> str:
-        """Identity of its images, as far as it has one."""
+        """Identity of its images, as far as it is known."""
         return key_of("given", self.version)
 
     def folder(self, run: Path, dataset: str) -> Path:
-        """Where its images are."""
+        """The folder of its images."""
         return run / FOLDER / safe_name(dataset) / f"{safe_name(self.name)}-{self.key}"
 
     def row(self, run: Path, dataset: str, missing: str) -> dict[str, Any]:
@@ -67,13 +67,13 @@ def write_given(
     progress: Progress,
     note: Callable[[str], None],
 ) -> None:
-    """Write the images of a method for these pairs, of one dataset; each appears whole or not at all.
+    """Write the images of a method for these pairs, of one dataset; each file is written atomically.
 
-    Images of a function with a version are kept if they carry its mark and that of the present
+    Images of a function with a version are kept if their mark has that version and the present
     sources; all others are made again.
 
     Raises:
-        UserError: stems are missing, or an image is not one (``as_pixels``).
+        UserError: stems are missing, or an image is not valid (``as_pixels``).
     """
     dataset = pairs[0].dataset
     folder = given.folder(store.root, dataset)

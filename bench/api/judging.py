@@ -42,13 +42,12 @@ def judge(
     A function is called as ``fuse(infrared, visible)``, in this process, once for each pair that
     the tasks need: infrared is uint8 [H, W], visible RGB uint8 [H, W, 3]. It returns the fused
     image, [H, W] or RGB [H, W, 3], as uint8 or as floating point in 0..1, which is rounded once.
-    Fused images by stem have the same form; those of stems that the tasks do not need are not
-    looked at.
+    Fused images by stem have the same form; those of stems that the tasks do not need are
+    ignored.
 
     The images are written into ``out`` and judged as precomputed ones, in processes of their own.
-    Results are known by the content of the images: images that are the same again are not judged
-    again. A function cannot be recognised, so without a version it is called for every image each
-    time.
+    Results are identified by the content of the images, so equal images are not judged twice. A
+    function has no such identity, so without a version it is called for every image each time.
 
     Args:
         methods: the name of a row to a function, or to fused images by stem.
@@ -57,23 +56,23 @@ def judge(
         out: run directory; a new or empty folder, or one that ``judge`` made.
         options: of the layout.
         title: the dataset's name in captions.
-        tasks: what is asked, as in a configuration but for ``dataset``: a section, or several, by
-            task; None is ``{"quality": {}}``. Detection and segmentation need a protocol:
+        tasks: sections as in a configuration, without ``dataset``: one section or a list, by
+            task; None means ``{"quality": {}}``. Detection and segmentation need a protocol:
             ``{"detection": {"protocol": "m3fd-det.v1"}}``.
-        split: instead of that of the sections: a name, a file, or a list file by part.
-        compare_with: more rows: registered methods, by name or as in a configuration.
+        split: replaces that of the sections: a name, a file, or a list file by part.
+        compare_with: additional rows: registered methods, by name or as in a configuration.
         versions: of functions, by name. Images that were fused under the same version from the same
-            sources are used again; change it whenever the function changes.
+            sources are reused; change it whenever the function changes.
         missing: ``allow`` judges a method on the images it has.
         seed: of the rows of ``compare_with``.
         workers: jobs at once; default is the number of processors.
         progress: called as ``(done, total, what)``, for every fused image and as ``run`` does.
 
     Returns:
-        The run directory, read.
+        The run directory, as read after the run.
 
     Raises:
-        UserError: as ``run``; an image that is no image, of another size, or missing, with its stem.
+        UserError: as ``run``; an image that is not valid, of another size, or missing, with its stem.
     """
     check_workers(workers)
     if isinstance(compare_with, str):
@@ -118,7 +117,7 @@ def _run_folder(folder: Path) -> Path:
         raise UserError(f"out: {folder} is a file; give a folder")
     if folder.is_dir() and any(folder.iterdir()) and not (folder / FOLDER).is_dir():
         raise UserError(
-            f"out: {folder} holds something else; give a new folder, or one that judge made"
+            f"out: {folder} contains other files; give a new folder, or one that judge made"
         )
     return folder
 
@@ -131,7 +130,7 @@ def _given(methods: Mapping[str, Fuse | Images], versions: Mapping[str, str]) ->
         )
     for name, images in methods.items():
         if not isinstance(name, str):
-            raise UserError(f"methods: {name!r} is no name; a row's name is a string")
+            raise UserError(f"methods: {name!r} is not a name; a row's name is a string")
         if not isinstance(images, Mapping) and not callable(images):
             raise UserError(
                 f"methods: {name!r} is {type(images).__name__}; expected a function, or fused images "
@@ -171,7 +170,7 @@ def _write(
     missing: str,
     progress: Progress | None,
 ) -> None:
-    """Write the images of all methods, after all that can be known before is known to be right."""
+    """Write the images of all methods, after everything that can be checked before has been checked."""
     store = Store(config.folder)
     pairs = RunPlan(config, store).pairs[dataset]
     for method in given:

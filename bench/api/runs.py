@@ -1,4 +1,4 @@
-"""Runs from Python: do what ``ivif-bench run`` does, and read a run directory as pandas frames."""
+"""Runs from Python: the same as ``ivif-bench run``, and a run directory as pandas frames."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _PROVENANCE = (
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Run:
-    """A run directory, as it was when it was read.
+    """The content of a run directory when it was read.
 
     Attributes:
         results: what the reports are made of.
@@ -50,21 +50,21 @@ class Run:
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """Results that belong to the run and are not there (yet)."""
+        """Results that belong to the run and do not exist (yet)."""
         return tuple(unit.label for unit in self.results.missing)
 
     @cached_property
     def records(self) -> pd.DataFrame:
-        """One number a row: dataset, method, task, protocol, seed, stem, class_name, metric, value,
+        """One row per number: dataset, method, task, protocol, seed, stem, class_name, metric, value,
         reason (why a value is NaN), key (of the result, as in ``provenance``)."""
         return self.results.frame
 
     @cached_property
     def provenance(self) -> pd.DataFrame:
-        """One result a row: key, task, dataset, method, protocol, seed; hash of the protocol, name
+        """One row per result: key, task, dataset, method, protocol, seed; hash of the protocol, name
         and hash of the split, number of judged images; commit, device, seconds, UTC time and
         versions (a mapping) of the process that wrote it; in ``earlier`` the same five of the
-        processes whose work it went on from."""
+        processes whose work it continued."""
         import pandas as pd
 
         rows = [_origin_of(found) for found in self.results.results.values()]
@@ -89,24 +89,24 @@ def run(
     split: Path | str | Mapping[str, Path | str] | None = None,
     progress: Progress | None = None,
 ) -> Run:
-    """Do what ``ivif-bench run`` does: fuse, judge, write tables; what is done is not done again.
+    """The same as ``ivif-bench run``: fuse, judge, write tables; finished work is skipped.
 
     Args:
         config: a YAML file, or its content as a mapping.
-        tasks: names of the only tasks to do; an empty list only fuses; None is all that the
-            configuration has.
-        workers: jobs at once; default is the number of processors.
-        seeds: training seeds instead of the protocols'.
-        split: instead of the configuration's: a name, a file, or a list file by part.
-        progress: called as ``(done, total, what)`` as work goes on; ``what`` names fusing or
+        tasks: names of the tasks to do; an empty list only fuses; None means all in the
+            configuration.
+        workers: number of parallel jobs; default is the number of processors.
+        seeds: training seeds; default is the protocols'.
+        split: a name, a file, or a list file by part; default is the configuration's.
+        progress: called as ``(done, total, what)`` during the run; ``what`` names fusing or
             the task, the row and the image or step.
 
     Returns:
-        The run directory, read.
+        The run directory, as read after the run.
 
     Raises:
-        UserError: something in the input must be put right first; or some results could not be
-            computed, which is said when everything else is done and written.
+        UserError: the input has an error, raised before anything is computed; or some results
+            could not be computed, raised when everything else is finished and written.
     """
     check_workers(workers)
     if isinstance(tasks, str):
@@ -145,13 +145,13 @@ def load_run(run: Path | str | Mapping[str, Any] | RunConfig) -> Run:
 
 
 def check_workers(workers: int | None) -> None:
-    """Refuse a number of jobs that no job could run under."""
+    """Check the number of parallel jobs."""
     if workers is not None and workers < 1:
         raise UserError(f"workers: must be at least 1, not {workers}")
 
 
 class Teller(Listener):
-    """Passes progress on; what is worth a line goes to the logger ``ivif_bench``."""
+    """Passes progress on; other messages go to the logger ``ivif_bench``."""
 
     def __init__(self, progress: Progress | None) -> None:
         self._progress = progress

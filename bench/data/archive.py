@@ -1,7 +1,7 @@
-"""Unpacking a downloaded archive that is not trusted: plain files and folders or nothing.
+"""Unpacks a downloaded archive that is not trusted: only plain files and folders, all or nothing.
 
 Members become new files in a fresh folder beside the target, which takes its place by one rename.
-No link is ever made and no ``..`` followed, so nothing can land outside that folder.
+No link is ever made and no ``..`` followed, so nothing can be written outside that folder.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Checksums:
 
 
 def checksums(path: Path) -> Checksums:
-    """Hash an archive in one pass; md5 only because that is what mirrors publish.
+    """Hash an archive in one pass; md5 only because mirrors publish it.
 
     Raises:
         UserError: missing or unreadable.
@@ -69,10 +69,10 @@ def checksums(path: Path) -> Checksums:
 
 
 def unpack(archive: Path, root: Path, is_root: Callable[[Path], bool] | None = None) -> int:
-    """Unpack a zip, tar or tar.gz so that ``root`` appears whole or not at all.
+    """Unpack a zip, tar or tar.gz so that ``root`` appears complete or not at all.
 
     Args:
-        archive: told apart by content, not by name.
+        archive: its format is detected by content, not by name.
         root: must be absent or an empty folder.
         is_root: whether a folder is the root of the wanted dataset. If the archive as a whole is
             not and its only top folder is (``MSRS-main/``), then that folder becomes ``root``.
@@ -135,13 +135,13 @@ def _extract(archive: Path, folder: Path) -> int:
         reason = " ".join(str(problem).split()) or type(problem).__name__
         size = archive.stat().st_size
         raise UserError(
-            f"{archive} ({size:,} bytes) is no complete zip, tar or tar.gz ({reason}); "
+            f"{archive} ({size:,} bytes) is not a complete zip, tar or tar.gz ({reason}); "
             "download it again"
         ) from problem
 
 
 class _Room:
-    """How much may still be unpacked; counts real bytes, for headers can lie."""
+    """How much may still be unpacked; counts unpacked bytes, because headers may be wrong."""
 
     def __init__(self, archive: Path, folder: Path) -> None:
         self.archive = archive
@@ -166,7 +166,7 @@ class _Room:
         if total > self.limit:
             raise UserError(
                 f"{self.archive}: unpacks to more than {self.limit:,} bytes, {MAX_RATIO} times its "
-                "size: it looks like a zip bomb; if you trust it, unpack it yourself"
+                "size: it may be a zip bomb; if you trust it, unpack it yourself"
             )
         if total > self.disk:
             raise UserError(

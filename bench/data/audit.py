@@ -1,6 +1,6 @@
 """Audit of a dataset on disk: reads every file once, counts, and collects all defects.
 
-Errors are what would falsify results, warnings what is known, harmless or for the user to judge.
+Errors are defects that would falsify results; warnings are known, harmless, or need a decision.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """What an audit found.
+    """The findings of an audit.
 
     Attributes:
-        facts: lines for people: counts, sizes, class totals, hashes.
+        facts: lines of text: counts, sizes, class totals, hashes.
         warnings: oddities that are known or harmless, each with what to do.
         errors: defects that would falsify results; the command exits non-zero.
         data: the same as plain JSON values, for ``--json``.
@@ -63,8 +63,8 @@ def audit_dataset(
     Args:
         dataset: any dataset; its ``scan`` lists incomplete pairs too.
         split: the split in use; the layout's own if None.
-        examiner: reads the pairs, and may remember some; by default it remembers none.
-        progress: told how many pairs are read.
+        examiner: reads the pairs, and may cache findings; by default it does not.
+        progress: called with the number of pairs read.
 
     Returns:
         Facts, warnings and errors; ``data`` holds the same as JSON values.
@@ -195,7 +195,7 @@ def _split(dataset: Dataset, split: Split | None, pairs: tuple[Pair, ...], notes
         if leak > _LEAK_TO_WARN:
             notes.warnings.append(
                 f"split {split.name!r}: {leak:.1%} of test are number neighbours of training images, "
-                "near-copies where a set is cut from video; say so beside the numbers"
+                "near-copies if a dataset is cut from video; state this with the results"
             )
 
 

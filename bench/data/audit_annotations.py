@@ -1,4 +1,4 @@
-"""The part of an audit that is about boxes and label images."""
+"""The part of an audit on boxes and label images."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ IGNORED_LABEL = 255
 
 @dataclass(slots=True)
 class Notes:
-    """The audit while it grows."""
+    """The audit in progress."""
 
     facts: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -27,7 +27,7 @@ class Notes:
 def note_boxes(
     dataset: Dataset, findings: list[Finding], known: Known | None, notes: Notes
 ) -> None:
-    """Totals of the boxes, and what is odd about them."""
+    """Totals of the boxes, and unusual ones."""
     read = [finding for finding in findings if finding.boxes is not None]
     if not dataset.detection_classes or not read:
         return
@@ -80,7 +80,7 @@ def note_boxes(
 
 
 def _flagged(dataset: Dataset, findings: list[Finding], notes: Notes) -> None:
-    """Boxes that scoring treats apart; the class totals hold them."""
+    """Boxes that scoring treats separately; the class totals include them."""
     for flag, what in (
         ("difficult", "difficult: neither required nor wrong to find"),
         ("crowd", "crowd regions: none is required, detections matched to one are left out"),
@@ -94,7 +94,7 @@ def _flagged(dataset: Dataset, findings: list[Finding], notes: Notes) -> None:
 
 
 def note_labels(dataset: Dataset, findings: list[Finding], notes: Notes) -> None:
-    """Shares of the classes in the label images, and what is odd about them."""
+    """Shares of the classes in the label images, and unusual values."""
     read = [finding for finding in findings if finding.labels is not None]
     if not dataset.segmentation_classes or not read:
         return
@@ -129,7 +129,7 @@ def note_labels(dataset: Dataset, findings: list[Finding], notes: Notes) -> None
     for value in wrong:
         stems = [finding.stem for finding in read if value in (finding.labels or {})]
         notes.errors.append(
-            f"label value {value} is no class id (0..{len(names) - 1}) in {first_few(stems)}"
+            f"label value {value} is not a class id (0..{len(names) - 1}) in {first_few(stems)}"
         )
     if extremes:
         notes.warnings.append(

@@ -21,7 +21,7 @@ from ivif_bench.validation import checked
 
 @dataclass(frozen=True, slots=True)
 class LayoutSpec:
-    """What is known of a dataset layout before anything is read.
+    """Metadata of a dataset layout, available without reading files.
 
     Attributes:
         name: used in configurations and on the command line, such as ``m3fd``.
@@ -29,7 +29,7 @@ class LayoutSpec:
         title: name in tables and captions, such as ``M3FD``.
         summary: one line for ``ivif-bench list datasets``.
         source: paper or repository that published it.
-        terms: what its owners say of its use.
+        terms: its owners' terms of use.
         options: model of its settings; what a run gives is checked by it before anything is read.
     """
 
@@ -47,7 +47,7 @@ class LayoutSpec:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What the folders of a dataset hold, complete or not.
+    """The content of a dataset's folders, complete or not.
 
     Attributes:
         pairs: complete pairs, sorted by stem.
@@ -66,7 +66,7 @@ class Scan:
 
 
 class Dataset(ABC):
-    """Pairs of one dataset on disk. Cheap to create; files are read when asked for.
+    """Pairs of one dataset on disk. Cheap to create; files are read on demand.
 
     Args:
         root: the folder that holds the official layout.
@@ -97,7 +97,7 @@ class Dataset(ABC):
 
     @cached_property
     def scan(self) -> Scan:
-        """What is on disk, complete or not, for an audit."""
+        """The files on disk, complete or not, for an audit."""
         return Scan(self.pairs)
 
     @cached_property

@@ -1,4 +1,4 @@
-"""Colour of fused images for tasks: the protocol's chroma rule, in one place."""
+"""Colour of fused images for tasks: the protocol's chroma rule."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def fused_rgb(fused: Path, pair: Pair, chroma: Chroma) -> np.ndarray:
     """Read a fused image as tasks see it, uint8 RGB [H, W, 3], at the size of its pair.
 
     Three equal channels count as gray, since many authors store gray that way. One image is never
-    coloured: the infrared source itself, whose row must show what infrared alone is worth.
+    coloured: the infrared source, so that its row shows the result of infrared alone.
 
     Raises:
         UserError: the image has another size than its pair, so labels would not fit.

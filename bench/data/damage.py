@@ -1,8 +1,8 @@
-"""Damage in image files that OpenCV's decoders only warn of, or say nothing about.
+"""Detects damage in image files that OpenCV's decoders only warn of, or do not report.
 
-They fill what is missing with gray or with the last colour, and print a line at best. So a file is
-checked before its pixels are believed: JPEG by libjpeg-turbo with warnings as errors, PNG by its
-checksums and its compressed stream, TIFF strip by strip. Nothing here makes pixels.
+They fill missing data with gray or with the last colour, and print at most one line. So a file is
+checked before its pixels are used: JPEG by libjpeg-turbo with warnings as errors, PNG by its
+checksums and its compressed stream, TIFF strip by strip. This module does not decode pixels.
 """
 
 from __future__ import annotations
@@ -41,33 +41,33 @@ _TIFF_PARTS = ((273, 279), (324, 325))  # offsets and lengths of strips, of tile
 
 
 class _CannotTell(Exception):
-    """A file whose damage would not be noticed; the text says why."""
+    """A file whose damage could not be detected; the text says why."""
 
 
 def check(path: Path, data: bytes) -> None:
     """Refuse a damaged image file.
 
     A change that leaves a valid file (bits of a JPEG's entropy code that still decode, bytes of an
-    uncompressed TIFF or BMP) cannot be noticed. Files of other formats are not looked at.
+    uncompressed TIFF or BMP) cannot be detected. Files of other formats are not checked.
 
     Args:
         path: for messages.
         data: content of the file.
 
     Raises:
-        UserError: the file is damaged, or coded in a way that hides damage.
+        UserError: the file is damaged, or stored in a form in which damage cannot be detected.
     """
     try:
         if problem := _damage(data):
             raise UserError(f"{path}: the image is damaged ({problem}); download or write it again")
     except _CannotTell as reason:
         raise UserError(
-            f"{path}: damage in this file would go unnoticed ({reason}); save it as PNG"
+            f"{path}: damage in this file could not be detected ({reason}); save it as PNG"
         ) from None
 
 
 def _damage(data: bytes) -> str:
-    """What is damaged, in a few words; empty for a sound file and for one of another format."""
+    """The damage in a few words; empty for an intact file and for one of another format."""
     try:
         if data.startswith(_PNG_START):
             return _png(data)

@@ -1,4 +1,4 @@
-"""Reading the files of one pair for an audit, noting defects instead of stopping at them."""
+"""Reads the files of one pair for an audit; defects are noted and do not stop it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _REMEMBERED = ("size", "channels", "boxes", "crowd", "difficult", "outside", "la
 
 @dataclass(slots=True)
 class Finding:
-    """What one pair gave; small, so that thousands can be kept.
+    """The findings of one pair; small, so that thousands fit in memory.
 
     Attributes:
         size: (height, width), None if unreadable or mismatched.
@@ -94,7 +94,7 @@ def examine(dataset: Dataset, pair: Pair) -> Finding:
         else:
             finding.errors.append(
                 f"{pair.stem}: infrared is {size_text(shapes[0])} and visible "
-                f"{size_text(shapes[1])}; the pair is not registered or the files are mixed up"
+                f"{size_text(shapes[1])}; the pair is not registered, or its files are swapped"
             )
     if dataset.detection_classes and pair.annotation is not None:
         _examine_boxes(dataset, pair, finding)

@@ -1,4 +1,4 @@
-"""What was found of pairs, remembered by content: a second audit hashes files and decodes none."""
+"""Findings of pairs, cached by content: a second audit hashes files and decodes none."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from ivif_bench.types import Pair
 
 
 class Examiner:
-    """Reads pairs of one dataset as ``examine`` does, those without defects only once.
+    """Reads pairs of one dataset as ``examine`` does; those without defects are cached.
 
-    A pair is known again by its stem and by the names and the content of its files; all of them are
-    read and hashed each time, so that nothing that happens to a file is overlooked. Pairs with
+    A pair is identified by its stem and by the names and the content of its files; all of them are
+    read and hashed each time, so that every change of a file is detected. Pairs with
     defects are always examined again. Threads may share an examiner.
 
     Args:
         dataset: whose pairs.
-        folder: where findings are kept, a file for each dataset folder; None keeps nothing.
+        folder: of the cache files, one for each dataset folder; None for no cache.
     """
 
     def __init__(self, dataset: Dataset, folder: Path | None) -> None:
@@ -44,7 +44,7 @@ class Examiner:
         ] = {}  # hashes of annotation files, of which all pairs may have one
 
     def __call__(self, pair: Pair) -> Finding:
-        """Read the files of one pair, or remember what they hold."""
+        """The findings of one pair, from its files or from the cache."""
         files = [path for path in (pair.infrared, pair.visible, pair.mask) if path is not None]
         if pair.annotation is not None:
             files.append(pair.annotation)
@@ -65,7 +65,7 @@ class Examiner:
         return finding
 
     def save(self) -> bool:
-        """Keep what was found; False if it cannot be kept, which costs time only."""
+        """Write new findings to the cache; False if that fails, which only costs time."""
         return self._memory.save()
 
     def _key(self, pair: Pair, files: Iterable[Path]) -> str:

@@ -1,7 +1,7 @@
-"""What image files say of themselves where OpenCV's decoder keeps silent about it.
+"""Header fields of image files that OpenCV's decoder does not report.
 
-OpenCV turns palettes, ink colours (CMYK) and pages into something that looks like any other image.
-Whoever measures pixels must know; so the few header fields that tell are read here.
+OpenCV decodes palettes, ink colours (CMYK) and pages to arrays that look like any other image. Code
+that measures pixels must know about them, so these few header fields are read here.
 """
 
 from __future__ import annotations

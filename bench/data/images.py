@@ -1,4 +1,4 @@
-"""Reading and writing images: the one place where files become arrays and back.
+"""Reads and writes images; no other module converts files to arrays or back.
 
 Colour files are always decoded in colour and then converted: OpenCV's grayscale read of a JPEG
 takes luma from the decoder and differs by up to 19 levels.
@@ -84,7 +84,7 @@ def read_labels(path: Path) -> np.ndarray:
     if (image[:, :, :1] == image[:, :, 1:3]).all():
         return np.ascontiguousarray(image[:, :, 0])
     raise UserError(
-        f"{path}: a label image must have one channel of class ids, this one is a colour picture"
+        f"{path}: a label image must have one channel of class ids; this is a colour image"
     )
 
 
@@ -107,7 +107,7 @@ def size_of(path: Path) -> tuple[int, int]:
 def encode_png(image: np.ndarray, provenance: Mapping[str, object] | None = None) -> bytes:
     """PNG bytes of uint8 [H, W] or RGB [H, W, 3]; ``provenance`` becomes a text chunk inside.
 
-    The bytes depend on nothing but the arguments, so equal images are equal files.
+    The bytes depend only on the arguments, so equal images are equal files.
     """
     bgr = image if image.ndim == 2 else image[:, :, ::-1]
     good, buffer = cv2.imencode(".png", np.ascontiguousarray(bgr), [cv2.IMWRITE_PNG_COMPRESSION, 4])
@@ -197,7 +197,7 @@ def decode_8_bit(path: Path, data: bytes) -> tuple[np.ndarray, Header]:
     image, header = decode_any(path, data)
     if image.dtype != np.uint8:
         raise UserError(
-            f"{path}: {image.dtype} pixels; convert to 8 bit first, the benchmark does not guess a range"
+            f"{path}: {image.dtype} pixels; convert to 8 bit first; the benchmark does not guess a range"
         )
     return image, header
 
@@ -228,7 +228,7 @@ def decode_any(path: Path, data: bytes) -> tuple[np.ndarray, Header]:
     if header.foreign:
         raise UserError(f"{path}: the pixels are {header.foreign}; save as gray or RGB")
     if header.pages:
-        raise UserError(f"{path}: a file of several images; save the one that is meant")
+        raise UserError(f"{path}: a file of several images; save the intended one alone")
     if image.ndim == 3 and image.shape[2] == 1:
         image = image[:, :, 0]
     if header.multiplied and image.ndim == 3 and not is_opaque(image):

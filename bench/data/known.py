@@ -1,4 +1,4 @@
-"""Published totals of complete datasets, for audits: a copy that differs is another dataset."""
+"""Published totals of complete datasets, compared in audits."""
 
 from __future__ import annotations
 

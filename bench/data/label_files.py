@@ -1,4 +1,4 @@
-"""Class ids as a label file stores them, where a decoder for pictures would give something else.
+"""Class ids as a label file stores them, for files that an image decoder would change.
 
 Decoders turn palettes into colours and stretch 1, 2 or 4 bits to 0..255; in a label image the
 stored number is the class id.
@@ -27,7 +27,7 @@ def demand_lossless(path: Path, header: Header) -> None:
     if not header.lossless:
         raise UserError(
             f"{path}: labels in a lossy or unknown format (JPEG changes class ids at every edge); "
-            "take the labels as they were before, as PNG"
+            "use the original labels, as PNG"
         )
 
 

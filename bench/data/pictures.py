@@ -1,7 +1,7 @@
-"""Images of other people's making: read as 8 bit, with a note on everything that is not plain.
+"""Image files of any kind, read as 8 bit, with a note on everything that is not plain 8 bit.
 
 ``ivif_bench.data.images`` refuses what is not 8-bit. Here a file may be anything whose meaning in 8 bits
-its format defines; what was done to it is said in words, so that a result can carry them.
+its format defines; the conversion is described in notes, which are stored with a result.
 """
 
 from __future__ import annotations

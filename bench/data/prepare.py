@@ -1,4 +1,4 @@
-"""Boxes and lists of a dataset in the forms other tools read: COCO JSON, YOLO text, plain lists.
+"""Writes boxes and lists of a dataset in the formats of other tools: COCO JSON, YOLO text, lists.
 
 ::
 
@@ -51,12 +51,12 @@ KNOWN_MD5: Mapping[str, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What ``prepare`` did.
+    """The result of ``prepare``.
 
     Attributes:
         folder: where the files are.
         summary: content of ``prepare.json``.
-        unchanged: the folder held exactly this before, and nothing was written.
+        unchanged: the folder had the same content before, and nothing was written.
     """
 
     folder: Path
@@ -66,7 +66,7 @@ class Prepared:
 
 @dataclass(slots=True)
 class _Content:
-    """The files to write and the remarks on them, while they are gathered."""
+    """The files to write, and the notes on them, while they are collected."""
 
     files: dict[str, bytes] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -93,18 +93,18 @@ def prepare(
 ) -> Prepared:
     """Check the pairs of a split and write its boxes and lists.
 
-    COCO boxes are those of the dataset, unchanged. YOLO text cannot say what lies beyond the
-    image, so there boxes are clipped to it and those without area are left out; it has no flags
-    either, so crowd regions are left out and difficult objects stand like all others. Notes count
-    all four.
+    COCO boxes are those of the dataset, unchanged. YOLO text has no coordinates outside the
+    image, so boxes are clipped to it and those without area are left out; it has no flags
+    either, so crowd regions are left out and difficult objects are written like all others. Notes
+    count all four.
 
     Args:
         dataset: the dataset; parts whose pairs have no annotation get a list only.
         split: its parts, all stems of which are in the dataset.
-        out: folder to write; it appears by rename, whole or not at all.
+        out: folder to write; it appears by rename, complete or not at all.
         force: replace an earlier result that differs, if all in it was written by this function.
-        examiner: reads the pairs, and may remember some; by default it remembers none.
-        progress: told how many pairs are read.
+        examiner: reads the pairs, and may cache findings; by default it does not.
+        progress: called with the number of pairs read.
 
     Raises:
         UserError: pairs that are unreadable or of two sizes, broken annotations, unknown classes,
@@ -223,7 +223,7 @@ def coco(
 ) -> dict[str, Any]:
     """COCO instances: all ids from 1, images by stem, ``file_name`` that of the visible image.
 
-    Crowd regions have ``iscrowd`` 1. COCO has no word for VOC's difficult objects: they get
+    Crowd regions have ``iscrowd`` 1. COCO has no flag for VOC's difficult objects: they get
     ``difficult`` 1, and ``ignore`` 1 as other conversions of VOC files write it.
     """
     numbers = {name: number for number, name in enumerate(names, start=1)}
@@ -286,7 +286,7 @@ def _is_same(out: Path, summary: Mapping[str, Any]) -> bool:
 
 
 def _demand_replaceable(out: Path, summary: Mapping[str, Any], force: bool) -> None:
-    """Refuse to overwrite what differs, and even with force what is not ours."""
+    """Refuse to overwrite a different result, and even with force files of others."""
     if out.exists() and not out.is_dir():
         raise UserError(f"{out} is a file; give a folder with --out")
     present = sorted(

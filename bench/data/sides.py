@@ -1,4 +1,4 @@
-"""Whether the two sides of a pair are two images.
+"""Checks that infrared and visible of a pair are two different images.
 
 One image on both sides is fused and measured without any complaint, and its numbers look right: it
 happens when both sides are read from one folder, or when a file holds the colours and, as its

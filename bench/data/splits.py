@@ -1,4 +1,4 @@
-"""Splits: named lists of stems with a hash, so that two runs can prove they used the same one.
+"""Splits: named lists of stems with a hash, which shows whether two runs used the same one.
 
 The sets are cut from video: images with neighbouring numbers look alike, so a random split tests
 on near-copies of what was trained on. ``neighbour_leak`` and ``within`` say how much.
@@ -28,10 +28,10 @@ _SHIPPED = Path(__file__).parent / "split_files"
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Which images are trained on and which are judged.
+    """The stems of the images to train on and to judge.
 
     Attributes:
-        name: how tables call it.
+        name: its name in tables.
         parts: ``train``, ``val`` and ``test`` stems, each sorted; absent parts are empty.
     """
 
@@ -52,7 +52,7 @@ class Split:
 
     @property
     def sha256(self) -> str:
-        """Hash over the canonical hashes of all parts, so that any change of any list shows."""
+        """Hash over the canonical hashes of all parts; any change of any list changes it."""
         lines = "".join(
             f"{part} {canonical_hash(self.parts[part])}\n" for part in sorted(self.parts)
         )

@@ -14,11 +14,11 @@ _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 
 def read_voc(path: Path, origin: int = 0) -> Boxes:
-    """Read the objects of one VOC file; class names are taken as they stand, unchecked.
+    """Read the objects of one VOC file; class names are returned unchecked.
 
     Args:
         path: XML file.
-        origin: what the file calls the first pixel. Its corners are shifted by it and nothing is
+        origin: coordinate of the first pixel in the file. Its corners are shifted by it and nothing is
             added to the width, so width is ``xmax - xmin`` whatever the origin.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Boxes from YOLO text: a line ``index cx cy w h`` each, in shares of the image's size."""
+"""Boxes from YOLO text: one line ``index cx cy w h`` per box, as fractions of the image's size."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def read_yolo(
         path: text file; an empty one means no objects.
         names: class name of each index; any other index becomes the unknown class ``index N``.
         size: height and width of the image in pixels.
-        origin: what the coordinates call the first pixel (1 where 1-based corners were divided by
+        origin: coordinate of the first pixel (1 where 1-based corners were divided by
             the image's size without a shift, as for M3FD).
 
     Returns:
@@ -59,7 +59,7 @@ def _numbers(line: str, where: str) -> list[float]:
         raise UserError(f"{where}: expected 'index cx cy w h', found {line.strip()[:60]!r}")
     if not all(0 <= value <= 1 + _ROUNDING for value in values[1:]):
         raise UserError(
-            f"{where}: cx cy w h must be shares of the image's size in 0..1, "
+            f"{where}: cx cy w h must be fractions of the image's size in 0..1, "
             f"found {line.strip()[:60]!r}"
         )
     return values

@@ -1,4 +1,4 @@
-"""Memory that a worker keeps instead of fetching it from the kernel for every tensor."""
+"""Lets a worker reuse freed memory instead of requesting it from the kernel for every tensor."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _KEPT = 1 << 30
 def keep_memory() -> bool:
     """Let glibc keep up to 1 GiB of freed memory; returns whether it does. Elsewhere: nothing.
 
-    By default glibc maps an array above some MiB anew each time and gives it back when it is freed,
-    so that the kernel clears the same pages again and again. Fusing a demo pair (256x192) on one
+    By default glibc maps an array above some MiB anew each time and returns it when it is freed,
+    so that the kernel clears the same pages repeatedly. Fusing a demo pair (256x192) on one
     thread, this is user and kernel CPU seconds, page faults and peak memory, default → kept:
 
     ================  ===========  ================  =================
@@ -25,7 +25,7 @@ def keep_memory() -> bool:
     dmfuse-lite       0.76 → 0.74  19,700 → 600      741 → 752 MB
     ================  ===========  ================  =================
 
-    The images are the same. It holds for the process and for those that it forks, from now on.
+    The images are the same. The setting applies to the process and those that it forks.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is None:

@@ -1,4 +1,4 @@
-"""How long work takes: measured in the run directory, else as shipped; only order and hopes depend on it."""
+"""Measured times of work, or shipped ones before that; only the order and forecasts depend on them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Costs:
 
     Args:
         path: JSON file of what was measured; a damaged one counts as empty.
-        gpus: GPUs that jobs find if they ask for one. Work on a GPU is measured apart.
+        gpus: number of GPUs for jobs that ask for one. Work on a GPU is measured separately.
     """
 
     def __init__(self, path: Path, gpus: int = 0) -> None:
@@ -54,7 +54,7 @@ class Costs:
         return TASKS.get(stage).seconds_per_image if name.endswith("/images") else None
 
     def to_shard(self, name: str, gpu: bool) -> float:
-        """The same, with a guess where nothing is known: it only decides the size of shards."""
+        """The same, with a guess if nothing is known: it only sets the size of shards."""
         found = self.of(name, gpu)
         return _UNKNOWN if found is None else found
 
@@ -64,7 +64,7 @@ class Costs:
         return amount * (self.of(name, bool(unit.gpus)) or 0.0)
 
     def learn(self, ended: Ended) -> None:
-        """Learn from a job that ended well."""
+        """Add the time of a job that succeeded."""
         if ended.problem or not ended.seconds:
             return
         name, amount = measure_of(ended.job)
@@ -76,7 +76,7 @@ class Costs:
         )
 
     def save(self) -> None:
-        """Keep what was learned."""
+        """Write the measured times."""
         if self._known:
             write_json(self._path, {name: list(self._known[name]) for name in sorted(self._known)})
 

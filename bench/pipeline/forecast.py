@@ -1,4 +1,4 @@
-"""What a run still has to do, how long that takes and what it leaves on disk, as far as is known."""
+"""The remaining work of a run, its time and its disk space, as far as they are known."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class Item:
         of: what is counted: ``images`` or ``results``.
         total, missing: how many the run has, and how many are not there.
         work: amounts of the missing work by the name of its measure, see ``Costs``.
-        bytes: what the missing work leaves on disk, about.
+        bytes: disk space of the missing work, approximately.
         threads: threads of its jobs.
-        gpu: it runs on a GPU where there is one.
+        gpu: it runs on a GPU if there is one.
     """
 
     stage: str
@@ -59,10 +59,10 @@ class Item:
 
 
 def forecast(plan: RunPlan, note: Callable[[str], None] = lambda text: None) -> list[Item]:
-    """The work of a plan, fusing first. Looks at files that are there; computes nothing.
+    """The work of a plan, fusing first. Checks which files exist; computes nothing.
 
     Args:
-        note: told of fused images that must be made again.
+        note: called with a line about fused images that must be made again.
     """
     items: list[Item] = []
     complete: set[str] = set()
@@ -79,7 +79,7 @@ def forecast(plan: RunPlan, note: Callable[[str], None] = lambda text: None) -> 
 
 
 class Countdown:
-    """Work that is left while a run goes on.
+    """The remaining work during a run.
 
     Args:
         items: all of it at the start.
@@ -95,7 +95,7 @@ class Countdown:
                 self._left[key] = self._left.get(key, 0.0) + amount
 
     def ended(self, event: Ended) -> None:
-        """A job is over; what failed is over as well."""
+        """Take in that a job has ended, successfully or not."""
         name, amount = measure_of(event.job)
         key = (name, bool(event.job.gpus), event.job.threads)
         self._left[key] = max(0.0, self._left.get(key, 0.0) - amount)

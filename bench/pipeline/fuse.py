@@ -1,4 +1,4 @@
-"""Fusing: what is missing, and one image at a time into place."""
+"""Fusing: finds the missing images and writes them one at a time."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ def load_method(method: MethodConfig) -> FusionMethod | PrecomputedImages:
 
 
 def check_device(method: MethodConfig, where: str) -> None:
-    """Refuse a device that this machine lacks; torch is imported only where one is asked for.
+    """Refuse a device that this machine lacks; torch is imported only if a device is requested.
 
     Raises:
-        UserError: the option ``device`` names one that is not here.
+        UserError: the option ``device`` names a device that does not exist.
     """
     device = method.options.get("device", "auto")
     if device not in ("auto", "cpu"):
@@ -195,7 +195,7 @@ def _megapixels(images: Sequence[Mapping[str, Any]]) -> float:
 
 
 def fuse_job(job: Mapping[str, Any], progress: Progress) -> None:
-    """Fuse the images of a job one at a time; each file appears whole or not at all."""
+    """Fuse the images of a job one at a time; each file is written atomically."""
     import torch
 
     method = load_method(MethodConfig.model_validate(job["method"]))

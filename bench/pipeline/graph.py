@@ -1,4 +1,4 @@
-"""Jobs that wait for jobs: each starts as soon as what it needs is there and a process is free."""
+"""A graph of jobs: each starts as soon as its dependencies are finished and a process is free."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ class Graph:
 
     Args:
         executor: where they run.
-        watch: told (job, done, total, what) as a job gets on; images of the jobs of one row are
+        watch: called with (job, done, total, what) for progress; images of the jobs of one row are
             counted together.
-        ended: told how each job ended.
+        ended: called with the outcome of each job.
 
     Attributes:
-        outcomes: how each job ended, by its name; one whose needs failed ends as they did.
-        problems: of planning that jobs made possible.
+        outcomes: outcome of each job by its name; a job whose dependencies failed has their outcome.
+        problems: errors of planning after jobs.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Graph:
         self.problems: list[str] = []
 
     def add(self, jobs: Iterable[Job]) -> None:
-        """Take in jobs; one whose name is known already is the same work and is done once."""
+        """Add jobs; one whose name is known already is the same work and is done once."""
         for job in jobs:
             if job.name in self._names:
                 continue
@@ -61,7 +61,7 @@ class Graph:
                 self._images.setdefault(row, {})[job.name] = (0, job.images)
 
     def after(self, needs: Collection[str], call: Callable[[], None]) -> None:
-        """Call a function, which may add jobs, when these jobs have ended well; else never."""
+        """Call a function, which may add jobs, when these jobs have succeeded; else never."""
         self._later.append(_Continuation(frozenset(needs), call))
 
     @property
@@ -70,7 +70,7 @@ class Graph:
         return len(self._waiting) + len(self._running)
 
     def run(self) -> None:
-        """Do all jobs, those that are added on the way included."""
+        """Do all jobs, including those that are added meanwhile."""
         self._settle()
         while self._running:
             events = self._executor.wait()
@@ -84,7 +84,7 @@ class Graph:
                 self._settle()
 
     def _settle(self) -> None:
-        """Drop what can no longer be done, plan what has become possible, and start what can start."""
+        """Drop jobs with failed dependencies, plan work that has become possible, and start jobs."""
         changed = True
         while changed:
             changed = False
@@ -105,9 +105,9 @@ class Graph:
         self._start()
 
     def _start(self) -> None:
-        """Start what can start: fusing first, for other work waits for it, and long rows first.
+        """Start jobs: fusing first, because other work depends on it, and long rows first.
 
-        A row that was never measured may be long: short ones are left to even out the end.
+        A row that was never measured may be long, so it comes before short ones.
         """
         ready = [job for job in self._waiting.values() if self._all_well(job.needs)]
         for job in sorted(ready, key=self._urgency):

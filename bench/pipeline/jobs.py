@@ -1,4 +1,4 @@
-"""The work of a run as jobs: plain descriptions, what they wait for, how they ended."""
+"""The work of a run as jobs: plain descriptions, dependencies, outcomes."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ class Job:
     """A piece of work for one process.
 
     Attributes:
-        name: unique in the run; what several rows need (a network) is one job under one name.
+        name: unique in the run; work that several rows need (a network) is one job with one name.
         stage: ``fusing``, or the name of the task.
-        label: the row that it belongs to, for people; the jobs of a row share a progress bar.
+        label: the row that it belongs to, as text; the jobs of a row share a progress bar.
         description: plain JSON values for ``ivif_bench.pipeline.worker``: ``kind``, ``threads``,
-            ``gpus``, ``log``, ``warm``, ...; a job with ``gpus`` has a GPU to itself where there
+            ``gpus``, ``log``, ``warm``, ...; a job with ``gpus`` has a GPU exclusively if there
             are any.
-        needs: names of the jobs that must have ended well before this one starts.
-        seconds: how long it will take, as far as that is known; only the order depends on it.
-        images: images that it is a share of; 0 if it is not about single images.
+        needs: names of the jobs that must have succeeded before this one starts.
+        seconds: expected time, if known; only the order depends on it.
+        images: number of its images; 0 if it is not about single images.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A job got on: ``done`` of its ``total`` steps, and what it did last."""
+    """Progress of a job: ``done`` of its ``total`` steps, and the last one."""
 
     job: Job
     done: int
@@ -61,10 +61,10 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a job ended: an empty ``problem`` is success.
+    """The outcome of a job: an empty ``problem`` is success.
 
     Attributes:
-        users_fault: the problem is one of the input, and its text says what to do.
+        users_fault: the problem is in the input, and its text says what to do.
         seconds: how long the process computed.
     """
 

@@ -1,4 +1,4 @@
-"""Loading everything that a run uses, without computing: what only shows when it is opened."""
+"""Loads everything that a run uses, without computing, to find errors that only loading shows."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def load_all(config: RunConfig, fingerprint: Fingerprints, note: Callable[[str],
     """Create every method row and load what every section names, with their weights files.
 
     Args:
-        note: told of each that is fine.
+        note: called with a line about each that could be loaded.
 
     Raises:
-        UserError: the first that cannot be loaded, with its place in the configuration.
+        UserError: the first one that cannot be loaded, with its place in the configuration.
     """
     for name, dataset in config.datasets.items():
         with _at(f"datasets.{name}"):
@@ -41,7 +41,7 @@ def load_all(config: RunConfig, fingerprint: Fingerprints, note: Callable[[str],
 
 @contextmanager
 def _at(where: str) -> Iterator[None]:
-    """Say where in the configuration something is wrong; foreign code may raise anything."""
+    """Add the place in the configuration to errors; code of third parties may raise anything."""
     try:
         yield
     except UserError as problem:

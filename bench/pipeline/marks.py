@@ -1,8 +1,8 @@
-"""Whether a fused image is what a run needs: its mark, and the pixels that the mark covers.
+"""Checks that a fused image is the one that a run needs: its mark, and the pixels that the mark covers.
 
-Every PNG says in a text chunk the key of its method, the hashes of its sources and the hash of its
-own pixels. Decoding thousands of files at each run would take minutes, so files that fitted once are
-remembered by content, beside them.
+Every PNG has in a text chunk the key of its method, the hashes of its sources and the hash of its
+own pixels. Decoding thousands of files at each run would take minutes, so checked files are cached by
+content, in a file beside them.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ from ivif_bench.types import Pair
 
 _PIXELS = "pixels"
 _OTHER_SOURCES = "were made from other sources"
-_WITHOUT_MARK = "carry no mark, or one of an older version"
-_CHANGED = "are damaged, or have other pixels than were written"
+_WITHOUT_MARK = "have no mark, or one of an older version"
+_CHANGED = "are damaged, or their pixels were changed"
 
 
 class Checked:
-    """Images of one folder that were found good, remembered by what decides it: stem to hashes."""
+    """Cache of the checked images of one folder: stem to hashes."""
 
     def __init__(self, folder: Path) -> None:
         self._memory = Memory(folder / "checked.jsonl", lambda value: isinstance(value, str))
 
     def knows(self, stem: str, hashes: Sequence[str]) -> bool:
-        """Whether an image with these hashes was found good before."""
+        """Whether an image with these hashes has been checked before."""
         return bool(self._memory.known.get(stem) == " ".join(hashes))
 
     def add(self, stem: str, hashes: Sequence[str]) -> None:
@@ -49,12 +49,12 @@ class Checked:
         self._memory.put(stem, " ".join(hashes))
 
     def save(self) -> None:
-        """Keep what was learned; losing it costs time, never correctness."""
+        """Write the cache; without it only time is lost."""
         self._memory.save()
 
 
 def image_mark(key: str, pair: Pair, fingerprint: Fingerprints) -> dict[str, str]:
-    """What a fused PNG says of its origin."""
+    """The mark of a fused PNG: where it comes from."""
     return {
         "method": key,
         "infrared": fingerprint(pair.infrared),
@@ -63,12 +63,12 @@ def image_mark(key: str, pair: Pair, fingerprint: Fingerprints) -> dict[str, str
 
 
 def marked_png(pixels: np.ndarray, mark: Mapping[str, str]) -> bytes:
-    """PNG bytes of uint8 [H, W] or RGB [H, W, 3] that carry the mark, and in it their pixels' hash."""
+    """PNG bytes of uint8 [H, W] or RGB [H, W, 3] with the mark, which includes the hash of the pixels."""
     return encode_png(pixels, {**mark, _PIXELS: pixel_hash(pixels)})
 
 
 def misfit(path: Path, mark: Mapping[str, str]) -> str:
-    """Why a fused image is not what is needed, to follow "because they"; empty if it fits.
+    """Why a fused image is not the needed one, to follow "because they"; empty if it is.
 
     Reads the file and decodes it.
     """
@@ -96,12 +96,12 @@ def to_make(
     note: Callable[[str], None],
     about: str,
 ) -> list[Mapping[str, Any]]:
-    """Those of some images that must be made: they are missing, or are not what their mark says.
+    """The images that must be made: those that are missing or whose mark does not match.
 
     Args:
         images: each with ``stem``, ``target`` (its file in the folder) and the ``mark`` it needs.
-        folder: where it is remembered which files fitted.
-        note: told how many files that are there do not fit, and why.
+        folder: where the cache of checked files is.
+        note: called with the number of existing files that do not match, and why.
         about: method and dataset, for the note.
     """
     checked = Checked(folder)
@@ -128,7 +128,7 @@ def to_make(
     checked.save()
     for reason, stems in misfits.items():
         note(
-            f"{about}: {len(stems)} fused images are made again because they {reason}: "
+            f"{about}: {len(stems)} images are fused again because they {reason}: "
             f"{first_few(stems)}"
         )
     return [image for image in images if image["stem"] not in fitting]

@@ -1,4 +1,4 @@
-"""What a run needs: open datasets, stems to fuse, fused sets, units of work."""
+"""The plan of a run: open datasets, stems to fuse, fused sets, units of work."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ivif_bench.types import DatasetRef, FusedSet, Pair, Progress, Unit
 
 @contextmanager
 def _many_values() -> Iterator[None]:
-    """No search for reference cycles while hundreds of thousands of plain values are made.
+    """Disable the search for reference cycles while hundreds of thousands of plain values are made.
 
     It would take a quarter of the time and find nothing.
     """
@@ -36,13 +36,13 @@ def _many_values() -> Iterator[None]:
 
 
 class RunPlan:
-    """The plan of one run: what exists, what is missing. Reads file names and hashes, no pixels.
+    """The plan of one run: finished and missing work. Reads file names and hashes, no pixels.
 
     Args:
         config: the run.
         store: its run directory.
-        tasks: names of the tasks to plan; None means all that the configuration has.
-        progress: told how many files are hashed.
+        tasks: names of the tasks to plan; None means all in the configuration.
+        progress: called with the number of files hashed.
 
     Raises:
         UserError: a section cannot be carried out, or infrared and visible of a pair are one file.
@@ -118,7 +118,7 @@ class RunPlan:
     def images_to_fuse(
         self, note: Callable[[str], None] = lambda text: None
     ) -> list[tuple[MethodConfig, list[Mapping[str, Any]]]]:
-        """Images that are to be fused, by method, found out once; ``note`` is told what is made again."""
+        """Images that must be fused, by method, determined once; ``note`` gets those made again."""
         if self._to_fuse is not None:
             return self._to_fuse
         wanted = []
@@ -137,10 +137,10 @@ class RunPlan:
     def check_precomputed_methods(
         self, note: Callable[[str], None], progress: Progress | None = None
     ) -> None:
-        """Check precomputed images before anything is computed; oddities are told to ``note``.
+        """Check precomputed images before anything is computed; warnings go to ``note``.
 
         Args:
-            progress: told how many files are hashed, and then how many are decoded.
+            progress: called with the number of files hashed, and then decoded.
         """
         sets: dict[str, list[FusedSet]] = {}
         checks = []
@@ -228,7 +228,7 @@ def plan_document(
     fused: Mapping[tuple[str, str], FusedSet],
     earlier: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """What ``plan.json`` says to the reports: rows, results, and images for the panels.
+    """The content of ``plan.json`` for reports: rows, results, and images for the panels.
 
     Results of tasks that this plan leaves out are taken over from the ``earlier`` document, as far
     as the configuration still has their task, dataset and method, and the method its images.

@@ -1,4 +1,4 @@
-"""Precomputed images of methods: found, checked, and listed by stem where something is wrong."""
+"""Precomputed images of methods: finds and checks them, and lists problems by stem."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def find_precomputed(
     key: str,
     note: Callable[[str], None],
 ) -> FusedSet:
-    """Find the images of a method where they are; oddities are told to ``note``.
+    """Find the images of a method; warnings go to ``note``.
 
     Raises:
         UserError: missing images (unless the row says ``missing: allow``), listed by stem.
@@ -49,8 +49,8 @@ def find_precomputed(
         )
     if extra := _strangers(found):
         note(
-            f"method {method.name!r}, dataset {dataset!r}: {len(extra)} images belong to no pair "
-            f"that this run judges and are not used: {first_few(extra)}"
+            f"method {method.name!r}, dataset {dataset!r}: {len(extra)} images do not belong "
+            f"to a pair that this run judges and are ignored: {first_few(extra)}"
         )
     absent = set(missing)
     present = {stem: path for stem, path in found.items() if stem not in absent}
@@ -62,15 +62,15 @@ def check_precomputed(
 ) -> None:
     """Decode and measure every image of some methods, and its infrared source, once.
 
-    What was found good is remembered by content; the plan takes the files from now on as they are now.
+    Checked files are cached by content; the plan does not look at them again.
 
     Args:
-        sets: found images, each with the pairs that they are asked for.
-        progress: told how many files are hashed, and then how many are decoded.
+        sets: found images, each with the pairs for which they are needed.
+        progress: called with the number of files hashed, and then decoded.
 
     Raises:
-        UserError: unreadable images, or sizes that differ from the sources; all of the first method
-            that has some are listed by stem.
+        UserError: unreadable images, or sizes that differ from the sources; lists all of the first
+            such method by stem.
     """
     finished = [path for images, _ in sets for path in images.images.values()]
     sources = [

@@ -1,4 +1,4 @@
-"""The whole run: demo data, fuse, tasks, report. Whatever is complete is recognised and skipped."""
+"""The whole run: demo data, fusing, tasks, report. Finished work is skipped."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from ivif_bench.types import Unit
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a run did.
+    """The result of a run.
 
     Attributes:
         fused: images fused now.
-        computed, reused: units of work done now, and found complete.
-        failures: problems of units that did not finish.
+        computed, reused: units of work done now, and found finished.
+        failures: errors of units that did not finish.
         report: report files written.
     """
 
@@ -45,25 +45,25 @@ class Summary:
 
 
 class Listener:
-    """Told what a run is doing; the command line shows it, tests ignore it."""
+    """Receives the progress of a run; the command line shows it."""
 
     def checking(self, done: int, total: int, what: str) -> None:
         """Files are hashed or decoded before anything is computed."""
 
     def begin(self, items: Sequence[Item], costs: Costs, workers: int, gpus: int) -> None:
-        """The work that is to be done, on so many processors and GPUs."""
+        """The work to be done, and the number of processors and GPUs."""
 
     def expect(self, jobs: int, seconds: float | None) -> None:
-        """So many jobs are known and not done; all that is left takes about so many seconds."""
+        """Number of known jobs that are not done, and seconds for all remaining work."""
 
     def progress(self, job: Job, done: int, total: int, what: str) -> None:
-        """A job got on; images of all jobs of its row are counted together."""
+        """Progress of a job; images of all jobs of its row are counted together."""
 
     def finished(self, job: Job) -> None:
-        """A job ended, well or not."""
+        """A job ended, successfully or not."""
 
     def note(self, text: str) -> None:
-        """Something worth a line."""
+        """A message of one line."""
 
 
 def run(
@@ -73,14 +73,14 @@ def run(
     workers: int | None = None,
     listener: Listener | None = None,
 ) -> Summary:
-    """Do what is missing of a run.
+    """Do the missing work of a run.
 
     Args:
-        tasks: only these tasks (and the fusing they need); an empty tuple only fuses; None is all.
-        workers: jobs at once; default is the number of processors.
+        tasks: only these tasks (and the fusing they need); an empty tuple only fuses; None means all.
+        workers: number of parallel jobs; default is the number of processors.
 
     Raises:
-        UserError: something in the input must be put right first; finished work stays.
+        UserError: the input has an error; finished work is kept.
     """
     check_report(config)
     listener = listener or Listener()
@@ -101,7 +101,7 @@ def run(
 
 
 def _do(plan: RunPlan, workers: int, listener: Listener) -> tuple[Work, list[Unit]]:
-    """Do all work of a plan; what fails leaves a hole in the tables, never a lost neighbour.
+    """Do all work of a plan; a failed unit leaves empty cells and does not affect others.
 
     Raises:
         UserError: images could not be fused; everything that does not need them is done.
@@ -144,7 +144,7 @@ def _do(plan: RunPlan, workers: int, listener: Listener) -> tuple[Work, list[Uni
 
 
 def check_report(config: RunConfig) -> None:
-    """Load what the report will need before anything is computed.
+    """Load what the report needs, before anything is computed.
 
     Raises:
         UserError: an unknown format, or a format or table builder that cannot be loaded.
@@ -160,7 +160,7 @@ def check_report(config: RunConfig) -> None:
 
 
 def write_demo_data(config: RunConfig, listener: Listener) -> None:
-    """Write the demo scenes that the configuration asks for, unless they are there."""
+    """Write the demo scenes that the configuration asks for, unless they exist."""
     for name, dataset in config.datasets.items():
         if dataset.demo is None:
             continue
@@ -187,7 +187,7 @@ def write_demo_data(config: RunConfig, listener: Listener) -> None:
 
 
 def _report(config: RunConfig, store: Store, listener: Listener) -> tuple[Path, ...]:
-    """Write the report, unless the one that is there was made from the same plan and results."""
+    """Write the report, unless the existing one was made from the same plan and results."""
     from ivif_bench.reports.write import write_report
 
     results = store.root / "results"

@@ -1,6 +1,6 @@
-"""Cutting images into shards: shares of the work that processes do side by side.
+"""Divides images into shards: parts of the work that processes do in parallel.
 
-No key and no result depends on how the images are cut, so a shard may be of any size.
+No key and no result depends on the division, so a shard may have any size.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ VARIABLE = "IVIF_BENCH_SHARD"
 
 
 def shards(items: Sequence[_Item], seconds: float, workers: int) -> list[Sequence[_Item]]:
-    """Cut items into shards of about equal size, in their order.
+    """Divide items into shards of about equal size, in their order.
 
     Args:
-        items: what is to be cut; equally expensive.
+        items: the items, equally expensive.
         seconds: how long all of them take in one process.
-        workers: processes side by side.
+        workers: number of parallel processes.
 
     The number of images in a shard can be set by the environment variable ``IVIF_BENCH_SHARD``.
     """

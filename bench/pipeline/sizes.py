@@ -1,4 +1,4 @@
-"""Sizes of image files, by content: each is decoded once, in whatever rows and runs it occurs."""
+"""Sizes of image files, cached by content: each is decoded once for all rows and runs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Sizes:
     """Sizes of images that were decoded without a problem.
 
     Args:
-        path: file of the memory.
+        path: the cache file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -41,10 +41,10 @@ class Sizes:
 
         Args:
             files: sha256 and path of each.
-            progress: told how many are decoded.
+            progress: called with the number decoded.
 
         Returns:
-            What is wrong, by path.
+            The error by path.
         """
         known = self._memory.known
         unknown: dict[str, dict[Path, None]] = {}
@@ -62,12 +62,12 @@ class Sizes:
         return problems
 
     def save(self) -> None:
-        """Keep what was learned; losing it costs time, never correctness."""
+        """Write the cache; without it only time is lost."""
         self._memory.save()
 
 
 def _attempt(path: Path) -> tuple[str, str]:
-    """Size of an image, and what is wrong with it; one of them is empty."""
+    """Size of an image, or its error; the other is empty."""
     try:
         height, width = size_of(path)
     except UserError as problem:

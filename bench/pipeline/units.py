@@ -1,4 +1,4 @@
-"""Units of work as jobs, and a job of a unit done in this process."""
+"""Converts units of work to jobs, and does a job of a unit in this process."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ivif_bench.types import Progress, Unit
 def jobs_of(task: Task, unit: Unit, store: Store, costs: Costs, workers: int) -> Iterator[Job]:
     """The jobs of a unit, the one that writes its result last.
 
-    What it shares with other units is one job, under one name. Its images are cut into shards if
+    Work that it shares with other units is one job with one name. Its images are divided into shards if
     they take long enough; otherwise the last job does them.
     """
     needs: tuple[str, ...] = ()
@@ -73,7 +73,7 @@ def jobs_of(task: Task, unit: Unit, store: Store, costs: Costs, workers: int) ->
 
 
 def unit_job(job: Mapping[str, Any], progress: Progress) -> None:
-    """Do a job that ``jobs_of`` described; what is there already is recognised."""
+    """Do a job that ``jobs_of`` described; finished work is skipped."""
     unit = Unit.from_json(job["unit"])
     store = Store(Path(job["run"]))
     if store.is_done(unit):

@@ -1,4 +1,4 @@
-"""The work of a run, put into a graph of jobs: what is missing, and what each piece waits for."""
+"""Adds the work of a run to a graph of jobs: the missing work and its dependencies."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Work:
     part of its key. So the units of each method are planned as soon as that method has fused.
 
     Args:
-        workers: processes side by side, by which images are cut into shards.
+        workers: number of parallel processes, by which images are divided into shards.
         planned: called when all units are known; never if some images could not be fused.
 
     Attributes:
@@ -80,7 +80,7 @@ class Work:
 
     @property
     def fused(self) -> int:
-        """Images that were fused, in jobs that ended well."""
+        """Number of images fused by jobs that succeeded."""
         ended = self._graph.outcomes.values()
         return sum(
             each.job.images for each in ended if each.job.stage == FUSING and not each.problem
@@ -88,7 +88,7 @@ class Work:
 
     @property
     def fusing_problems(self) -> list[str]:
-        """What went wrong with fusing, each problem once."""
+        """The errors of fusing, each once."""
         ended = self._graph.outcomes.values()
         found = [each.problem for each in ended if each.job.stage == FUSING and each.problem]
         return list(dict.fromkeys(found))

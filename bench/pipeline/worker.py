@@ -3,7 +3,7 @@
 The process is forked from a warm one (``ivif_bench.pipeline.executors.server``), or started for the
 job alone: ``python -m ivif_bench.pipeline.worker DESCRIPTION EVENTS``, two numbers of open files.
 The thread count is in the environment before the process starts, because BLAS and OpenMP read it
-only once. What libraries print goes to the job's log file; events are lines of JSON.
+only once. The output of libraries goes to the job's log file; events are lines of JSON.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ivif_bench.types import Progress
 
 
 def main(description: int, events: int) -> int:
-    """Do the job that an open file describes and tell in another how it goes.
+    """Do the job described in an open file and write its events to another.
 
     Returns:
         Exit code: 0, 2 for a user's error, 1 for a crash.
@@ -63,7 +63,7 @@ def perform(job: Mapping[str, Any], progress: Progress) -> None:
             result).
 
     Raises:
-        UserError: something in the input must be put right.
+        UserError: the input has an error.
     """
     fix_threads(int(job["threads"]))
     if job["kind"] == "fuse":
@@ -77,10 +77,10 @@ def perform(job: Mapping[str, Any], progress: Progress) -> None:
 
 
 def fix_threads(threads: int) -> None:
-    """Fix the thread counts that libraries keep for themselves.
+    """Set the thread counts that libraries store themselves.
 
-    Those that are imported later take theirs from the environment. ultralytics sets torch's to
-    another one when it is imported.
+    Libraries imported later read theirs from the environment. ultralytics changes torch's when it
+    is imported.
     """
     import cv2
 
@@ -92,10 +92,10 @@ def fix_threads(threads: int) -> None:
 
 
 def die_with(parent: int) -> None:
-    """On Linux, be killed when the parent is: no orphan goes on writing into the run directory.
+    """On Linux, end when the parent is killed, so that no orphan writes to the run directory.
 
     Args:
-        parent: process that must be the parent; if it is gone already, this process ends.
+        parent: the expected parent; if it has ended already, this process ends.
     """
     if sys.platform == "linux":
         parent_death_signal = 1  # PR_SET_PDEATHSIG
@@ -105,7 +105,7 @@ def die_with(parent: int) -> None:
 
 
 def _print_into(log: Path) -> None:
-    """Send what is printed, also by libraries of other languages, to a file."""
+    """Redirect all output, also of libraries in other languages, to a file."""
     log.parent.mkdir(parents=True, exist_ok=True)
     target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(target, 1)

@@ -183,8 +183,8 @@ def test_what_the_function_raises_comes_through_and_names_the_stem(small):
         ({}, {}, "methods: expected a name to a function"),
         (Recorder(), {}, "methods: expected a name to a function"),
         ({"Mine": 3}, {}, "methods: 'Mine' is int; expected a function, or fused images"),
-        ({3: Recorder()}, {}, "methods: 3 is no name"),
-        ({"../Mine": Recorder()}, {}, "methods: '../Mine' cannot be a name"),
+        ({3: Recorder()}, {}, "methods: 3 is not a name"),
+        ({"../Mine": Recorder()}, {}, "methods: '../Mine' is not a valid name"),
         ({"visible": Recorder()}, {}, "'visible' occurs twice; rows need different names"),
         ({"Mine": {}}, {}, r"no image for 3 of 3 stems: 00000, .* \(given: none\)"),
         ({"Mine": {}}, {"missing": "allow"}, "no image for 3 of 3 stems"),
@@ -219,7 +219,7 @@ def test_methods_that_are_none_are_refused_in_one_line(small, methods, changes, 
         ({"versions": {"Mien": "1"}}, "versions: no method 'Mien'; did you mean Mine"),
         ({"versions": {"Mine": 1}}, "versions: 'Mine' needs a text such as '1', not 1"),
         ({"versions": {"Mine": ""}}, "versions: 'Mine' needs a text"),
-        ({"out": "pairs"}, "out: pairs holds something else; give a new folder"),
+        ({"out": "pairs"}, "out: pairs contains other files; give a new folder"),
         ({"out": "pairs/ir/00000.png"}, "out: .* is a file; give a folder"),
         ({"out": "runs/.."}, r"out: '\.\.' cannot name a run"),
         ({"out": "my run"}, "out: 'my run' cannot name a run"),
@@ -248,7 +248,7 @@ def test_a_run_of_the_command_line_is_not_overwritten(small):
         "quality": {"dataset": "pairs", "metrics": METRICS},
     }
     ivif_bench.run(config)
-    with pytest.raises(UserError, match="runs/mine holds something else"):
+    with pytest.raises(UserError, match="runs/mine contains other files"):
         judge({"Mine": Recorder()})
 
 

@@ -1,4 +1,4 @@
-"""Layout of a demo scene: the camera, the street, and who stands where and shows in which band."""
+"""Layout of a demo scene: the camera, the street, and the position and visibility of its objects."""
 
 from __future__ import annotations
 

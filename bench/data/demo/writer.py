@@ -1,4 +1,4 @@
-"""Writing demo scenes in the official layouts of M3FD and MSRS: whole or not at all."""
+"""Writes demo scenes in the official layouts of M3FD and MSRS, complete or not at all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Any two folders of images with equal stems: the user's own data without writing code."""
+"""Any two folders of images with equal stems: your own data, without code."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SubFolder = Annotated[str, Field(min_length=1)]
 
 
 class FolderOptions(CornerOptions):
-    """Where the images are under ``root``, and what the labels mean."""
+    """The sub-folders of images and labels, and the names of the classes."""
 
     infrared: _SubFolder = Field("ir", description="sub-folder of infrared images")
     visible: _SubFolder = Field("vi", description="sub-folder of visible images")
@@ -49,7 +49,7 @@ SPECS = (
         name="folder",
         entry="Folder",
         title="user data",
-        summary="two folders of images with equal stems, with VOC XML or label images if you like",
+        summary="two folders of images with equal stems, optionally with VOC XML or label images",
         source="yours",
         terms="yours",
         options=FolderOptions,

@@ -1,4 +1,4 @@
-"""M3FD as TarDAL's code wants it: text labels whose class numbers depend on who converted them."""
+"""M3FD in the layout of TarDAL's code: text labels whose class numbers depend on the conversion."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ SPECS = (
         name="m3fd-tardal",
         entry="M3FDTarDAL",
         title="M3FD",
-        summary="M3FD as re-laid by TarDAL: {ir,vi,labels,meta} with YOLO text; needs class_order",
+        summary="M3FD in TarDAL's layout: {ir,vi,labels,meta} with YOLO text; needs class_order",
         source="Liu et al., TarDAL, CVPR 2022; github.com/JinyuanLiu-CV/TarDAL",
         terms="no licence stated for the images; some labels may be wrong or missing (authors)",
         options=M3FDTarDALOptions,
@@ -55,7 +55,7 @@ SPECS = (
 
 
 class M3FDTarDAL(PairedFolders):
-    """The numbers in the label files mean what ``class_order`` says; nothing is assumed.
+    """``class_order`` defines the meaning of the numbers in the label files; no order is assumed.
 
     TarDAL's own files have Lamp before Motorcycle, most others the reverse; a wrong order swaps
     the two silently, which the audit of the full set finds by their known totals.

@@ -1,6 +1,6 @@
-"""What all layouts share: pairs found by stem in two folders, boxes and masks beside them.
+"""Base of all layouts: pairs found by stem in two folders, with boxes and masks.
 
-A layout says where its folders are; listing, pairing, tags and class checks are here.
+A layout defines its folders; listing, pairing, tags and class checks are here.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class CornerOptions(BoxOptions):
         0,
         ge=0,
         le=1,
-        description="what the annotations call the first pixel; corners are shifted by it",
+        description="coordinate of the first pixel in the annotations; corners are shifted by it",
     )
 
 
@@ -217,7 +217,7 @@ class PairedFolders(Dataset):
         wrong = np.unique(labels[(labels >= count) & (labels != 255)])
         if wrong.size:
             raise UserError(
-                f"{pair.mask}: label value {wrong[0]} is no class id (0..{count - 1}, 255 is "
+                f"{pair.mask}: label value {wrong[0]} is not a class id (0..{count - 1}, 255 is "
                 "ignored); is it a colour or a 0/255 picture?"
             )
         return labels

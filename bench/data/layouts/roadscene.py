@@ -1,4 +1,4 @@
-"""RoadScene: 221 pairs of driving video, nearly every one of its own size."""
+"""RoadScene: 221 pairs of driving video, nearly all of different sizes."""
 
 from __future__ import annotations
 

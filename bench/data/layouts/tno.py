@@ -1,4 +1,4 @@
-"""TNO: gray pairs of many sizes. There is no fixed subset, so say which list was used."""
+"""TNO: gray pairs of many sizes. There is no fixed subset, so state which list was used."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Where jobs run; each executor takes the same job descriptions and gives the same bytes."""
+"""Executors run jobs; all take the same job descriptions and give the same bytes."""

@@ -1,4 +1,4 @@
-"""The contract of an executor: where jobs run."""
+"""The contract of an executor, which runs jobs."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from ivif_bench.pipeline.jobs import Ended, Job, Progress
 
 
 class Executor(ABC):
-    """Starts jobs in processes and tells how they get on.
+    """Starts jobs in processes and reports their progress.
 
-    A job that fails or crashes takes no other with it.
+    A job that fails or crashes does not affect the others.
 
     Attributes:
-        workers: jobs of one thread that run side by side.
+        workers: number of jobs of one thread that run in parallel.
     """
 
     workers: int
@@ -28,8 +28,8 @@ class Executor(ABC):
 
     @abstractmethod
     def wait(self) -> list[Progress | Ended]:
-        """Wait until something happened to the jobs that run, and return it."""
+        """Wait for the next events of running jobs, and return them."""
 
     @abstractmethod
     def close(self) -> None:
-        """Release everything; jobs that still run are killed."""
+        """Release all resources; running jobs are killed."""

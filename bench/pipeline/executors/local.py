@@ -56,12 +56,12 @@ class LocalExecutor(Executor):
     """Runs jobs on this machine.
 
     Each kind of job (its libraries, its thread count, its GPU) has a warm process that imports the
-    libraries once. A job runs in a process of its own, forked from that: a crash takes one job
-    with it, and what a library changes for good ends with the job.
+    libraries once. A job runs in a process of its own, forked from that, so a crash ends only one
+    job, and permanent changes that a library makes end with the job.
 
     Args:
         workers: processors to use; a job of several threads takes as many, up to all of them.
-        log: file that takes what warm processes print.
+        log: file for the output of warm processes.
         temporary: folder for the temporary files of all processes; removed at the end.
     """
 
@@ -195,7 +195,7 @@ class LocalExecutor(Executor):
         return environment
 
     def _read(self, running: _Running) -> bool:
-        """Take what a job has said; False when it will say no more."""
+        """Read the events of a job; False if there will be no more."""
         while True:
             try:
                 data = os.read(running.events, 65536)
@@ -231,7 +231,7 @@ class LocalExecutor(Executor):
         self._end(ended["number"], ended["code"])
 
     def _lost(self, server: _Server) -> None:
-        """A warm process is gone, and its jobs with it."""
+        """A warm process has ended, and its jobs with it."""
         if server not in self._servers.values():
             return
         self._servers = {key: value for key, value in self._servers.items() if value is not server}

@@ -61,7 +61,7 @@ def main(handle: int, entries: list[str]) -> int:
 
 
 def _warm_up(entries: list[str]) -> None:
-    """Import what jobs need; the job itself will say what is wrong with an entry that fails."""
+    """Import what jobs need; if an entry fails, the job itself reports the error."""
     for entry in entries:
         name, _, function = entry.partition(":")
         try:
@@ -85,7 +85,7 @@ def _report_ended(server: socket.socket, jobs: dict[int, int]) -> None:
 
 
 def _become_worker(description: int, events: int, server: int, gpu: bool) -> None:
-    """Do one job in this forked process and end it; nothing of the server's runs at its end."""
+    """Do one job in this forked process and end it; no code of the server runs at its end."""
     code = 1
     try:
         signal.set_wakeup_fd(-1)

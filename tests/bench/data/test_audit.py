@@ -164,7 +164,7 @@ def test_label_defects_and_pixel_shares(tmp_path: Path) -> None:
     cv2.imwrite(str(masks / "00010N.png"), odd)
     (tmp_path / "train" / "Segmentation_labels" / "00001D.png").unlink()
     audit = audit_dataset(open_dataset("msrs", tmp_path))
-    only(audit.errors, "label value 200 is no class id (0..8) in 00010N")
+    only(audit.errors, "label value 200 is not a class id (0..8) in 00010N")
     only(audit.errors, "00010N.png", "labels are 32x20, the images 32x24")
     only(audit.errors, "00001D.png", "cannot read image")
     only(audit.warnings, "1 label images are all 'unlabelled': 00009N")

@@ -309,7 +309,7 @@ def test_label_values_outside_the_classes_are_refused(
     if good:
         assert (dataset.mask(dataset.by_stem["00004N"]) == value).all()
     else:
-        with pytest.raises(UserError, match=f"{path}: label value {value} is no class id"):
+        with pytest.raises(UserError, match=f"{path}: label value {value} is not a class id"):
             dataset.mask(dataset.by_stem["00004N"])
 
 

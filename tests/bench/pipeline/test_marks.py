@@ -131,7 +131,7 @@ def test_broken_pixels_are_fused_again_with_a_notice(fused: Fused, checksum: str
         data[start + length : start + length + 4] = crc.to_bytes(4, "big")
     path.write_bytes(data)
     assert fused.again() == ["00002"]
-    assert "1 fused images are made again because they are damaged" in fused.notes[0]
+    assert "1 images are fused again because they are damaged" in fused.notes[0]
     assert path.read_bytes() == fused.bytes[path.name]
     assert (fused.again(), fused.notes) == ([], [])
 
@@ -147,7 +147,7 @@ def test_images_whose_mark_does_not_cover_the_pixels_are_fused_again(
         pixels = read_rgb(path)
         path.write_bytes(encode_png(pixels, found if mark == "older" else None))
     assert len(fused.again()) == COUNT
-    assert "carry no mark, or one of an older version" in fused.notes[0]
+    assert "have no mark, or one of an older version" in fused.notes[0]
     assert {path.name: path.read_bytes() for path in fused.files} == fused.bytes
 
 
@@ -179,4 +179,4 @@ def test_a_run_says_on_the_terminal_what_it_fuses_again(tmp_path: Path) -> None:
     again = ivif("fuse", config)
     assert again.returncode == 0, again.stderr
     assert "1 images fused" in again.stderr
-    assert "method 'average', dataset 'pairs': 1 fused images are made again" in again.stderr
+    assert "method 'average', dataset 'pairs': 1 images are fused again" in again.stderr

@@ -105,7 +105,9 @@ def test_precomputed_images_that_belong_to_no_pair_are_named(small):
             notes.append(text)
 
     _run(write_config(small, methods=[row]), listener=Listening())
-    assert any("2 images belong to no pair" in text and "00003, 00004" in text for text in notes)
+    assert any(
+        "2 images do not belong to a pair" in text and "00003, 00004" in text for text in notes
+    )
 
 
 @pytest.mark.parametrize(
@@ -113,7 +115,7 @@ def test_precomputed_images_that_belong_to_no_pair_are_named(small):
     [
         ({"report": {"formats": ["latx"]}}, "did you mean latex"),
         ({"name": ".."}, "name: String should match pattern"),
-        ({"methods": [{"name": "../evil", "type": "max"}]}, "'../evil' cannot be a name"),
+        ({"methods": [{"name": "../evil", "type": "max"}]}, "'../evil' is not a valid name"),
         (
             {"methods": [{"name": "a b", "type": "max"}, {"name": "a_b", "type": "max"}]},
             "would share the folder",
