@@ -80,7 +80,7 @@ def _seeds(comparison: Comparison) -> str:
     text = f"Seeds: {_list(usual)}"
     others = [f"{title} {_list(seeds)}" for title, seeds in sets if seeds != usual]
     if others:
-        text += f" (but {'; '.join(others)})"
+        text += f" (except {'; '.join(others)})"
     if any(len(seeds) > 1 for seeds in values):
         text += "; mean ± sample standard deviation over seeds"
     return f"{text}."

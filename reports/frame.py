@@ -133,7 +133,7 @@ def load_run(run: Path) -> RunResults:
         UserError: no plan, a broken plan, or a result file that is broken or about another unit.
     """
     plan_path = run / "plan.json"
-    plan = _read_json(plan_path, f"not a run directory yet; make it with {_RUN}")
+    plan = _read_json(plan_path, f"not a run directory yet; create it with {_RUN}")
     try:
         methods = {
             str(item["name"]): str(item.get("title") or item["name"]) for item in plan["methods"]

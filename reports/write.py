@@ -44,7 +44,7 @@ def build_report(run: RunResults) -> Report:
             continue
         tables += BUILDERS.load(comparison.task)(comparison)
     _refuse_same_names(tables)
-    remarks = [f"No table is made for results of task {task!r}." for task in unknown]
+    remarks = [f"There is no table for results of task {task!r}." for task in unknown]
     if run.missing:
         names = [unit.label for unit in run.missing]
         remarks.append(f"{len(names)} planned results are missing: {first_few(names, 12)}.")

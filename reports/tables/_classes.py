@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 ClassValues = Mapping[tuple[str, str], tuple[float, str]]
 _NONE = "has none of the images"
-_BEST = " Best value bold, second best underlined; the source images take part."
+_BEST = " Best value bold, second best underlined; the source images are ranked as well."
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +179,7 @@ def _own_images(
         title=f"{shown.what}: methods judged on their own images",
         caption=(
             f"{shown.what}, each method on the n images it has: {shown.measure}. "
-            "Not comparable with each other or with the main table, so nothing is marked."
+            "These rows cannot be compared with each other or with the main table, so nothing is marked."
         ),
         columns=shown.columns,
         rows=rows,
@@ -213,7 +213,9 @@ def _same_classes(
         cells = list(row.cells)
         for at, mine in enumerate(held[row.name]):
             if cells[at].estimate.value is not None and mine < most[at]:
-                note = notes.letter(f"mean over {mine:.0f} classes, of others over {most[at]:.0f}")
+                note = notes.letter(
+                    f"mean over {mine:.0f} classes, for other methods over {most[at]:.0f}"
+                )
                 cells[at] = replace(cells[at], note=note, comparable=False)
         changed.append(replace(row, cells=tuple(cells)))
     return changed

@@ -1,4 +1,4 @@
-"""Fusion quality: metrics of the literature under named conventions."""
+"""Fusion quality: published metrics under named conventions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One stem with its files, and the same decoded: what is measured, and what a reader must know of it."""
+"""One stem with its files, and decoded with notes for readers of the numbers."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def load(group: ImageGroup, evaluator: Evaluator, data: Sequence[bytes]) -> dict
 def _notes(
     side: str, picture: Picture, pixels: np.ndarray, others: Mapping[str, np.ndarray]
 ) -> list[str]:
-    """What a reader of the numbers must know of one image: how it was read, and if it is empty."""
+    """Notes on one image for readers of the numbers: how it was read, and if it is constant."""
     notes = list(picture.notes)
     if _is_constant(pixels):
         notes.append(f"constant {pixels[0, 0].tolist()}" if pixels[0, 0].any() else "black")

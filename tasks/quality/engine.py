@@ -1,4 +1,4 @@
-"""Measures one image triple: resolves metrics under a convention and shares their work."""
+"""Computes metrics of one image triple under a convention, with shared intermediate results."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Measurement:
         entry: ``"module:function"`` of what is computed.
         function: that function, loaded.
         settings: its keyword arguments.
-        label: what this variant is called where the name alone would mislead; may be empty.
+        label: unambiguous name of this variant if the metric's name alone is ambiguous; may be empty.
         title, direction, range, unit: of the values under this convention.
         colour: see ``Variant``.
     """
@@ -105,7 +105,7 @@ class Evaluator:
         return {one.name: one.label for one in self.measurements if one.label}
 
     def prepare(self, image: np.ndarray) -> np.ndarray:
-        """What ``measure`` would make of one image by itself, so that a source is converted once.
+        """One image as ``measure`` would convert it, so that a source is converted once.
 
         uint8 [H, W] or RGB [H, W, 3] to [H, W]; unchanged where the fused image's channels decide.
         """
@@ -177,11 +177,11 @@ def check_names(metrics: Sequence[str], convention: str) -> None:
     if twice:
         raise UserError(f"metrics named twice: {', '.join(twice)}; name each once")
     if not metrics:
-        raise UserError(f"no metrics asked for; name some of {', '.join(METRICS.specs())}")
+        raise UserError(f"no metrics requested; choose from {', '.join(METRICS.specs())}")
 
 
 def printed_metrics(convention: str) -> tuple[str, ...]:
-    """The metrics that are measured under a convention where none are named."""
+    """The metrics that a convention computes if none are requested."""
     rules: Convention = CONVENTIONS.load(convention)
     return rules.prints or tuple(name for name in TEN if not rules.refuses(name))
 
@@ -210,7 +210,7 @@ def convention_of(metrics: Sequence[str], name: str) -> Convention:
 
 
 def describe(metrics: Sequence[str], name: str, mode: Mode = "exact") -> str:
-    """A convention for footers: its name, and what it calls those metrics of which many exist."""
+    """A convention for footers: its name, and its labels of metrics with several variants."""
     rules = convention_of(metrics, name)
     said = ["fast mode"] if mode == "fast" else []
     if rules.reading == "channels":
@@ -272,7 +272,7 @@ def measure(
 
     Args:
         infrared, visible, fused: uint8 [H, W], or RGB [H, W, 3], of one size, 0..255.
-        metrics: names in the wanted order; None means those that the convention prints.
+        metrics: names in the wanted order; None means the convention's own columns.
         convention: registered name of a convention.
         mode: ``exact``, or ``fast`` with the errors that docs/metrics.md states.
 

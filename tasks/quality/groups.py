@@ -2,7 +2,7 @@
 
 A group is one stem: its two sources, read once, and any number of fused images. Threads work on
 images, never inside one; decoding and kernels run without the interpreter's lock. Files are read
-ahead by a thread of its own, so no worker waits for a disk.
+ahead by a separate thread, so no worker waits for the disk.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def score_groups(
 
 
 def available_cores() -> int:
-    """Cores that this process may use."""
+    """Number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

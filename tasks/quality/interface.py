@@ -31,8 +31,8 @@ def evaluate(
         infrared, visible, fused: uint8 arrays [H, W] or RGB [H, W, 3] of one size, or image files.
             A file that is not plain 8-bit (16-bit, alpha, palette) is read as
             ``ivif_bench.data.pictures.read_picture`` says, with a warning.
-        metrics: names in the wanted order; ``all`` for whatever the convention defines; None for
-            those that it prints, most often the ten.
+        metrics: names in the wanted order; ``all`` for all that the convention defines; None for
+            its own columns, usually the ten.
         convention: ``reference``, ``cddfuse``, ... (``ivif-bench list conventions``).
         mode: ``exact``, or ``fast`` with the errors that docs/metrics.md states.
 
@@ -58,7 +58,7 @@ def evaluate(
 
 @lru_cache(maxsize=32)
 def _evaluator(metrics: Metrics, convention: str, mode: Mode) -> Evaluator:
-    """Resolved once: looking up ten metrics takes longer than a small image."""
+    """Cached, because looking up ten metrics takes longer than a small image."""
     return resolve(chosen_metrics(metrics, convention), convention, mode)
 
 
@@ -71,7 +71,7 @@ def _pixels(side: str, image: Image) -> np.ndarray:
     if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
         kind = f"{image.dtype} array" if isinstance(image, np.ndarray) else type(image).__name__
         raise UserError(
-            f"{side} image: {kind}; metrics are defined on uint8 arrays [H, W] or [H, W, 3]: quantise "
+            f"{side} image: {kind}; metrics are defined on uint8 arrays [H, W] or [H, W, 3]; quantise "
             "once, by rounding; np.rint(255 * x).clip(0, 255).astype(np.uint8) if x is in 0..1"
         )
     return image

@@ -19,12 +19,12 @@ Loads = Mapping[str, Loaded]
 
 
 class BatchedEvaluator:
-    """An evaluator whose shared work is done on a device, for many images at once.
+    """An evaluator that computes the shared intermediate results on a device, for many images at once.
 
     Args:
         evaluator: which metrics, under which convention.
-        device: any torch device with float64, such as ``cuda``; ``cpu`` is good for tests only.
-        pixels: that a batch may have; at least one image goes in.
+        device: any torch device with float64, such as ``cuda``; ``cpu`` is useful only for tests.
+        pixels: limit of a batch; it has at least one image.
 
     Raises:
         UserError: the device does not exist here or has no float64, or the mode is not exact.
@@ -94,16 +94,18 @@ class BatchedEvaluator:
 
 
 def check_mode(mode: Mode) -> None:
-    """Refuse modes other than exact: there is but one way to compute on a device."""
+    """Refuse modes other than exact, the only one on a device."""
     if mode != "exact":
-        raise UserError(f"mode {mode!r} is the CPU engine's; a device computes exactly, in float64")
+        raise UserError(
+            f"mode {mode!r} is available only on the CPU; a device computes in exact mode, in float64"
+        )
 
 
 def check_device(device: str) -> None:
     """Refuse a device that torch cannot use here for float64.
 
     Raises:
-        UserError: what is wrong with it, and what to do.
+        UserError: the problem, and what to do.
     """
     import torch
 
@@ -114,7 +116,7 @@ def check_device(device: str) -> None:
     if kind == "cuda" and not torch.cuda.is_available():
         raise UserError(
             f"device {device!r}: torch finds no CUDA device here; use --device cpu, or a machine with "
-            "an NVIDIA driver and a torch build for CUDA ('ivif-bench doctor' shows what there is)"
+            "an NVIDIA driver and a torch build for CUDA ('ivif-bench doctor' shows the devices)"
         )
     try:
         torch.zeros(1, dtype=torch.float64, device=device).item()

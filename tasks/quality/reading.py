@@ -1,4 +1,4 @@
-"""How colour becomes what metrics read, as each convention's toolkit does it."""
+"""Conversions of colour to the channel that metrics read, as in each convention's toolkit."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def read_triple(
         infrared, visible, fused: uint8 [H, W], or RGB [H, W, 3].
         reading: ``luma`` (rounded exactly, half to even), ``opencv_float`` or ``pillow`` give one
             triple. ``channels`` gives three for a coloured fused image, R, G and B against the
-            same channel of each source (one channel serves all three), and one for a gray one.
+            same channel of each source (a gray source is used for all three), and one for a gray one.
 
     Images of other shapes and dtypes are passed on, and refused where they are measured.
     """

@@ -1,4 +1,4 @@
-"""What there is to measure, and which answers exist to "which MI, which VIF, which SSIM"."""
+"""Registries of metrics and of conventions, which define the variant of each metric."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TEN = ("EN", "SF", "AG", "SD", "CC", "SCD", "MI", "VIF", "Qabf", "MS-SSIM")
 
 @dataclass(frozen=True, slots=True)
 class MetricSpec:
-    """What is known of a metric before it is loaded.
+    """Metadata of a metric, available without loading it.
 
     Attributes:
         name: column heading and key, such as ``SCD``.
@@ -35,7 +35,7 @@ class MetricSpec:
         range: smallest and largest possible value under the function's default settings.
         unit: of those values, empty for none.
         reference: who defined it.
-        version: raised whenever the same settings give other values, so old results are redone.
+        version: raised whenever the same settings give other values; old results are then recomputed.
     """
 
     name: str
@@ -50,13 +50,13 @@ class MetricSpec:
 
 @dataclass(frozen=True, slots=True)
 class ConventionSpec:
-    """What is known of a convention before it is loaded.
+    """Metadata of a convention, available without loading it.
 
     Attributes:
         name: used in configurations and printed under every table.
         entry: ``"module:attribute"`` of its ``Convention``; ``"attribute"`` if it is in the same
             file.
-        title: one line for people.
+        title: one line of text.
         source: whose numbers it reproduces, or why it was chosen.
         version: raised whenever a value under it changes.
     """
@@ -70,7 +70,7 @@ class ConventionSpec:
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """How a convention computes one metric; what is left empty is as the metric itself says.
+    """How a convention computes one metric; empty fields are those of the metric itself.
 
     Attributes:
         settings: keyword arguments for the metric's function.
@@ -94,15 +94,15 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Convention:
-    """A complete answer: how images are read, and which metrics there are and how.
+    """A convention: how images are read, which metrics it has, and the variant of each.
 
     Attributes:
         variants: the metrics it defines, by name.
         lacks: metrics that must not be printed under this convention, with the reason.
-        others: why any further metric, neither in ``variants`` nor in ``lacks``, is refused. Empty:
-            it is not, and is computed with its function's defaults.
-        prints: metrics that are measured where none are named, in the order of the columns. Empty:
-            those of the ten that it has.
+        others: why any other metric, neither in ``variants`` nor in ``lacks``, is refused. If empty,
+            other metrics are computed with their functions' defaults.
+        prints: metrics that are computed if none are requested, in the order of the columns. If
+            empty, those of the ten that it has.
         reading: how colour images become the one channel that metrics read.
         visible_first: source A is the visible image and B the infrared one.
     """
@@ -115,7 +115,7 @@ class Convention:
     visible_first: bool = False
 
     def refuses(self, metric: str) -> str:
-        """Why that metric has no value under this convention; empty if it has one."""
+        """Why that metric has no value under this convention; empty if it has."""
         if metric in self.variants:
             return ""
         return self.lacks.get(metric, self.others)

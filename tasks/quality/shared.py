@@ -1,4 +1,4 @@
-"""One image triple, and the work on it that several metrics share."""
+"""One image triple, with intermediate results that several metrics share."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ REASONS = {
     "constant_fused": "all pixels of the fused image are equal",
     "constant_source": "all pixels of a source are equal",
     "fused_equals_source": "the fused image is a source, up to a constant",
-    "too_small": "a side is shorter than the metric's windows need",
+    "too_small": "a side is shorter than the metric's windows",
     "identical": "fused image and sources are equal, so the value would be infinite",
     "no_features": "no pixel passes the metric's own threshold",
     "negative_scale": "the similarity of a scale is negative, so its power is not real",
@@ -95,8 +95,8 @@ class Shared:
     ) -> T:
         """``make(self, ...)``, computed once per triple and set of arguments.
 
-        A part is any function of a ``Shared`` with hashable arguments, defined wherever it is
-        used; metrics that ask for the same one share its work.
+        A part is any function of a ``Shared`` with hashable arguments, defined in any module;
+        metrics that ask for the same part share its result.
         """
         key = (make, args, tuple(sorted(kwargs.items())))
         if key not in self._parts:

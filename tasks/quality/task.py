@@ -36,14 +36,14 @@ VERSION = 1  # raised whenever the same images give other records
 
 
 class QualitySection(Section):
-    """What is to be measured on one dataset.
+    """Quality section of a run: the metrics to compute on one dataset.
 
     Attributes:
         split: ``all``, ``official``, a shipped split, a file, or a mapping from part to a list.
         part: part of the split that is measured.
         convention: name of the metric convention, printed under every table.
-        metrics: names in the order of the columns; ``all`` for whatever the convention defines;
-            None means those that it prints.
+        metrics: names in the order of the columns; ``all`` for all that the convention defines;
+            None means its own columns.
         mode: ``exact``, or ``fast`` with the errors that docs/metrics.md states.
         device: ``cpu``, or a torch device such as ``cuda`` that computes batches of images.
     """
@@ -81,7 +81,7 @@ class QualitySection(Section):
 
     @property
     def protocol(self) -> str:
-        """Name of what is asked, so that results of different modes are never one table."""
+        """Name of convention and mode, so that results of different modes are never in one table."""
         return protocol_name(self.convention, self.mode, self.kind if self.on_device else "")
 
     @property
@@ -91,7 +91,7 @@ class QualitySection(Section):
 
     @property
     def kind(self) -> str:
-        """Kind of the device: which one of several computes changes no value."""
+        """Kind of the device; its number does not change values."""
         return self.device.partition(":")[0]
 
 
@@ -171,7 +171,7 @@ class QualityTask(Task):
 def _measure(
     unit: Unit, stems: tuple[str, ...], workspace: Workspace
 ) -> dict[str, Mapping[str, Value]]:
-    """Values of all images that are finished when these are."""
+    """Values of all images, finished now or before."""
     payload = unit.payload
     metrics: list[str] = list(payload["metrics"])
     finished = read_kept(

@@ -1,6 +1,6 @@
 """What the evaluator of Zhaozixiang1228/MMIF-CDDFuse prints, which many papers quote.
 
-It has no MS-SSIM: that of pytorch-msssim, summed over the sources, makes it ten.
+It has no MS-SSIM; here that of pytorch-msssim, summed over the sources, is the tenth metric.
 
 Published bug, reproduced here: its SSIM is scikit-image's call without a data range. Version 0.19
 took 2 for float images, as if values went from −1 to 1, so C1 and C2 hardly act on 0..255 (and the

@@ -1,6 +1,6 @@
-"""The exact definitions: every metric function's own defaults, in float64, nothing added.
+"""The exact definitions: every metric function's own defaults, in float64, without an epsilon.
 
-Undefined is NaN with a reason, never 0 and never saved by an ε.
+An undefined value is NaN with a reason, never 0.
 """
 
 from __future__ import annotations

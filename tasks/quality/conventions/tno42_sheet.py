@@ -2,7 +2,7 @@
 
 Published bugs, reproduced here:
 
-* SD and the first scale of VIF were computed in uint8, where squares and products stop at 255.
+* SD and the first scale of VIF were computed in uint8, where squares and products saturate at 255.
 * MI counts levels in uint8 with ``+1``: 254 and 255 share a bin of the joint histogram.
 * PSNR has the peak 255 over an error on [0, 1]: 48.13 dB too high.
 
@@ -14,8 +14,8 @@ the rounding of the sheet's own program, whose order of operations is not known:
 * Qabf was most likely computed on [0, 1], where rounding decides its tests for equality. Ours is on
   0..255, where they are exact.
 
-`make calibrate` finds for each image between which values that rounding can put the sheet's, and checks
-that it is there (``benchmarks/calibration/rounding.py``). No distance holds for all images.
+`make calibrate` computes bounds of that rounding for each image and checks that the sheet's value is
+within them (``benchmarks/calibration/rounding.py``). No single tolerance applies to all images.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """What VIFB's MATLAB toolbox prints.
 
 A coloured fused image is measured channel by channel against the same channel of each source (an
-infrared image of one channel serves all three), and the three values are averaged. SF is that of
-the three channels side by side, differences across the joints included.
+infrared image of one channel is used for all three), and the three values are averaged. SF is that
+of the three channels side by side, including differences across the seams.
 
 Published bug, reproduced here: what it calls RMSE is the root of the summed squared differences,
-divided by the number of pixels, and PSNR is made of that.
+divided by the number of pixels, and PSNR is computed from it.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""What the torch metrics of RollingPlain/IVIF_ZOO print, a version of Tang's Python port.
+"""The torch metrics of RollingPlain/IVIF_ZOO, a version of Tang's Python port.
 
 Published bugs, reproduced here:
 
-* VIF samples its Gaussian window off-centre and pads with zeros: 3 to 29 % too high. Use it to
-  check a table of theirs, for nothing else.
+* VIF samples its Gaussian window off-centre and pads with zeros: 3 to 29 % too high. Use it
+  only to check a table made with it.
 * EN, PSNR, SSIM and MS-SSIM as in ``tang-python``.
 
-Under several known names it computes other things; those are refused, not imitated.
+Several of its metrics do not match the definition of their name; those are errors here.
 """
 
 from __future__ import annotations

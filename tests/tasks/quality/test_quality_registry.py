@@ -97,7 +97,7 @@ def test_a_dropped_in_convention_sets_replaces_and_forbids(dropped_in):
         (["Qbaf"], "reference", "unknown metric 'Qbaf'; did you mean Qabf"),
         (["EN"], "cdfuse", "unknown metric convention 'cdfuse'; did you mean cddfuse"),
         (["EN", "SD", "EN"], "reference", "named twice: EN"),
-        ([], "reference", "no metrics asked for"),
+        ([], "reference", "no metrics requested"),
     ],
 )
 def test_wrong_names_are_refused_with_a_hint(metrics, convention, words):
