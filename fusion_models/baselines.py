@@ -1,7 +1,7 @@
 """Baselines: the sources themselves, pixel rules, and the Laplacian pyramid.
 
-``visible`` and ``infrared`` are rows of every table: a fused image that is not ahead of both
-sources has not helped. The rules work on the visible image's luma (BT.601) and give gray.
+``visible`` and ``infrared`` are rows of every table, because a fused image must beat both sources.
+The pixel rules work on the visible image's luma (BT.601) and give gray.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class LaplacianOptions(Options):
     """Options of the Laplacian pyramid."""
 
     levels: int = Field(
-        4, ge=1, description="detail levels; fewer where an image is too small for them"
+        4, ge=1, description="detail levels; fewer if an image is too small for them"
     )
 
 

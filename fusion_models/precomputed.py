@@ -1,4 +1,4 @@
-"""Precomputed: any folder of fused images is a method; nothing is computed."""
+"""Precomputed: a method that reads a folder of fused images."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ivif_bench.validation import checked
 
 
 class PrecomputedOptions(Options):
-    """Where the images are."""
+    """The pattern of the image files."""
 
     root: str | dict[str, str] = Field(
-        description="pattern of the files, with {stem} and, if wanted, {dataset} (the dataset's name "
-        "in the run); a folder stands for folder/{stem}.png; a mapping has one pattern per dataset"
+        description="pattern of the files, with {stem} and optionally {dataset} (the dataset's name "
+        "in the run); a folder means folder/{stem}.png; a mapping has one pattern per dataset"
     )
 
     @field_validator("root", mode="before")
@@ -32,7 +32,7 @@ class PrecomputedOptions(Options):
                 pattern.format(dataset="", stem="")
             except (KeyError, IndexError, ValueError, AttributeError) as problem:
                 raise ValueError(
-                    f"{pattern!r}: only {{dataset}} and {{stem}} may stand in braces"
+                    f"{pattern!r}: only {{dataset}} and {{stem}} are allowed in braces"
                 ) from problem
         return root
 

@@ -1,7 +1,7 @@
 """OpenAI's unconditional ADM checkpoint into diffusers' ``UNet2DModel``, tensor by tensor.
 
 The checkpoint keeps queries, keys and values head by head (q of head 1, k of head 1, v of head 1,
-q of head 2, ...), so cutting ``qkv`` into thirds is wrong. Everything is checked by name and shape
+q of head 2, ...), so splitting ``qkv`` into thirds is wrong. Everything is checked by name and shape
 before anything is converted.
 """
 
@@ -54,7 +54,7 @@ class Part:
 def convert_file(source: Path, target: Path) -> None:
     """Convert OpenAI's ``256x256_diffusion_uncond.pt`` to safetensors for ``ddfm``.
 
-    The source is read with ``weights_only``; nothing in it is ever run.
+    The source is read with ``weights_only``; no code in it is ever run.
 
     Raises:
         UserError: unreadable, or a tensor is missing, unknown or of another shape.

@@ -24,7 +24,7 @@ older     a - f      y - H, H = smoothed y - x         a - x
 ``paper`` is the paper's Algorithm 1 (equations 16, 25, 27, 29, 30, 31), ``older`` an earlier
 version of the authors; both are self-consistent. ``released`` takes the first line of one and the
 rest of the other, which mirrors the blend: where f is w a + (1 - w) b, and tau_a = tau_b, the
-result weighs a by 1 - max(w, 1/3) instead of max(w, 1/3).
+result weights a by 1 - max(w, 1/3) instead of max(w, 1/3).
 
 Source: Zhao et al., ICCV 2023, section 3; released code at 589f5cb; smoothing as in
 ``prox(z) = argmin |k - z|^2 + |grad k - u|^2`` solved with circular differences.
@@ -43,7 +43,7 @@ Gradient = Literal["open", "circular"]
 
 
 class Rectifier(Protocol):
-    """What the sampler asks between two steps; it may keep a state from step to step."""
+    """The rectification that the sampler calls between two steps; it may keep a state."""
 
     def step(self, f: Tensor) -> Tensor:
         """The rectified luma for the prior's luma ``f``; both float32 [N, 1, H, W]."""
@@ -72,7 +72,7 @@ class EMSettings:
 
 
 class EM:
-    """The EM step with its state, for a batch whose images do not see each other.
+    """The EM step with its state, for a batch of independent images.
 
     Args:
         settings: constants.

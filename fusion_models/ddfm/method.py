@@ -33,14 +33,14 @@ class DDFM(FusionMethod):
     """Unconditional diffusion sampling, rectified by an EM step on the two sources (ICCV 2023).
 
     ``variant: released`` (the default) gives the images of the public code, ``variant: paper`` the
-    equations of the paper. They are not the same method: the released step mirrors the blend (see
+    equations of the paper. They are different methods: the released step mirrors the blend (see
     ``em``), swaps the roles of the two images, smooths the residual instead of the signal with a
     penalty of 0.001 instead of 0.1, and runs DDIM instead of DDPM's posterior.
 
     Measured effect, with ``ddfm-lite`` (``scale: 1``) on six 192x256 crops of MSRS and TNO at 100
     steps: the released images correlate with infrared and visible by 0.53 and 0.78, as their average does
-    to 0.001; those of the paper's equations by 1.00 and 0.02. What the estimate leans to is reinforced
-    in every step, and D <= 2C favours a, so they end as the infrared image. See
+    to 0.001; those of the paper's equations by 1.00 and 0.02. Each step amplifies the
+    difference in weights, and D <= 2C favours a, so they end as the infrared image. See
     docs/methods/ddfm.md.
 
     The result is gray, stretched to the full range per image, as released.
@@ -135,7 +135,7 @@ class DDFM(FusionMethod):
 
 
 class DDFMLite(DDFM):
-    """DDFM with the small prior that this project trained and ships; never to be taken for DDFM.
+    """DDFM with the small prior that this project trained and ships; its results are not DDFM's.
 
     By default its chain runs at a quarter of each side, with the EM step at full size (see
     ``reduced``); with ``scale: 1`` it is the same method as ``DDFM`` with another prior.

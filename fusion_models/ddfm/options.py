@@ -1,4 +1,4 @@
-"""The options of DDFM: what each variant means and what may be set beside it."""
+"""The options of DDFM: the variants, and options that override them."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ _PHI = {"phi_0.1": 0.1, "phi_1": 1.0}
 
 
 class DDFMOptions(Options):
-    """Options as the user gave them; None takes what the variant says (see ``em``)."""
+    """Options as given by the user; None means the variant's value (see ``em``)."""
 
     weights: str | None = Field(
         None,
-        description="file of the prior (safetensors); by default the shipped or the fetched one",
+        description="file of the prior (safetensors); by default the shipped or the downloaded one",
     )
     variant: Literal["released", "paper", "older"] = Field(
         "released",
         description="images of the public code, the paper's equations, or an earlier version of "
         "the authors",
     )
-    steps: int = Field(100, ge=1, le=TRAINED_STEPS, description="length of the chain")
+    steps: int = Field(100, ge=1, le=TRAINED_STEPS, description="number of sampling steps")
     roles: Literal["released", "paper"] | None = Field(
         None,
         description="which image is a: the visible one (released) or the infrared one (paper); by "
@@ -54,18 +54,18 @@ class DDFMOptions(Options):
     ablation: Literal["none", "no_ddpm", "no_tv", "phi_0.1", "phi_1"] = Field(
         "none", description="a row of the paper's Table 2"
     )
-    rgb: bool = Field(False, description="give the visible image's colour back; else gray")
+    rgb: bool = Field(False, description="add the visible image's colour to the result; else gray")
     seed: int | None = Field(
         None,
         ge=0,
         lt=2**63,
-        description="one seed for every image, 3407 as released; by default each image has its own",
+        description="one seed for all images (3407 as released); by default each image has its own",
     )
     precision: Literal["fp32", "bf16", "fp16"] = Field(
-        "fp32", description="of the network; the rest is float32"
+        "fp32", description="precision of the network; everything else is float32"
     )
     compile: bool = Field(False, description="torch.compile the network")
-    device: Device = Field("auto", description="of the network; auto is CUDA where there is one")
+    device: Device = Field("auto", description="device of the network; auto is CUDA if available")
 
     @property
     def visible_is_a(self) -> bool:

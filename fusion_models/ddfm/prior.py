@@ -1,6 +1,6 @@
 """The unconditional diffusion priors: their shapes and their files.
 
-A file is safetensors with the network's shape in its header, so that it says itself what it is.
+A file is safetensors with the network's shape in its header.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def load_prior(path: Path) -> tuple[nn.Module, int]:
         network = _described(shape)
     except (SafetensorError, KeyError, TypeError, ValueError, OSError) as problem:
         raise UserError(
-            f"weights {path}: not a DDFM prior ({problem}); OpenAI's .pt file becomes one by "
+            f"weights {path}: not a DDFM prior ({problem}); convert OpenAI's .pt file with "
             "'ivif-bench weights convert ddfm FILE'"
         ) from problem
     wanted = {name: value.shape for name, value in network.state_dict().items()}

@@ -1,4 +1,4 @@
-"""Numbers printed in the DDFM paper, copied as they stand.
+"""Numbers printed in the DDFM paper, copied without changes.
 
 Source: Zhao et al., ICCV 2023, Table 2 (ablation on RoadScene). The number of test pairs and the
 metric code are not in its text; SSIM, MI and VIF fit sums over the two sources.

@@ -17,7 +17,7 @@ class PriorSettings(Options):
     batch: int = Field(
         8,
         ge=1,
-        description="images of 64x64 in a step; every fourth step shows a quarter as many of 128x128",
+        description="images of 64x64 per step; every fourth step has a quarter as many of 128x128",
     )
     learning_rate: float = Field(
         4e-4, gt=0, description="peak, after a warm-up of 200 steps; then half a cosine"
@@ -31,6 +31,6 @@ class PriorSettings(Options):
 PRESETS = {
     "lite": Preset("5 M parameters, for ddfm-lite; hours on one CPU core", {"precision": "bf16"}),
     "tiny": Preset(
-        "20 thousand parameters, seconds; shows that everything works", {"steps": 40, "batch": 4}
+        "20 thousand parameters, seconds; to test the training code", {"steps": 40, "batch": 4}
     ),
 }

@@ -1,15 +1,15 @@
 """The chain at a fraction of the size, with the EM step exact at full size (``ddfm-lite``).
 
-Whatever the prior's estimate is, the EM step answers with a blend of the two sources, pixel by
-pixel. So what the small estimate says is read as a blend, and a blend can be brought to full size
-without blur: around each small pixel, the weight of ``a - b`` that explains the estimate best by
-least squares, interpolated, times the full-size difference (guided upsampling)::
+For any estimate of the prior, the EM step returns a blend of the two sources, pixel by pixel. So the
+small estimate is interpreted as a blend, which can be enlarged to full size without blur: around each
+small pixel, the weight of ``a - b`` that fits the estimate best by least squares, interpolated, times
+the full-size difference (guided upsampling)::
 
     d = mean of (f_small - m_small) (a - b)_small  /  (mean of (a - b)_small^2 + DAMPING)
     f = (a + b) / 2 + enlarged d (a - b),           m = (a + b) / 2
 
-The means run over a window. The EM step runs on f with the sources as they are, and the chain goes on
-with its result brought down by area means. For two equal sources f is the sources.
+The means run over a window. The EM step runs on f with the full-size sources, and the chain continues
+with its result, downscaled by area means. For two equal sources f equals them.
 
 Source: this project. The local linear fit is that of He et al., Guided image filtering, ECCV 2010,
 with the sources' difference as the guide and no free offset; joint upsampling is Kopf et al.,
@@ -27,7 +27,7 @@ RADIUS = 4
 """Of the window, in pixels of the chain; 9 x 9 of them are averaged."""
 
 DAMPING = 0.1
-"""Square of a difference of the sources, in [-1, 1]: below about 40 levels the estimate counts less."""
+"""Square of a difference of the sources, in [-1, 1]: below about 40 levels the estimate has less weight."""
 
 
 class Reduced:

@@ -53,7 +53,7 @@ FULL = Luma((0.299, 0.587, 0.114), 0.0, 1.0)
 
 @dataclass(frozen=True)
 class Moment:
-    """One step seen from inside, for tests and progress pictures; tensors are the step's own.
+    """The intermediate values of one step, for tests and sample images; tensors are not copied.
 
     Attributes:
         position: in the chain, N-1 first and 0 last.

@@ -2,7 +2,7 @@
 
 A pixel attends to the pixels of its row and its column, itself once, under one softmax over both
 (Huang et al., CCNet, 2019). The plain form keeps H * W * (H + W) scores per direction several
-times over: 31.5 GiB at 1024x768. Here rows and columns are done a few lines at a time. Each line
+times over: 31.5 GiB at 1024x768. Here a few rows or columns are computed at a time. Each line
 yields its unnormalised sum, its normaliser and its largest score; the softmax over row and column
 together follows from those exactly:
 
@@ -41,8 +41,8 @@ def criss_cross(
         query: [N, D, H, W].
         key: [N, D, H, W].
         value: [N, C, H, W].
-        memory_budget: bytes to be used beside inputs and result: four copies of the values, and
-            score maps of as many rows or columns as fit in the rest. One is the least, so
+        memory_budget: bytes used besides inputs and result: four copies of the values, and
+            score maps of as many rows or columns as fit in the rest. The minimum is one, so
             4 * max(H, W)^2 bytes of scores are always used. With gradients, maps that do not fit
             together are computed again in the backward pass, which needs as much again.
         fused: use one compiled kernel instead of chunks; CUDA only.
@@ -86,7 +86,7 @@ def _attend(lines: list[Tensor], skip_self: bool, room: int, keep: bool) -> Line
 
 
 def _in_place(flat: list[Tensor], skip_self: bool, step: int) -> Lines:
-    """All chunks with one score map, used again and again, so that memory is not torn to pieces."""
+    """All chunks with one score map that is reused, so that memory is not fragmented."""
     query, key, value = flat
     count, length = value.shape[:2]
     total, peak = torch.empty_like(value), value.new_empty(count, length)
@@ -125,7 +125,7 @@ def _attend_part(query: Tensor, key: Tensor, value: Tensor, skip_self: bool) -> 
 
 
 def _attend_fused(lines: list[Tensor], skip_self: bool) -> Lines:
-    """The same by the compiled kernel; its means and logarithms of sums join like sums and peaks."""
+    """The same with the compiled kernel; its means and log-sums are combined like sums and peaks."""
     from ivif_bench.fusion_models.dmfuse.fused_attention import attend_fused, compiled
 
     query, key, value = (x.flatten(0, 1) for x in lines)
@@ -136,7 +136,7 @@ def _attend_fused(lines: list[Tensor], skip_self: bool) -> Lines:
 
 
 class CrissCrossFusion(nn.Module):
-    """Each modality looked up by the other's query; one module serves both ways and all scales.
+    """Attention to each modality with the other's query; one module for both directions and all scales.
 
     ``gamma`` is the learned share of what attention adds; it starts at 0. ``memory_budget`` and
     ``fused`` say how it is computed, see ``criss_cross``.

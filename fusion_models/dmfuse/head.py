@@ -1,6 +1,6 @@
 """DMFuse's fusion head: encoders of the diffusion features, criss-cross fusion, decoder.
 
-Module names are those of the published file ``models/model.model``, so it loads as it is.
+Module names are those of the published file ``models/model.model``, so it loads unchanged.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class HeadConfig:
         features: channels of the features of the five scales, finest first, all time steps of one
             modality together. The two coarsest share an encoder, so they must be equal.
         width: channels that each modality is encoded to.
-        spare: also hold the layers that the published file has but no computation uses.
+        spare: also create the layers that the published file has but no computation uses.
     """
 
     features: tuple[int, int, int, int, int] = (96, 192, 384, 768, 768)

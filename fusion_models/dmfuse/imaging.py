@@ -1,4 +1,4 @@
-"""What DMFuse does to pictures before and after its networks, to the gray level."""
+"""Conversion of images before and after DMFuse's networks, exact to the gray level."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def gray_levels(visible: Tensor) -> Tensor:
 
 
 def prepare(levels: Tensor) -> Tensor:
-    """What the diffusion network gets: levels / 255 * 2 - 1, three equal channels.
+    """The input of the diffusion network: levels / 255 * 2 - 1, three equal channels.
 
     Bottom and right are filled with white up to multiples of 32.
 

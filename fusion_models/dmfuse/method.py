@@ -49,7 +49,7 @@ class Fuser:
 
 
 class DMFuse(FusionMethod):
-    """DMFuse with files of the user's.
+    """DMFuse with the user's files.
 
     Args:
         **options: see ``DMFuseOptions``.

@@ -14,7 +14,7 @@ _Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
 class DMFuseLiteOptions(Options):
-    """How the method runs on one file with both networks."""
+    """Options for one file with both networks."""
 
     weights: str | None = Field(
         None,
@@ -23,8 +23,10 @@ class DMFuseLiteOptions(Options):
     memory_budget: int = Field(
         DEFAULT_BUDGET, gt=0, description="memory that the attention may use (bytes)"
     )
-    fused: bool = Field(False, description="the attention as one compiled kernel; on CUDA only")
-    device: Device = Field("auto", description="auto is CUDA where there is one")
+    fused: bool = Field(
+        False, description="compute the attention with one compiled kernel; CUDA only"
+    )
+    device: Device = Field("auto", description="auto is CUDA if available")
     official_seeds: Annotated[tuple[_Seed, _Seed], Strict(False)] | None = Field(
         None,
         description="seeds of NumPy and torch: draw in the published program's order, from image to "
@@ -40,7 +42,7 @@ class DMFuseLiteOptions(Options):
 
 
 class DMFuseOptions(DMFuseLiteOptions):
-    """How the method runs on the two published files, or on one with both networks."""
+    """Options for the two published files, or for one with both networks."""
 
     weights: str | None = Field(
         None, description="one file with both networks instead, as 'train dmfuse' writes it"

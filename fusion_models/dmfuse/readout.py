@@ -1,9 +1,9 @@
-"""The picture read off the diffusion features, linearly: an aid in training the diffusion network.
+"""Linear prediction of the image from the diffusion features, for training the diffusion network.
 
-In a narrow network the features need not hold the picture's brightness: every finest block ends by
-normalising each channel by itself, so it can only survive in what is added around the blocks, and
-noise prediction asks for it nowhere. A fusion head then cannot know it. docs/methods/dmfuse.md has
-what that costs, measured.
+In a narrow network the features need not contain the image's brightness: every block of the finest
+level ends with a normalisation per channel, so brightness can only be in the residual sums around the
+blocks, and noise prediction does not require it. A fusion head then cannot use it.
+docs/methods/dmfuse.md has the measured effect.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ _FIRST_GAIN = 4.0
 def favour_picture(unet: UNet) -> None:
     """Enlarge the first convolution of a new network.
 
-    The sums around the blocks then begin with more of the picture than the blocks add. The first
-    block does not notice: it normalises every channel by itself.
+    The residual sums around the blocks then have a larger share of the image than the blocks add. The
+    first block is not affected, because it normalises every channel.
     """
     with torch.no_grad():
         unet.init_conv.weight.mul_(_FIRST_GAIN)

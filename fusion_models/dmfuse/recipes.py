@@ -10,11 +10,13 @@ from ivif_bench.options import Options
 from ivif_bench.training import Preset
 
 Steps = Annotated[int, Field(ge=1, description="optimiser steps")]
-Rate = Annotated[float, Field(gt=0, lt=1, description="of Adam; its peak unless published")]
+Rate = Annotated[
+    float, Field(gt=0, lt=1, description="learning rate of Adam; its peak unless published")
+]
 
 
 class Settings(Options):
-    """What both recipes have in common."""
+    """The settings that both recipes have."""
 
     steps: Steps
     batch: int = Field(4, ge=1, description="crops in a step")
@@ -27,8 +29,8 @@ class Settings(Options):
         64,
         ge=32,
         multiple_of=32,
-        description="side of a crop (pixels); unless published every fourth step shows a quarter as "
-        "many of twice the side",
+        description="side of a crop (pixels); unless published, every fourth step has a quarter as "
+        "many crops of twice the side",
     )
     published: bool = Field(
         False,
@@ -45,8 +47,8 @@ class PriorSettings(Settings):
     picture: float = Field(
         4.0,
         ge=0,
-        description="weight of the error of the picture as read off the features of half of the "
-        "crops (see readout); 0: noise alone",
+        description="weight of the error of the image predicted from the features, for half of "
+        "the crops (see readout); 0: noise loss only",
     )
 
 
@@ -55,7 +57,7 @@ class HeadSettings(Settings):
 
     steps: Steps = 4000
     learning_rate: Rate = 2e-3
-    # Where the files lie decides nothing; what is in them is recorded by content.
+    # Results depend on the content of the files, which is recorded, not on their paths.
     prior: str = Field(
         exclude=True,
         min_length=1,
@@ -65,7 +67,7 @@ class HeadSettings(Settings):
     start: str | None = Field(
         None,
         exclude=True,
-        description="file of an earlier 'train dmfuse' whose head this one goes on from",
+        description="file of an earlier 'train dmfuse' whose head this training continues",
     )
 
 
@@ -78,7 +80,7 @@ PRIOR_PRESETS = {
         "width 32, 24 M parameters, the published settings; needs a GPU",
         {"steps": 1_000_000, **_PUBLISHED, "picture": 0.0},
     ),
-    "tiny": Preset("width 8, seconds; shows that everything works", _TINY),
+    "tiny": Preset("width 8, seconds; to test the training code", _TINY),
 }
 HEAD_PRESETS = {
     "lite": Preset("width 16, for dmfuse-lite; minutes on one CPU core"),

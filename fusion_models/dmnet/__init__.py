@@ -1,7 +1,7 @@
 """DMNet: dense multiscale fusion network (IEEE Internet of Things Journal 12(19), 2025).
 
-Nobody published its code or weights: this is a re-implementation from the paper's text.
-``network`` documents every choice that the text leaves open, as does docs/methods/dmnet.md.
+No code or weights of it were published: this is a re-implementation from the paper's text.
+``network`` documents every choice that the text does not specify, as does docs/methods/dmnet.md.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ SPECS = (
         entry="ivif_bench.fusion_models.dmnet.method:DMNetFusion",
         title="DMNet",
         paper=_PAPER,
-        licence="code Apache-2.0; no weights were ever published, yours are your own",
+        licence="code Apache-2.0; no weights were published, those that you train are yours",
         stride=16,
         parameters=386_247_442,
         options=DMNetOptions,
         weights=(
             WeightsSpec(
                 name="dmnet.safetensors",
-                source="none was ever published; 'ivif-bench train dmnet' makes it",
+                source="none was published; 'ivif-bench train dmnet' makes it",
                 terms="yours: made by 'ivif-bench train dmnet', under the terms of your data",
             ),
         ),

@@ -1,7 +1,7 @@
 """The diffusion module DM: noise, SR3's UNet, and the projection of its features.
 
-The UNet sees a two-channel image (infrared, visible) and is never used to draw one: one pass per
-noise step, whose decoder features are the latent features.
+The UNet's input is a two-channel image (infrared, visible), and it does not sample images: one pass
+per noise step, whose decoder features are the latent features.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _ATTENTION = {
 
 
 def unet_config(options: Architecture) -> UNetConfig:
-    """The UNet these options ask for: two channels in and out, five levels, two blocks each."""
+    """The UNet of these options: two channels in and out, five levels, two blocks each."""
     attends, middle = _ATTENTION[options.unet_attention]
     return UNetConfig(
         channels=2,
@@ -39,7 +39,7 @@ def unet_config(options: Architecture) -> UNetConfig:
 
 
 class Latent(NamedTuple):
-    """What the diffusion module makes of a batch.
+    """The output of the diffusion module for a batch.
 
     Attributes:
         features: Phi^L, [N, C, H, W].
@@ -161,7 +161,7 @@ def denoise(
 ) -> Tensor:
     """Walk an image of noise step ``step`` back to a clean one, one UNet pass per step.
 
-    DMNet's fusion does not need this; it shows in pictures what the diffusion module has learned.
+    DMNet's fusion does not need this; sample images show with it what the module has learned.
 
     Args:
         noisy: [N, 2, H, W].
@@ -182,7 +182,7 @@ def denoise(
 class TopDown(nn.Module):
     """One 3x3 convolution per scale, coarsest first: each result is enlarged and added to the next.
 
-    Linear throughout, like the single convolution it stands for. With concatenated steps a scale has
+    Linear throughout, like the single convolution that it replaces. With concatenated steps a scale has
     as many times the channels.
     """
 

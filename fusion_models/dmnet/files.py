@@ -23,7 +23,7 @@ _KEY = "dmnet"
 
 
 class Header(BaseModel):
-    """What a file says beside its tensors: the network, and where the weights come from."""
+    """The metadata of a file: the network, and the origin of the weights."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -34,7 +34,7 @@ class Header(BaseModel):
 def write_weights(
     path: Path, tensors: Mapping[str, Tensor], architecture: Architecture, about: Mapping[str, Any]
 ) -> None:
-    """Write the file in half precision, whole or not at all.
+    """Write the file in half precision, atomically.
 
     Args:
         about: where the weights come from: recipe, data, seed, commit.
@@ -60,7 +60,7 @@ def read_weights(path: Path) -> tuple[DMNet, dict[str, Any]]:
         raise UserError(f"dmnet: {path} is not a safetensors file: {problem}") from problem
     if described is None:
         raise UserError(
-            f"dmnet: {path} does not describe its network; files of 'ivif-bench train dmnet' do"
+            f"dmnet: {path} does not describe its network; use a file of 'ivif-bench train dmnet'"
         )
     try:
         content = json.loads(described)

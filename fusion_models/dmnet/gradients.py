@@ -44,7 +44,7 @@ def laplacian_of_gaussian(image: Tensor) -> Tensor:
 
 
 def canny(image: Tensor) -> Tensor:
-    """Canny's edges with soft decisions: strength where there is an edge, near 0 elsewhere.
+    """Canny's edges with soft thresholds: strength where there is an edge, near 0 elsewhere.
 
     The paper gives neither thresholds nor a differentiable form; this one is ours. Gaussian
     smoothing, Sobel magnitude m = sqrt(gx^2 + gy^2), then m s(m - n) s(m - t), where

@@ -1,4 +1,4 @@
-"""Fusing images of any size: padding, and tiles where memory is short."""
+"""Fuses images of any size: padding, and tiles to save memory."""
 
 from __future__ import annotations
 

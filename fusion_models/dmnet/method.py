@@ -20,13 +20,13 @@ from ivif_bench.weights import locate
 
 
 class DMNetFusion(FusionMethod):
-    """DMNet with the user's weights; the network is whatever the file describes.
+    """DMNet with the user's weights; the file describes the network.
 
     Args:
         **options: see ``DMNetOptions``.
 
     Raises:
-        UserError: no weights, a file that is none, or a wrong option.
+        UserError: no weights, not a weights file, or a wrong option.
     """
 
     name = "dmnet"
@@ -58,6 +58,6 @@ class DMNetFusion(FusionMethod):
 
 
 class DMNetLite(DMNetFusion):
-    """The shipped narrow DMNet; never to be taken for DMNet."""
+    """The shipped narrow DMNet; its results are not DMNet's."""
 
     name = "dmnet-lite"

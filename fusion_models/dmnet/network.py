@@ -1,7 +1,7 @@
 """DMNet: the network, put together from its parts.
 
 Source: "DMNet", IEEE Internet of Things Journal 12(19), 2025; Eqs. 1-19 are numbered as there. No
-code or weights of it were ever published: this is a re-implementation from the text.
+code or weights of it were published: this is a re-implementation from the text.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ INFRARED, VISIBLE, LATENT = range(3)
 
 
 class Fusion(NamedTuple):
-    """What DMNet makes of a batch.
+    """The output of DMNet for a batch.
 
     Attributes:
         image: fused, [N, 1, H, W] in [0, 1].
@@ -41,7 +41,7 @@ class DMNet(nn.Module):
     The paper gives: an embedding convolution; five transformer layers whose outputs are added with
     a scale alpha, 1/5 at the start; three invertible layers with beta, 1/3; SR3's UNet on a
     two-channel image at steps 5, 50, 100; a convolution over its five scales; CSAB; a decoder of
-    transformer and CNN. What it leaves open is an option of ``Architecture``:
+    transformer and CNN. What it does not specify is an option of ``Architecture``:
 
     width, heads: 64 channels in 8 heads, as CDDFuse, whose blocks the paper takes.
     encoders: ``shared`` by both modalities, as in CDDFuse; or ``separate``.
@@ -55,12 +55,12 @@ class DMNet(nn.Module):
     pooling_mix, pooling_share: s max + (1-s) mean. Mixed pooling is only named; ``learned`` has one
         s for the channel and one for the spatial part, from 0.5; ``per_channel`` one s per channel
         in the channel part; ``fixed`` keeps s.
-    latent_input_kernel: 1, the convolution of Eq. 9, of which only the output size is told; or 3.
+    latent_input_kernel: 1, the convolution of Eq. 9, of which only the output size is stated; or 3.
     latent_input_range: ``unit``, the two-channel image in [0, 1], as DANet feeds it; ``symmetric``,
         in [-1, 1]. It concerns stage I: in stage II the convolution of Eq. 9 is free to scale.
     unet_width, unet_groups, unet_dropout: 128, 32, 0.2, the effective setting of Dif-Fusion, the
         paper's reference for diffusion in fusion.
-    unet_attention: ``middle`` only, the same ground and the parameter count; ``eighth`` or
+    unet_attention: ``middle`` only, for the same reason and the parameter count; ``eighth`` or
         ``sixteenth`` attend at that scale too; ``eighth_only`` there and not in the middle.
     schedule: ``linear`` 1e-6 to 1e-2 over 2000 steps, as DANet; or ``cosine``.
     noise_steps: 5, 50, 100, from the paper.

@@ -1,4 +1,4 @@
-"""The options of DMNet as a fusion method; those of its training stand in ``recipes``."""
+"""The options of DMNet as a fusion method; those of its training are in ``recipes``."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from ivif_bench.options import Options
 
 
 class DMNetOptions(Options):
-    """How the method runs."""
+    """Options of the method."""
 
     weights: str | None = Field(
         None,
         description="file written by 'ivif-bench train dmnet'; by default the shipped one, for "
         "dmnet dmnet.safetensors in the weights folder",
     )
-    device: Device = Field("auto", description="auto is CUDA where there is one")
+    device: Device = Field("auto", description="auto is CUDA if available")
     strips: int = Field(
         0,
         ge=0,
-        description="rows of the strips that layers work in, to save memory (at least 4); 0: whole "
-        "images, with the same result",
+        description="compute layers in strips of this many rows (at least 4) to save memory; "
+        "0: whole images, with the same result",
     )
     tile: int = Field(
         0,
@@ -31,7 +31,7 @@ class DMNetOptions(Options):
         multiple_of=16,
         description="side of the tiles of larger images (pixels), an approximation; 0: whole images",
     )
-    overlap: int = Field(64, ge=0, description="what neighbouring tiles share (pixels)")
+    overlap: int = Field(64, ge=0, description="overlap of neighbouring tiles (pixels)")
 
     @model_validator(mode="after")
     def _fit(self) -> Self:

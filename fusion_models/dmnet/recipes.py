@@ -16,14 +16,18 @@ _Scales = Annotated[tuple[Annotated[float, Field(ge=1)], ...], Strict(False), Fi
 
 
 class Course(Options):
-    """How long, on what, and how the weights are optimised.
+    """Length, data and optimiser of the training.
 
     The paper gives the epochs, the crop, Adam and the first learning rate.
     """
 
     stage_one: bool = Field(True, description="whether stage I is run; AE1 leaves it out")
-    stage_one_epochs: int = Field(15, ge=1, description="an epoch shows as many crops as pairs")
-    stage_two_epochs: int = Field(30, ge=1, description="an epoch shows as many crops as pairs")
+    stage_one_epochs: int = Field(
+        15, ge=1, description="an epoch has as many crops as there are pairs"
+    )
+    stage_two_epochs: int = Field(
+        30, ge=1, description="an epoch has as many crops as there are pairs"
+    )
     stage_one_steps: int | None = Field(
         None, ge=1, description="optimiser steps instead of stage I's epochs"
     )
@@ -36,14 +40,15 @@ class Course(Options):
         description="optimiser steps of both stages together, divided as they would be without it",
     )
     held_out: int = Field(
-        0, ge=0, description="every so many-th pair is kept for the log's validation rows, 0: none"
+        0, ge=0, description="every n-th pair is kept for the log's validation rows; 0: none"
     )
     crop: int = Field(128, ge=16, multiple_of=16, description="side of the random crops (pixels)")
     scales: _Scales = Field(
-        (1.0,), description="a crop shows so many times its side of the image, shrunk"
+        (1.0,),
+        description="a crop covers k times its side in the image, downscaled; k is drawn from these",
     )
-    batch: int = Field(8, ge=1, description="pairs in a step, all processes together")
-    learning_rate: float = Field(1e-4, gt=0, description="Adam's, at the start")
+    batch: int = Field(8, ge=1, description="pairs per step, over all processes")
+    learning_rate: float = Field(1e-4, gt=0, description="initial learning rate of Adam")
     decay: Literal["constant", "step", "cosine"] = Field(
         "constant",
         description="step: halved every 20 epochs of a stage; cosine: with a warm-up of 20 steps",
@@ -61,7 +66,9 @@ class Course(Options):
         0.0, ge=0, lt=1, description="decay of a moving average of the weights, 0: none"
     )
     clip: float = Field(
-        0.0, ge=0, description="largest norm of the gradient, of all parts of a stage; 0: no limit"
+        0.0,
+        ge=0,
+        description="limit of the norm of the gradient, over all parts of a stage; 0: no limit",
     )
     precision: Literal["fp32", "bf16"] = Field("fp32", description="bf16 is mixed precision")
     checkpointing: bool = Field(
@@ -70,14 +77,15 @@ class Course(Options):
 
 
 class LossWeights(Options):
-    """What the paper leaves open in its losses."""
+    """Settings of the losses that the paper does not specify."""
 
     infrared_weight: float = Field(1.0, ge=0, description="lambda 1 of Eq. 13")
     ssim_weight: float = Field(5.0, ge=0, description="mu of Eq. 14")
     gradient_weight: float = Field(10.0, ge=0, description="lambda 2 of Eq. 18")
-    gradient_operator: Operator = Field("sobel", description="of Eq. 19")
+    gradient_operator: Operator = Field("sobel", description="gradient operator of Eq. 19")
     denoising_error: Literal["squared", "root"] = Field(
-        "squared", description="of Eq. 17: mean square, or its root, nearer to the norm as written"
+        "squared",
+        description="error in Eq. 17: mean square, or its root, which is closer to the norm as written",
     )
 
 
@@ -85,7 +93,7 @@ P = TypeVar("P", bound=Options)
 
 
 class Settings(Architecture, LossWeights, Course):
-    """Everything that a training of DMNet can be told."""
+    """All settings of a training of DMNet."""
 
     @model_validator(mode="after")
     def _a_step_for_each_stage(self) -> Self:

@@ -1,7 +1,7 @@
 """The network in strips of rows: the same result, without the wide maps inside its layers.
 
 A layer is computed strip by strip, each with as many neighbouring rows as its result depends on.
-What depends on the whole image enters through sums, which a first pass over the strips takes:
+Values that depend on the whole image are sums, which a first pass over the strips computes:
 the channel correlations of the transformer blocks, the means and variances of the UNet's group
 normalisation. Results differ from the plain network by the order of float32 sums only. Maps
 between layers are kept whole; the pooling of CSAB and the UNet's middle attention need no strips.
@@ -20,7 +20,7 @@ from ivif_bench.fusion_models.sr3.unet import Block
 
 
 def use_strips(network: DMNet, rows: int) -> None:
-    """Change a network for good so that it works in strips of that many rows; no training then."""
+    """Permanently change a network to work in strips of that many rows; it cannot be trained then."""
     for parent in list(network.modules()):
         for name, child in list(parent.named_children()):
             if type(child) in _STRIPED:
@@ -36,7 +36,7 @@ class Striped(nn.Module):
         self.rows = rows
 
     def forward(self, x: Tensor) -> Tensor:
-        """What the layer gives for x."""
+        """The output of the layer for x."""
         return _STRIPED[type(self.layer)](self.layer, x, self.rows)
 
 

@@ -91,7 +91,7 @@ def _loop(settings: Settings, steps: int, seed: int) -> LoopSettings:
 
 
 class Stage(Recipe):
-    """What both stages share: the network, its optimiser, batches and noise."""
+    """Base of both stages: the network, its optimiser, batches and noise."""
 
     name: str
 

@@ -1,4 +1,4 @@
-"""Noise schedules of SR3: how much signal is left after each of T steps.
+"""Noise schedules of SR3: the share of signal after each of T steps.
 
 The network is told the noise level itself, c = sqrt(alpha-bar), not the step. L[n] is that level
 after n steps: L[0] = 1 (clean) down to L[T] (noise). "The level at step t" is drawn uniformly
@@ -59,9 +59,9 @@ def add_noise(clean: Tensor, level: Tensor, noise: Tensor) -> Tensor:
 
 
 def checkpoint_buffers(kind: Kind, steps: int = STEPS) -> dict[str, np.ndarray]:
-    """The twelve float32 [steps] tables that SR3 checkpoints carry beside the network.
+    """The twelve float32 [steps] tables that SR3 checkpoints have besides the network.
 
-    Our code never reads them; a published program loads strictly and wants them in its file.
+    This code never reads them; a published program loads files strictly and requires them.
     """
     beta = betas(kind, steps)
     alpha_bar = np.cumprod(1 - beta)

@@ -2,7 +2,7 @@
 
 Source of the form: Saharia et al., "Image Super-Resolution via Iterative Refinement", 2021, in the
 public PyTorch port's layout. Module names follow that port (``downs.0.res_block.block1.block.0``
-and so on), so its checkpoints load as they are.
+and so on), so its checkpoints load unchanged.
 """
 
 from __future__ import annotations

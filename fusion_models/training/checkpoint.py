@@ -1,7 +1,7 @@
 """Checkpoints: one safetensors file with everything that the next step depends on.
 
 Data order and noise are functions of (seed, step), so networks, their averages, the optimiser and
-the step number are all there is to keep.
+the step number are the whole state.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ NAME = "checkpoint.safetensors"
 
 @dataclass(frozen=True)
 class State:
-    """A training at rest.
+    """The state of a training.
 
     Attributes:
         step: steps done.
         networks: name to state dict.
         averages: name to state dict of the moving averages.
         optimizer: its ``state_dict()``.
-        identity: what must be equal for the training to go on.
+        identity: values that must be equal for the training to be resumed.
     """
 
     step: int
@@ -42,7 +42,7 @@ class State:
 
 
 def write_checkpoint(folder: Path, state: State) -> None:
-    """Write the checkpoint so that it appears whole or not at all."""
+    """Write the checkpoint atomically."""
     tensors: dict[str, Tensor] = {}
     for kind, dicts in (("network", state.networks), ("average", state.averages)):
         for name, values in dicts.items():
@@ -103,7 +103,7 @@ def _compare(path: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) ->
     if key:
         raise UserError(
             f"{path} was made with {key} {before!r}, now {now!r}; "
-            "go on as it was started, or choose another --out"
+            "continue with the settings it was started with, or choose another --out"
         )
 
 

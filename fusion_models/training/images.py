@@ -49,7 +49,7 @@ class Crops:
 
     Attributes:
         size: side of a crop in pixels after scaling.
-        scales: a crop shows ``size`` x scale pixels of the image, shrunk; drawn evenly from these.
+        scales: a crop covers ``size`` x scale pixels of the image, downscaled; drawn uniformly.
         flip: mirror half of them left to right.
     """
 
@@ -63,7 +63,7 @@ class PairPool:
 
     Args:
         pairs: not empty.
-        held_out: every so many-th pair is kept for validation; 0 keeps none.
+        held_out: every n-th pair is kept for validation; 0 keeps none.
     """
 
     def __init__(self, pairs: Sequence[PairImages], held_out: int = 20) -> None:
@@ -107,7 +107,7 @@ class PairPool:
     ) -> np.ndarray:
         """Random crops of single gray images, infrared and visible luma in turn; [N, 1, S, S].
 
-        An odd count starts with either, or infrared would be seen less.
+        An odd count starts with either at random, so that both occur equally often.
         """
         pool = self.validation if validation else self.training
         first = int(rng.integers(2)) if count % 2 else 0

@@ -1,6 +1,6 @@
 """The training loop: steps, averages, log, checkpoints; killed and resumed it gives the same weights.
 
-Everything random in step n comes from generators made of (seed, n), never from a running state.
+All random numbers of step n come from generators seeded by (seed, n), never from a running state.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from ivif_bench.types import Progress
 
 @dataclass(frozen=True)
 class LoopSettings:
-    """How long and how often.
+    """Length of a training and its intervals.
 
     Attributes:
         steps: optimiser steps in all.
@@ -61,7 +61,7 @@ class LoopSettings:
 
 @dataclass(frozen=True)
 class Step:
-    """One step: its number from 0 and the generators that all its randomness comes from."""
+    """One step: its number from 0 and the generators of all its random numbers."""
 
     index: int
     rng: np.random.Generator
@@ -69,7 +69,7 @@ class Step:
 
 
 class Recipe(ABC):
-    """What a method brings: networks, optimiser, losses; optionally validation and samples.
+    """The parts that a method provides: networks, optimiser, losses; optionally validation and samples.
 
     Attributes:
         networks: the trained networks by name; they are averaged and saved.
@@ -116,7 +116,7 @@ def run_loop(
 
     Args:
         out: folder for ``checkpoint.safetensors``, ``log.jsonl``, ``curves.png`` and ``samples``.
-        resume: go on from the checkpoint in ``out``, if there is one.
+        resume: continue from the checkpoint in ``out``, if there is one.
 
     Returns:
         State dicts of the averaged networks by name, float32 on the CPU.
@@ -190,7 +190,8 @@ class _Run:
         found = read_checkpoint(self.out, identity) if resume else None
         if not resume and any((self.out / name).exists() for name in (LOG, NAME)):
             raise UserError(
-                f"{self.out} holds a training already; add --resume to go on, or choose another --out"
+                f"{self.out} contains a training already; add --resume to continue it, or choose "
+                "another --out"
             )
         if found is None:
             if self.settings.average:
@@ -257,7 +258,7 @@ class _Run:
 
     @contextmanager
     def _averaged(self) -> Iterator[None]:
-        """Put the averaged weights, if any, into the networks for a while, in evaluation mode."""
+        """Within this context the networks have the averaged weights, if any, and evaluation mode."""
         kept = {
             name: {key: value.clone() for key, value in self._networks()[name].items()}
             for name in self.averages

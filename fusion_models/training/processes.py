@@ -1,4 +1,4 @@
-"""Several processes on one training, as torch's launcher starts them (``torchrun``).
+"""Training with several processes, as started by torch's launcher (``torchrun``).
 
 Each process draws its own batches; gradients are averaged; the first process writes the files.
 """
@@ -15,7 +15,7 @@ from torch import distributed, nn
 
 @dataclass(frozen=True)
 class Processes:
-    """This process among those of the training.
+    """The rank of this process in the training.
 
     Attributes:
         rank: 0 for the first, which writes the files.
@@ -35,7 +35,7 @@ class Processes:
                 parameter.grad /= self.count
 
     def wait(self) -> None:
-        """Until every process is here."""
+        """Wait until every process has reached this call."""
         if self.count > 1:
             distributed.barrier()
 

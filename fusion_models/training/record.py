@@ -1,4 +1,4 @@
-"""What a training leaves for people: a log of JSON lines, its curve, and sample images."""
+"""The record of a training: a log of JSON lines, its curves, and sample images."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LOG = "log.jsonl"
 
 
 class Log:
-    """Rows of numbers by step, one JSON object a line.
+    """Rows of numbers by step, one JSON object per line.
 
     Rows are appended as they come. ``rewind`` drops those after a checkpoint, because the steps
     will be run again and give the same numbers.
@@ -26,7 +26,7 @@ class Log:
         folder.mkdir(parents=True, exist_ok=True)
 
     def rows(self) -> list[dict[str, float]]:
-        """All whole rows; a line that a kill cut off is left out."""
+        """All complete rows; a line that a kill cut off is left out."""
         found = []
         for line in self.path.read_text().splitlines() if self.path.is_file() else ():
             try:
@@ -49,7 +49,7 @@ class Log:
 
 
 def draw_curves(rows: Sequence[Mapping[str, float]], path: Path) -> None:
-    """Losses and validation values over steps, one panel a quantity, as PNG."""
+    """Losses and validation values over steps, one panel per quantity, as PNG."""
     from matplotlib.figure import Figure
 
     names = sorted({key for row in rows for key in row} - {"step", "seconds"})
