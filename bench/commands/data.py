@@ -140,7 +140,7 @@ def prepare(
         typer.echo(f"note: {note}")
     if not split and wanted == "all":
         typer.echo(
-            "note: without an official split, all pairs are test; choose another with --split"
+            "note: no official split, so all pairs are test; choose another with --split"
         )
     files = f"{len(done.summary['files'])} files and prepare.json"
     typer.echo(f"{done.folder}: {files} {'already exist' if done.unchanged else 'written'}")

@@ -93,7 +93,7 @@ def test_labels_keep_ids_and_refuse_colour_pictures(tmp_path: Path) -> None:
     assert np.array_equal(images.read_labels(saved(tmp_path / "a.png", ids)), ids)
     three = np.repeat(ids[:, :, None], 3, axis=2)
     assert np.array_equal(images.read_labels(saved(tmp_path / "b.png", three)), ids)
-    with pytest.raises(UserError, match="colour picture"):
+    with pytest.raises(UserError, match="colour image"):
         images.read_labels(saved(tmp_path / "c.png", PICTURE))
 
 
