@@ -108,7 +108,7 @@ def test_other_pixels_under_the_same_mark_are_fused_again_with_a_notice(fused: F
         assert png_provenance(path) == mark
     assert fused.again() == ["00001", "00002"]
     (note,) = fused.notes
-    for part in (repr(fused.method.name), "'pairs'", "2 fused images", "other pixels", "00002"):
+    for part in (repr(fused.method.name), "'pairs'", "2 images", "pixels were changed", "00002"):
         assert part in note
     assert {path.name: path.read_bytes() for path in fused.files} == fused.bytes
     assert (fused.again(), fused.notes) == ([], [])
