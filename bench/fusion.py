@@ -32,7 +32,7 @@ class WeightsSpec:
         original_sha256: checksum of the download, empty if the authors never published one.
         converter: ``"module:function"`` of a function ``(original, target) -> None``.
         source: text on where the user can get it, without or in addition to ``url``.
-        option: the method's option that names this file if it lies elsewhere.
+        option: the method's option that gives another path of this file.
     """
 
     name: str
@@ -149,7 +149,7 @@ class PrecomputedImages(ABC):
 
     @abstractmethod
     def locate(self, dataset: str, stem: str) -> Path:
-        """Where the fused image of a pair should be; the file need not exist."""
+        """The path of the fused image of a pair; the file need not exist."""
 
 
 def _tensor(image: np.ndarray) -> Tensor:

@@ -100,7 +100,7 @@ def described(model: type[BaseModel]) -> list[OptionRow]:
 
 
 def allowed_values(schema: dict[str, Any]) -> str:
-    """What a JSON schema allows, in words; its own key ``allowed`` overrides them."""
+    """The values that a JSON schema allows, as text; its own key ``allowed`` overrides them."""
     if "allowed" in schema:
         return str(schema["allowed"])
     if "anyOf" in schema:

@@ -51,7 +51,7 @@ class StoredImage:
 
 @dataclass(frozen=True, slots=True)
 class DatasetRef:
-    """How to open a dataset again in another process: plain JSON values."""
+    """The values needed to open a dataset again in another process: plain JSON."""
 
     name: str
     layout: str
@@ -285,8 +285,8 @@ class Origin:
         versions: of Python, this package and every distribution that the process had loaded.
         commit: of this package's code.
         device: what it computed on, and on which machine.
-        seconds: how long it had worked when it said so.
-        finished: when it said so, in UTC.
+        seconds: its run time when this was written.
+        finished: the time when this was written, in UTC.
     """
 
     versions: Mapping[str, str]
@@ -302,7 +302,7 @@ class Provenance:
 
     Attributes:
         key: of the unit of work.
-        what: the unit, and what it tells tables.
+        what: the unit, and its metadata for tables.
         versions, commit, device, seconds, finished: of the process that wrote the result, as in
             ``Origin``.
         earlier: processes whose work it went on from: a network that was trained before, images

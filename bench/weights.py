@@ -92,7 +92,7 @@ def fetch(url: str, target: Path, sha256: str, progress: Progress) -> str:
 
     Args:
         sha256: what the file must have; empty checks nothing.
-        progress: told (bytes, bytes in all or 0, name).
+        progress: called with (bytes, total bytes or 0, name).
 
     Returns:
         The file's sha256.

@@ -65,7 +65,7 @@ def judge(
             sources are reused; change it whenever the function changes.
         missing: ``allow`` judges a method on the images it has.
         seed: of the rows of ``compare_with``.
-        workers: jobs at once; default is the number of processors.
+        workers: number of parallel jobs; default is the number of processors.
         progress: called as ``(done, total, what)``, for every fused image and as ``run`` does.
 
     Returns:

@@ -38,9 +38,9 @@ _SECONDS = 1.5  # between lines of progress, without a terminal
 @app.command()
 def demo(
     out: Annotated[Path, typer.Argument(help="folder to write into")] = Path("data/demo"),
-    train: Annotated[int, typer.Option(min=0)] = 24,
-    test: Annotated[int, typer.Option(min=1)] = 20,
-    seed: int = 0,
+    train: Annotated[int, typer.Option(min=0, help="number of training pairs")] = 24,
+    test: Annotated[int, typer.Option(min=1, help="number of test pairs")] = 20,
+    seed: Annotated[int, typer.Option(help="seed of the scenes")] = 0,
 ) -> None:
     """Write demo scenes in the official layouts of M3FD and MSRS; needs no download."""
     from ivif_bench.data.demo import write_detection, write_segmentation
@@ -139,9 +139,7 @@ def prepare(
     for note in done.summary["notes"]:
         typer.echo(f"note: {note}")
     if not split and wanted == "all":
-        typer.echo(
-            "note: no official split, so all pairs are test; choose another with --split"
-        )
+        typer.echo("note: no official split, so all pairs are test; choose another with --split")
     files = f"{len(done.summary['files'])} files and prepare.json"
     typer.echo(f"{done.folder}: {files} {'already exist' if done.unchanged else 'written'}")
 

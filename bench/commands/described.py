@@ -1,4 +1,4 @@
-"""How ``list`` shows what a component declares."""
+"""The metadata of components as shown by ``list``."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ def train(
     data: Annotated[
         list[str],
         typer.Option(
-            help="FOLDER with ir and vi, LAYOUT=FOLDER (its train part), or demo=COUNT; repeat it"
+            help="FOLDER with ir and vi, LAYOUT=FOLDER (its train part), or demo=COUNT; repeatable"
         ),
     ],
     out: Annotated[Path, typer.Option(help="folder for weights, checkpoint, log and samples")],
@@ -25,7 +25,9 @@ def train(
     steps: Annotated[
         int | None, typer.Option(min=1, help="number of steps; default: the recipe's")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1)] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**63 - 1, help="of weights, data order and noise")
+    ] = 0,
     device: Annotated[str, typer.Option(help="torch device: cpu, cuda, cuda:1")] = "cpu",
     resume: Annotated[
         bool, typer.Option("--resume", help="continue from the checkpoint in --out")

@@ -246,7 +246,7 @@ class _Counted:
 
 
 def _target(folder: Path, name: str, archive: Path) -> Path:
-    """Where a member goes, for names that stay below the folder."""
+    """The path of a member, if its name stays below the folder."""
     parts = name.replace("\\", "/").split("/")
     if not parts[0] or parts[0][1:2] == ":" or "\0" in name:
         raise _refused(archive, name, "has an absolute path")

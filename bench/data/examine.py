@@ -45,7 +45,7 @@ class Finding:
     errors: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
-        """What ``from_json`` reads, of a finding without defects."""
+        """A finding without defects as JSON values, for ``from_json``."""
         values = asdict(self)
         return {name: values[name] for name in _REMEMBERED}
 

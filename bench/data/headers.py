@@ -21,7 +21,7 @@ _TIFF_FOREIGN = {4: "a mask", 5: "CMYK", 8: "Lab", 9: "Lab", 10: "Lab"}
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """Fields of a file's header; the defaults mean "as usual" or "not said".
+    """Fields of a file's header; the defaults mean "as usual" or "not given".
 
     Attributes:
         bits: per sample.

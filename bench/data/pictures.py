@@ -25,7 +25,7 @@ class Picture:
 
     Attributes:
         pixels: uint8 [H, W], or RGB [H, W, 3].
-        notes: what was done to get there, for whoever reads a result; empty for plain 8-bit files.
+        notes: the conversions, for readers of a result; empty for plain 8-bit files.
     """
 
     pixels: np.ndarray

@@ -1,7 +1,7 @@
 """Splits: named lists of stems with a hash, which shows whether two runs used the same one.
 
-The sets are cut from video: images with neighbouring numbers look alike, so a random split tests
-on near-copies of what was trained on. ``neighbour_leak`` and ``within`` say how much.
+The datasets are cut from video: images with neighbouring numbers are similar, so a random split tests
+on near-copies of training images. ``neighbour_leak`` and ``within`` say how much.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def check_disjoint(split: Split) -> None:
 
 
 def shared_stems(split: Split) -> list[str]:
-    """A line for every two parts of a split that share stems; none for a sound split."""
+    """A line for every two parts of a split that share stems; none for a valid split."""
     names = sorted(split.parts)
     lines = []
     for index, first in enumerate(names):

@@ -95,7 +95,7 @@ def fusing_name(method: str, key: str) -> str:
 
 
 def section_name(task: str, dataset: str, protocol: str, part: str) -> str:
-    """Name of a part of units, alike for all methods; the amount is a number of images or pieces."""
+    """Name of a part of units, the same for all methods; the amount is a number of images or pieces."""
     return f"{task}/{dataset}/{protocol}/{part}"
 
 

@@ -112,7 +112,7 @@ def plan_fusing(
 
     Args:
         pairs: dataset name to the pairs that must be fused.
-        note: told of images that are there but do not fit their mark.
+        note: called with a line about existing images that do not match their mark.
 
     Returns:
         Plain JSON values for ``fuse_job``, an image each.

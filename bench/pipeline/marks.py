@@ -135,5 +135,5 @@ def to_make(
 
 
 def checked_as(content: str, mark: Mapping[str, str]) -> list[str]:
-    """What ``Checked`` remembers of a fused image: the hash of its file, and what it was made from."""
+    """The entry of ``Checked`` for a fused image: the hash of its file, and its sources."""
     return [content, mark["infrared"], mark["visible"]]

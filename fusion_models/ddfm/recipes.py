@@ -1,4 +1,4 @@
-"""How DDFM's prior is trained: settings and named recipes."""
+"""Training of DDFM's prior: settings and named recipes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How DMFuse's two networks are trained: settings and named recipes."""
+"""Training of DMFuse's two networks: settings and named recipes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the two trainings of DMFuse share: crops, the loop, and the file they write."""
+"""Shared parts of DMFuse's two trainings: crops, the loop, and the weights file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SCALES = (1.0, 1.0, 1.5, 2.0, 3.0)
 
 
 def crops_of_step(settings: Settings, index: int) -> tuple[int, Crops]:
-    """How many crops a step shows and how they are cut."""
+    """Number and kind of the crops of a step."""
     if settings.published:
         return settings.batch, Crops(settings.size, flip=False)
     if index % 4 == 3:

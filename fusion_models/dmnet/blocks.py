@@ -30,7 +30,7 @@ class ChannelNorm(nn.Module):
 
 
 class PixelSums(NamedTuple):
-    """What transposed attention needs to know of an image: sums over its pixels.
+    """The sums over an image's pixels that transposed attention needs.
 
     Attributes:
         products: q k^T, [N, heads, C/heads, C/heads].

@@ -1,4 +1,4 @@
-"""How DMNet is trained: settings, and the named recipes with the paper's ablations."""
+"""Training of DMNet: settings, and named recipes with the paper's ablations."""
 
 from __future__ import annotations
 

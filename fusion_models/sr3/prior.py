@@ -1,4 +1,4 @@
-"""How the denoising UNet is trained: predict the noise, squared error (Ho et al. 2020, SR3)."""
+"""Training loss of the denoising UNet: squared error of the noise (Ho et al. 2020, SR3)."""
 
 from __future__ import annotations
 

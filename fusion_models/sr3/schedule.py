@@ -1,6 +1,6 @@
 """Noise schedules of SR3: the share of signal after each of T steps.
 
-The network is told the noise level itself, c = sqrt(alpha-bar), not the step. L[n] is that level
+The network's input is the noise level itself, c = sqrt(alpha-bar), not the step. L[n] is that level
 after n steps: L[0] = 1 (clean) down to L[T] (noise). "The level at step t" is drawn uniformly
 between L[t-1] and L[t] (Chen et al., WaveGrad, 2020; used by SR3).
 """

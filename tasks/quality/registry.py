@@ -11,7 +11,7 @@ from ivif_bench.registry import Registry
 Direction = Literal["up", "down"]
 
 Reading = Literal["luma", "opencv_float", "pillow", "channels"]
-"""How a convention reads colour; ``ivif_bench.tasks.quality.reading`` says what each one is."""
+"""How a convention reads colour; ``ivif_bench.tasks.quality.reading`` describes each."""
 
 Mode = Literal["exact", "fast"]
 MODES: tuple[Mode, ...] = ("exact", "fast")

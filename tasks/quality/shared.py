@@ -36,7 +36,7 @@ class Undefined(Exception):
 
 
 class Shared:
-    """What every metric function receives.
+    """The argument of every metric function.
 
     Args:
         infrared, visible, fused: uint8 [H, W], values 0..255, all of one size.

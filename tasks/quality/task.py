@@ -143,7 +143,7 @@ class QualityTask(Task):
         return tuple(stem for stem, *_ in unit.payload["images"])
 
     def judge(self, unit: Unit, stems: tuple[str, ...], workspace: Workspace) -> None:
-        """Measure some images; each finished one is kept in the scratch folder at once."""
+        """Measure some images; the result of each is stored in the scratch folder immediately."""
         _measure(unit, stems, workspace)
 
     def execute(self, unit: Unit, workspace: Workspace) -> list[Record]:
@@ -272,7 +272,7 @@ def _plain(value: Value) -> list[float | str | None]:
 
 
 def _values(kept: Any, metrics: list[str]) -> Mapping[str, Value]:
-    """What ``_plain`` made of an image's values.
+    """The values of an image from the output of ``_plain``.
 
     Raises:
         ValueError: other metrics.

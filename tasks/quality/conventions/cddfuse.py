@@ -1,4 +1,4 @@
-"""What the evaluator of Zhaozixiang1228/MMIF-CDDFuse prints, which many papers quote.
+"""The evaluator of Zhaozixiang1228/MMIF-CDDFuse, whose numbers many papers quote.
 
 It has no MS-SSIM; here that of pytorch-msssim, summed over the sources, is the tenth metric.
 

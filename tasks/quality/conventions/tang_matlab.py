@@ -1,4 +1,4 @@
-"""What the MATLAB metrics of Linfeng-Tang/Evaluation-for-Image-Fusion print.
+"""The MATLAB metrics of Linfeng-Tang/Evaluation-for-Image-Fusion.
 
 Published bugs, reproduced here:
 

@@ -1,4 +1,4 @@
-"""What the Python port of Tang's metrics prints (copied through many repositories).
+"""The Python port of Tang's metrics, which many repositories copied.
 
 Published bugs, reproduced here:
 

@@ -1,4 +1,4 @@
-"""What a published sheet of 42 TNO pairs contains (Linfeng-Tang/Image-Fusion).
+"""The values of a published sheet of 42 TNO pairs (Linfeng-Tang/Image-Fusion).
 
 Published bugs, reproduced here:
 

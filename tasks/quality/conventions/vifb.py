@@ -1,4 +1,4 @@
-"""What VIFB's MATLAB toolbox prints.
+"""The metrics of VIFB's MATLAB toolbox.
 
 A coloured fused image is measured channel by channel against the same channel of each source (an
 infrared image of one channel is used for all three), and the three values are averaged. SF is that
