@@ -26,7 +26,7 @@ def test_sources_keep_taking_part_in_detection(tmp_path: Path, new_run: Any) -> 
     builder.detection("ddfm", {"Car": 0.5})
     table = tables_of(builder.write())["detection-m3fd"]
     assert [row.cells[1].mark for row in table.rows] == ["best", "second"]
-    assert "source images take part" in table.caption
+    assert "source images are ranked as well" in table.caption
 
 
 def test_the_footer_of_detection_counts_objects_that_need_not_be_found(
@@ -189,7 +189,7 @@ def test_means_over_fewer_classes_are_noted_and_not_ranked(tmp_path: Path, new_r
         builder.segmentation(method, {"car": 0.7}, means)
     table = tables_of(builder.write())["segmentation-msrs"]
     assert [row.cells[1].mark for row in table.rows] == ["best", "", "second"]
-    assert table.notes[0].text == "mean over 8 classes, of others over 9"
+    assert table.notes[0].text == "mean over 8 classes, for other methods over 9"
 
 
 def test_a_class_with_fewer_than_ten_boxes_and_a_mean_over_so_few_are_not_ranked(
