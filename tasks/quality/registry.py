@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ivif_bench.registry import Registry
+from ivif_bench.registry import Registry, load_entry
+from ivif_bench.tasks.quality.plain import PlainMetric
 
 Direction = Literal["up", "down"]
 
@@ -36,6 +37,8 @@ class MetricSpec:
         unit: of those values, empty for none.
         reference: who defined it.
         version: raised whenever the same settings give other values; old results are then recomputed.
+        plain: name of the function in the module of ``entry`` that is the plain formula, a
+            ``ivif_bench.tasks.quality.plain.PlainMetric``; empty if there is none.
     """
 
     name: str
@@ -46,6 +49,7 @@ class MetricSpec:
     unit: str
     reference: str
     version: int = 1
+    plain: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,3 +135,13 @@ CONVENTIONS: Registry[ConventionSpec] = Registry(
     base=Convention,
     instance=True,
 )
+
+
+def plain_metric(name: str) -> PlainMetric | None:
+    """The plain formula of a registered metric; None if it declares none."""
+    spec = METRICS.get(name)
+    if not spec.plain:
+        return None
+    module = spec.entry.partition(":")[0]
+    found: PlainMetric = load_entry(f"{module}:{spec.plain}", f"plain formula of metric {name!r}")
+    return found

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+import numpy as np
+
 from ivif_bench.tasks.quality.registry import MetricSpec
 from ivif_bench.tasks.quality.shared import Shared
 
@@ -11,6 +13,7 @@ SPECS = (
     MetricSpec(
         name="AG",
         entry="average_gradient",
+        plain="plain",
         title="Average gradient",
         direction="up",
         range=(0.0, 4.0 * 255.0),  # a 2x2 checkerboard divided by one; below 256 from 64x64 on
@@ -18,6 +21,18 @@ SPECS = (
         reference="Cui et al., Detail preserved fusion of visible and infrared images, Opt. Commun. 2015",
     ),
 )
+
+
+def plain(infrared: np.ndarray, visible: np.ndarray, fused: np.ndarray) -> float:
+    """AG in plain numpy.
+
+    >>> slope = np.array([[0, 4, 8], [4, 8, 12], [8, 12, 16]], np.uint8)
+    >>> plain(slope, slope, slope)  # gx = gy = 4 in 9 pixels, divided by 2·2
+    9.0
+    """
+    down, across = np.gradient(fused.astype(np.float64))
+    rows, columns = fused.shape
+    return float(np.sqrt((across**2 + down**2) / 2).sum() / ((rows - 1) * (columns - 1)))
 
 
 def average_gradient(shared: Shared, divisor: Literal["inner", "pixels"] = "inner") -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ivif_bench.tasks.quality.registry import MetricSpec
 from ivif_bench.tasks.quality.shared import Shared, Undefined
 
@@ -9,6 +11,7 @@ SPECS = (
     MetricSpec(
         name="CC",
         entry="correlation_coefficient",
+        plain="plain",
         title="Correlation coefficient",
         direction="up",
         range=(-1.0, 1.0),
@@ -17,6 +20,18 @@ SPECS = (
         "fused images, IJIP 2010",
     ),
 )
+
+
+def plain(infrared: np.ndarray, visible: np.ndarray, fused: np.ndarray) -> float:
+    """CC in plain numpy.
+
+    >>> a = np.array([[1, 2], [3, 4]], np.uint8)
+    >>> b = np.array([[1, 2], [1, 2]], np.uint8)
+    >>> round(plain(a, b, b), 6)  # (1/√5 + 1)/2
+    0.723607
+    """
+    r = np.corrcoef([infrared.ravel(), visible.ravel(), fused.ravel()])
+    return float((r[0, 2] + r[1, 2]) / 2)
 
 
 def correlation_coefficient(shared: Shared) -> float:

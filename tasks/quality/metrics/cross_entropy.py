@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from ivif_bench.tasks.quality.plain import level_shares
 from ivif_bench.tasks.quality.registry import MetricSpec
 from ivif_bench.tasks.quality.shared import Shared, Undefined
 
@@ -13,6 +14,7 @@ SPECS = (
     MetricSpec(
         name="CE",
         entry="cross_entropy",
+        plain="plain",
         title="Cross entropy",
         direction="down",
         range=(-0.531, math.inf),
@@ -21,6 +23,24 @@ SPECS = (
         "CVPR Workshops 2020",
     ),
 )
+
+
+def plain(infrared: np.ndarray, visible: np.ndarray, fused: np.ndarray) -> float:
+    """CE in plain numpy.
+
+    >>> a = np.array([[0, 0, 0, 1]], np.uint8)
+    >>> f = np.array([[0, 0, 1, 1]], np.uint8)
+    >>> value = (3 / 4 * math.log2(3 / 2) + 1 / 4 * math.log2(1 / 2)) / 2
+    >>> math.isclose(plain(a, f, f), value)
+    True
+    """
+    q, total = level_shares(fused), 0.0
+    for p in (level_shares(infrared), level_shares(visible)):
+        common = (p > 0) & (q > 0)
+        if q.max() == 1 or not common.any():
+            return math.nan
+        total += (p[common] * np.log2(p[common] / q[common])).sum()
+    return float(total / 2)
 
 
 def cross_entropy(shared: Shared) -> float:

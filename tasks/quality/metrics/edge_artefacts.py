@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
+import numpy as np
+
+from ivif_bench.tasks.quality.plain import ratio, sobel
 from ivif_bench.tasks.quality.registry import MetricSpec
 from ivif_bench.tasks.quality.shared import Shared, Undefined
 
@@ -11,6 +15,7 @@ SPECS = (
     MetricSpec(
         name="Nabf",
         entry="added_edges",
+        plain="plain_nabf",
         title="Fusion artefacts",
         direction="down",
         range=(0.0, 1.0),
@@ -21,6 +26,7 @@ SPECS = (
     MetricSpec(
         name="LABF",
         entry="lost_edges",
+        plain="plain_labf",
         title="Loss of edge information",
         direction="down",
         range=(0.0, 1.0),
@@ -31,6 +37,69 @@ SPECS = (
 )
 
 _WEAK_WEIGHT = 0.001
+
+
+def plain_nabf(
+    infrared: np.ndarray,
+    visible: np.ndarray,
+    fused: np.ndarray,
+    weak_weight: float = _WEAK_WEIGHT,
+) -> float:
+    """Nabf in plain numpy.
+
+    >>> flat = np.full((3, 3), 10, np.uint8)
+    >>> dot = np.array([[10, 10, 10], [10, 90, 10], [10, 10, 10]], np.uint8)
+    >>> plain_nabf(dot, flat, dot)  # no edge is stronger than both sources'
+    0.0
+    """
+    loss, weight, above_a, above_b = losses(infrared, visible, fused, weak_weight)
+    return float(loss[above_a & above_b].sum() / weight)
+
+
+def plain_labf(
+    infrared: np.ndarray,
+    visible: np.ndarray,
+    fused: np.ndarray,
+    weak_weight: float = _WEAK_WEIGHT,
+    lost: Literal["either", "both"] = "either",
+) -> float:
+    """LABF in plain numpy.
+
+    >>> flat = np.full((3, 3), 10, np.uint8)
+    >>> step = np.array([[10, 90, 90], [10, 90, 90], [10, 90, 90]], np.uint8)
+    >>> round(plain_labf(step, step, flat), 4)  # all that there was
+    1.0
+    """
+    loss, weight, above_a, above_b = losses(infrared, visible, fused, weak_weight)
+    below = ~(above_a & above_b) if lost == "either" else ~(above_a | above_b)
+    return float(loss[below].sum() / weight)
+
+
+def losses(
+    infrared: np.ndarray, visible: np.ndarray, fused: np.ndarray, weak_weight: float
+) -> tuple[np.ndarray, float, np.ndarray, np.ndarray]:
+    """Per pixel (1−Q_A) w_A + (1−Q_B) w_B; Σ (w_A + w_B); where gF > gA, and where gF > gB."""
+    gf, tf = _edges(fused)
+    loss, weight, above = np.zeros(fused.shape), 0.0, []
+    for source in (infrared, visible):
+        g, t = _edges(source)
+        strength = ratio(np.minimum(g, gf), np.maximum(g, gf), 0.0)
+        direction = np.abs(np.abs(t - tf) - np.pi / 2) / (np.pi / 2)
+        q_strength = 0.9999 / (1 + np.exp(-19 * (strength - 0.5)))
+        q_direction = 0.9995 / (1 + np.exp(-22 * (direction - 0.5)))
+        w = np.where(g >= 2, g**1.5, weak_weight)
+        loss += (1 - np.sqrt(q_strength * q_direction)) * w
+        weight += w.sum()
+        above.append(gf > g)
+    if np.ptp(infrared) == np.ptp(visible) == 0:
+        weight = math.nan
+    return loss, weight, above[0], above[1]
+
+
+def _edges(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """g and θ."""
+    x, y = sobel(image, "reflect")
+    return np.hypot(x, y) / 8, np.arctan(ratio(x, y, np.where(x == 0, 0.0, np.inf)))
 
 
 def added_edges(

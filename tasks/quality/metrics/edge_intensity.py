@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from ivif_bench.tasks.quality.plain import sobel
 from ivif_bench.tasks.quality.registry import MetricSpec
 from ivif_bench.tasks.quality.shared import Shared
 
@@ -9,6 +12,7 @@ SPECS = (
     MetricSpec(
         name="EI",
         entry="edge_intensity",
+        plain="plain",
         title="Edge intensity",
         direction="up",
         range=(0.0, 1140.4),
@@ -17,6 +21,16 @@ SPECS = (
         "CVPR Workshops 2020",
     ),
 )
+
+
+def plain(infrared: np.ndarray, visible: np.ndarray, fused: np.ndarray) -> float:
+    """EI in plain numpy.
+
+    >>> ramp = np.array([[0, 1, 2, 3]], np.uint8)
+    >>> plain(ramp, ramp, ramp)  # 4, 8, 8, 4
+    6.0
+    """
+    return float(np.hypot(*sobel(fused, "edge")).mean())
 
 
 def edge_intensity(shared: Shared) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ivif_bench.tasks.quality.registry import MetricSpec
 from ivif_bench.tasks.quality.shared import Shared
 
@@ -9,6 +11,7 @@ SPECS = (
     MetricSpec(
         name="EN",
         entry="entropy",
+        plain="plain",
         title="Entropy",
         direction="up",
         range=(0.0, 8.0),
@@ -16,6 +19,17 @@ SPECS = (
         reference="Roberts et al., Assessment of image fusion procedures, J. Appl. Remote Sens. 2008",
     ),
 )
+
+
+def plain(infrared: np.ndarray, visible: np.ndarray, fused: np.ndarray) -> float:
+    """EN in plain numpy.
+
+    >>> quarters = np.array([[1, 2], [3, 4]], np.uint8)
+    >>> plain(quarters, quarters, quarters)
+    2.0
+    """
+    p = np.bincount(fused.ravel()) / fused.size
+    return float(-(p[p > 0] * np.log2(p[p > 0])).sum())
 
 
 def entropy(shared: Shared, log_epsilon: float = 0.0) -> float:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from ivif_bench.tasks.quality.plain import floats, gaussian, ratio, window_moments
 from ivif_bench.tasks.quality.registry import MetricSpec
 from ivif_bench.tasks.quality.shared import Shared
 
@@ -9,6 +12,7 @@ SPECS = (
     MetricSpec(
         name="Q_Y",
         entry="yang_similarity",
+        plain="plain_q_y",
         title="Yang's similarity",
         direction="up",
         range=(-1.0, 1.0),
@@ -19,6 +23,7 @@ SPECS = (
     MetricSpec(
         name="Q_C",
         entry="cvejic_similarity",
+        plain="plain_q_c",
         title="Cvejic's similarity",
         direction="up",
         range=(-1.0, 1.0),
@@ -29,6 +34,53 @@ SPECS = (
 )
 
 _SMALLEST_SIDE = 7
+_C = 2e-16  # C1 and C2
+
+
+def plain_q_y(infrared: np.ndarray, visible: np.ndarray, fused: np.ndarray) -> float:
+    """Q_Y in plain numpy.
+
+    >>> a = np.arange(49, dtype=np.uint8).reshape(7, 7)
+    >>> round(plain_q_y(a, 2 * a, a), 12)  # A is the more similar of the two
+    1.0
+    """
+    a, b, f, flat = _planes(infrared, visible, fused)
+    similar_a, va, _ = _similarity(a, f, flat)
+    similar_b, vb, _ = _similarity(b, f, flat)
+    share = ratio(va, va + vb, 0.5)
+    mixture = share * similar_a + (1 - share) * similar_b
+    alike = _similarity(a, b, flat)[0] >= 0.75
+    return float(np.where(alike, mixture, np.maximum(similar_a, similar_b)).mean())
+
+
+def plain_q_c(infrared: np.ndarray, visible: np.ndarray, fused: np.ndarray) -> float:
+    """Q_C in plain numpy.
+
+    >>> a = np.arange(49, dtype=np.uint8).reshape(7, 7)
+    >>> round(plain_q_c(a, 255 - a, a), 12)  # λ = c/(c − c) is limited to 1: B does not count
+    1.0
+    """
+    a, b, f, flat = _planes(infrared, visible, fused)
+    similar_a, _, ca = _similarity(a, f, flat)
+    similar_b, _, cb = _similarity(b, f, flat)
+    ca, cb = (np.where(np.abs(c) > flat, c, 0) for c in (ca, cb))
+    total = np.where(np.abs(ca + cb) > flat, ca + cb, 0)
+    share = ratio(ca, total, np.where(ca == cb, 0.5, ca > cb)).clip(0, 1)
+    return float((share * similar_a + (1 - share) * similar_b).mean())
+
+
+def _planes(*images: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+    a, b, f = floats(*images)
+    return a, b, f, 2e-14 * max(a.max(), b.max(), f.max()) ** 2
+
+
+def _similarity(
+    x: np.ndarray, y: np.ndarray, flat: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """SSIM, variance of x and covariance in every window; variances below ``flat`` are 0."""
+    mx, my, vx, vy, c = window_moments(x, y, gaussian(7, 1.5), flat)
+    means = (2 * mx * my + _C) / (mx**2 + my**2 + _C)
+    return means * (2 * c + _C) / (vx + vy + _C), vx, c
 
 
 def yang_similarity(shared: Shared) -> float:

@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 
+from ivif_bench.tasks.quality.plain import floats, gaussian, window_moments
 from ivif_bench.tasks.quality.registry import MetricSpec
 from ivif_bench.tasks.quality.shared import Shared
 
@@ -13,6 +14,7 @@ SPECS = (
     MetricSpec(
         name="MS-SSIM",
         entry="multiscale_structural_similarity",
+        plain="plain",
         title="Multiscale structural similarity",
         direction="up",
         range=(0.0, 2.0),
@@ -23,7 +25,38 @@ SPECS = (
 )
 
 _WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+_C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 _SMALLEST_SIDE = 161  # below it no 11x11 window is left at the fifth scale
+
+
+def plain(infrared: np.ndarray, visible: np.ndarray, fused: np.ndarray) -> float:
+    """MS-SSIM in plain numpy.
+
+    >>> black, white = np.zeros((176, 176), np.uint8), np.full((176, 176), 255, np.uint8)
+    >>> value = 1 + (6.5025 / (255**2 + 6.5025)) ** 0.1333  # C1/(255² + C1) at the last scale
+    >>> abs(plain(black, white, black) - value) < 1e-12
+    True
+    """
+    a, b, f = floats(infrared, visible, fused)
+    return _similarity(a, f) + _similarity(b, f)
+
+
+def _similarity(x: np.ndarray, y: np.ndarray) -> float:
+    product = 1.0
+    for scale, weight in enumerate(_WEIGHTS, start=1):
+        mx, my, vx, vy, c = window_moments(x, y, gaussian(11, 1.5))
+        found = (2 * c + _C2) / (vx + vy + _C2)
+        if scale == len(_WEIGHTS):
+            found *= (2 * mx * my + _C1) / (mx**2 + my**2 + _C1)
+        product *= max(float(found.mean()), 0.0) ** weight
+        x, y = _halved(x), _halved(y)
+    return product
+
+
+def _halved(plane: np.ndarray) -> np.ndarray:
+    """2x2 means; zeros before the first line of an odd side."""
+    even = np.pad(plane, [(side % 2, 0) for side in plane.shape])
+    return (even[::2, ::2] + even[1::2, ::2] + even[::2, 1::2] + even[1::2, 1::2]) / 4
 
 
 def multiscale_structural_similarity(

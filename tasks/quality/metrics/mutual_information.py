@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from typing import Literal
 
+import numpy as np
+
+from ivif_bench.tasks.quality.plain import bits, joint_shares
 from ivif_bench.tasks.quality.registry import MetricSpec
 from ivif_bench.tasks.quality.shared import Shared
 
@@ -12,6 +15,7 @@ SPECS = (
     MetricSpec(
         name="MI",
         entry="mutual_information",
+        plain="plain",
         title="Mutual information",
         direction="up",
         range=(0.0, 16.0),
@@ -19,6 +23,20 @@ SPECS = (
         reference="Qu et al., Information measure for performance of image fusion, Electron. Lett. 2002",
     ),
 )
+
+
+def plain(infrared: np.ndarray, visible: np.ndarray, fused: np.ndarray) -> float:
+    """MI in plain numpy.
+
+    >>> a = np.array([[0, 0], [9, 9]], np.uint8)
+    >>> plain(a, a.T, a)  # one bit shared with A, none with B
+    1.0
+    """
+    total = 0.0
+    for source in (infrared, visible):
+        both = joint_shares(source, fused)
+        total += bits(both.sum(axis=1)) + bits(both.sum(axis=0)) - bits(both)
+    return float(total)
 
 
 def mutual_information(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
 
+from ivif_bench.tasks.quality.plain import bits, shared_bits
 from ivif_bench.tasks.quality.registry import MetricSpec
 from ivif_bench.tasks.quality.shared import Shared
 
@@ -13,6 +15,7 @@ SPECS = (
     MetricSpec(
         name="NCIE",
         entry="nonlinear_correlation",
+        plain="plain",
         title="Nonlinear correlation information entropy",
         direction="up",
         range=(1.0 - math.log2(3.0) / 8.0, 1.0),
@@ -21,6 +24,20 @@ SPECS = (
         "Physica D 2005",
     ),
 )
+
+
+def plain(infrared: np.ndarray, visible: np.ndarray, fused: np.ndarray) -> float:
+    """NCIE in plain numpy.
+
+    >>> flat = np.zeros((2, 2), np.uint8)
+    >>> plain(flat, flat, flat) == 1 - math.log2(3) / 8  # three eigenvalues of 1
+    True
+    """
+    matrix = np.eye(3)
+    for (i, x), (j, y) in itertools.combinations(enumerate((infrared, visible, fused)), 2):
+        matrix[i, j] = matrix[j, i] = shared_bits(x, y) / 8
+    shares = np.linalg.eigvalsh(matrix) / 3
+    return float(1 - bits(shares) / 8)
 
 
 def nonlinear_correlation(shared: Shared) -> float:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from ivif_bench.tasks.quality.plain import bits, level_shares, shared_bits
 from ivif_bench.tasks.quality.registry import MetricSpec
 from ivif_bench.tasks.quality.shared import Shared, Undefined
 
@@ -9,6 +12,7 @@ SPECS = (
     MetricSpec(
         name="Q_MI",
         entry="normalised_information",
+        plain="plain_q_mi",
         title="Normalised mutual information (Hossny)",
         direction="up",
         range=(0.0, 2.0),
@@ -19,6 +23,7 @@ SPECS = (
     MetricSpec(
         name="NMI",
         entry="information_per_source_entropy",
+        plain="plain_nmi",
         title="Mutual information over the sources' entropy",
         direction="up",
         range=(0.0, 2.0),
@@ -26,6 +31,19 @@ SPECS = (
         reference="IVIF_ZOO's evaluator; no paper. Normalised mutual information is Q_MI",
     ),
 )
+
+
+def plain_q_mi(infrared: np.ndarray, visible: np.ndarray, fused: np.ndarray) -> float:
+    """Q_MI in plain numpy.
+
+    >>> a = np.array([[0, 0], [9, 9]], np.uint8)
+    >>> plain_q_mi(a, a.T, a)  # 2 · 1/(1 + 1), and 2 · 0/(1 + 1)
+    1.0
+    """
+    sources = (infrared, visible)
+    entropies = [bits(level_shares(x)) + bits(level_shares(fused)) for x in sources]
+    shared = [shared_bits(x, fused) for x in sources]
+    return float(2 * (shared[0] / entropies[0] + shared[1] / entropies[1]))
 
 
 def normalised_information(shared: Shared) -> float:
@@ -51,6 +69,17 @@ def normalised_information(shared: Shared) -> float:
             raise Undefined("constant_fused")
         total += 2.0 * mutual_bits(joint) / entropies
     return total
+
+
+def plain_nmi(infrared: np.ndarray, visible: np.ndarray, fused: np.ndarray) -> float:
+    """NMI in plain numpy.
+
+    >>> a = np.array([[0, 0], [9, 9]], np.uint8)
+    >>> plain_nmi(a, a.T, a)  # 2 · (1 + 0)/(1 + 1)
+    1.0
+    """
+    shared = shared_bits(infrared, fused) + shared_bits(visible, fused)
+    return float(2 * shared / (bits(level_shares(infrared)) + bits(level_shares(visible))))
 
 
 def information_per_source_entropy(shared: Shared) -> float:

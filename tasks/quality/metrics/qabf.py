@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from ivif_bench.tasks.quality.plain import ratio, sobel
 from ivif_bench.tasks.quality.registry import MetricSpec
 from ivif_bench.tasks.quality.shared import Shared, Undefined
 
@@ -9,6 +12,7 @@ SPECS = (
     MetricSpec(
         name="Qabf",
         entry="edge_preservation",
+        plain="plain",
         title="Gradient-based edge preservation",
         direction="up",
         range=(0.0, 0.9754),
@@ -16,6 +20,32 @@ SPECS = (
         reference="Xydeas and Petrović, Objective image fusion performance measure, Electron. Lett. 2000",
     ),
 )
+
+
+def plain(infrared: np.ndarray, visible: np.ndarray, fused: np.ndarray) -> float:
+    """Qabf in plain numpy.
+
+    >>> a = np.full((5, 5), 7, np.uint8)  # at the border, G = gF ≥ 21 and α = 1
+    >>> round(plain(a, a, a), 6)  # Tg · Ta/(1+exp(−22·0.2))
+    0.975333
+    """
+    gf, tf = _edges(fused)
+    kept = present = np.float64(0.0)
+    for source in (infrared, visible):
+        g, t = _edges(source)
+        strength = np.where(g == gf, gf, ratio(np.minimum(g, gf), np.maximum(g, gf), 0.0))
+        direction = 1 - np.abs(t - tf) / (np.pi / 2)
+        q_strength = 0.9994 / (1 + np.exp(-15 * (strength - 0.5)))
+        q_direction = 0.9879 / (1 + np.exp(-22 * (direction - 0.8)))
+        kept += (q_strength * q_direction * g).sum()
+        present += g.sum()
+    return float(kept / present)
+
+
+def _edges(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """g and θ; the vertical gradient is upper minus lower."""
+    x, y = sobel(image, "constant")
+    return np.hypot(x, y), np.arctan(ratio(-y, x, np.inf))
 
 
 def edge_preservation(shared: Shared) -> float:

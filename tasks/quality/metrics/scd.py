@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from ivif_bench.tasks.quality.plain import floats
 from ivif_bench.tasks.quality.registry import MetricSpec
 from ivif_bench.tasks.quality.shared import Shared, Undefined
 
@@ -9,6 +12,7 @@ SPECS = (
     MetricSpec(
         name="SCD",
         entry="sum_of_correlations",
+        plain="plain",
         title="Sum of the correlations of differences",
         direction="up",
         range=(-2.0, 2.0),
@@ -16,6 +20,17 @@ SPECS = (
         reference="Aslantas and Bendes, A new image quality metric for image fusion, AEU 2015",
     ),
 )
+
+
+def plain(infrared: np.ndarray, visible: np.ndarray, fused: np.ndarray) -> float:
+    """SCD in plain numpy.
+
+    >>> a, b = np.array([[0, 9], [0, 9]], np.uint8), np.array([[0, 0], [5, 5]], np.uint8)
+    >>> plain(a, b, a + b)  # F − B = A, F − A = B
+    2.0
+    """
+    a, b, f = (plane.ravel() for plane in floats(infrared, visible, fused))
+    return float(np.corrcoef(f - b, a)[0, 1] + np.corrcoef(f - a, b)[0, 1])
 
 
 def sum_of_correlations(shared: Shared) -> float:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Literal
 
+import numpy as np
+
 from ivif_bench.tasks.quality.registry import MetricSpec
 from ivif_bench.tasks.quality.shared import Shared
 
@@ -12,6 +14,7 @@ SPECS = (
     MetricSpec(
         name="SF",
         entry="spatial_frequency",
+        plain="plain",
         title="Spatial frequency",
         direction="up",
         range=(0.0, 255.0 * math.sqrt(2.0)),
@@ -20,6 +23,17 @@ SPECS = (
         "IEEE Trans. Commun. 1995",
     ),
 )
+
+
+def plain(infrared: np.ndarray, visible: np.ndarray, fused: np.ndarray) -> float:
+    """SF in plain numpy.
+
+    >>> stripes = np.array([[0, 3], [4, 7]], np.uint8)
+    >>> plain(stripes, stripes, stripes)  # √(3² + 4²)
+    5.0
+    """
+    f = fused.astype(np.float64)
+    return float(np.sqrt((np.diff(f, axis=1) ** 2).mean() + (np.diff(f, axis=0) ** 2).mean()))
 
 
 def spatial_frequency(

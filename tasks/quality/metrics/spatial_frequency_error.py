@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
+from ivif_bench.tasks.quality.plain import floats
 from ivif_bench.tasks.quality.registry import MetricSpec
 from ivif_bench.tasks.quality.shared import Shared, Undefined
 
@@ -11,6 +14,7 @@ SPECS = (
     MetricSpec(
         name="Q_SF",
         entry="spatial_frequency_error",
+        plain="plain",
         title="Ratio of spatial frequency error",
         direction="down",
         range=(0.0, math.inf),
@@ -19,6 +23,28 @@ SPECS = (
         "application to DWT based fusion algorithms, Information Fusion 2007",
     ),
 )
+
+
+def plain(infrared: np.ndarray, visible: np.ndarray, fused: np.ndarray) -> float:
+    """Q_SF in plain numpy.
+
+    >>> steps = np.array([[0, 9], [0, 9]], np.uint8)
+    >>> plain(steps, steps, steps // 3)  # a third of every difference
+    0.6666666666666667
+    """
+    a, b, f = (_differences(image) for image in floats(infrared, visible, fused))
+    wanted = _frequency([np.maximum(np.abs(x), np.abs(y)) for x, y in zip(a, b, strict=True)])
+    return float(np.abs(_frequency(f) - wanted) / wanted)
+
+
+def _differences(x: np.ndarray) -> list[np.ndarray]:
+    """Along rows, along columns, and along the two diagonals."""
+    return [x[:, 1:] - x[:, :-1], x[1:] - x[:-1], x[1:, 1:] - x[:-1, :-1], x[1:, :-1] - x[:-1, 1:]]
+
+
+def _frequency(differences: list[np.ndarray]) -> np.float64:
+    row, column, main, other = ((part**2).sum() for part in differences)
+    return np.float64(np.sqrt(row + column + (main + other) / np.sqrt(2)))  # H·W cancels out
 
 
 def spatial_frequency_error(shared: Shared, signed: bool = False) -> float:

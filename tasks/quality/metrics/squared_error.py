@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from typing import Literal
 
+import numpy as np
+
+from ivif_bench.tasks.quality.plain import floats
 from ivif_bench.tasks.quality.registry import MetricSpec
 from ivif_bench.tasks.quality.shared import Shared, Undefined
 
@@ -14,6 +17,7 @@ SPECS = (
     MetricSpec(
         name="MSE",
         entry="mean_squared_error",
+        plain="plain_mse",
         title="Mean squared error",
         direction="down",
         range=(0.0, 65025.0),
@@ -23,6 +27,7 @@ SPECS = (
     MetricSpec(
         name="RMSE",
         entry="root_mean_squared_error",
+        plain="plain_rmse",
         title="Root mean squared error",
         direction="down",
         range=(0.0, 255.0),
@@ -32,6 +37,7 @@ SPECS = (
     MetricSpec(
         name="PSNR",
         entry="peak_signal_to_noise",
+        plain="plain_psnr",
         title="Peak signal-to-noise ratio",
         direction="up",
         range=(0.0, math.inf),
@@ -39,6 +45,17 @@ SPECS = (
         reference="textbook ratio, with the mean squared error over both sources",
     ),
 )
+
+
+def plain_mse(infrared: np.ndarray, visible: np.ndarray, fused: np.ndarray) -> float:
+    """MSE in plain numpy.
+
+    >>> black, gray = np.zeros((2, 2), np.uint8), np.full((2, 2), 4, np.uint8)
+    >>> plain_mse(black, gray, gray)  # (16 + 0) / 2
+    8.0
+    """
+    a, b, f = floats(infrared, visible, fused)
+    return float((((a - f) ** 2).mean() + ((b - f) ** 2).mean()) / 2)
 
 
 def mean_squared_error(shared: Shared, white: float = 255.0) -> float:
@@ -56,6 +73,17 @@ def mean_squared_error(shared: Shared, white: float = 255.0) -> float:
 
     total = sum(shared.part(squared_differences))
     return total / (2 * math.prod(shared.shape)) * (white / 255.0) ** 2
+
+
+def plain_rmse(infrared: np.ndarray, visible: np.ndarray, fused: np.ndarray) -> float:
+    """RMSE in plain numpy.
+
+    >>> black, gray = np.zeros((2, 2), np.uint8), np.full((2, 2), 4, np.uint8)
+    >>> plain_rmse(black, gray, gray)  # (4 + 0) / 2
+    2.0
+    """
+    a, b, f = floats(infrared, visible, fused)
+    return float((np.sqrt(((a - f) ** 2).mean()) + np.sqrt(((b - f) ** 2).mean())) / 2)
 
 
 def root_mean_squared_error(shared: Shared, form: Literal["mean", "vifb"] = "mean") -> float:
@@ -79,6 +107,16 @@ def root_mean_squared_error(shared: Shared, form: Literal["mean", "vifb"] = "mea
     inside, outside = (1, pixels) if form == "vifb" else (pixels, 1)
     one, other = shared.part(squared_differences)
     return (math.sqrt(one / inside) + math.sqrt(other / inside)) / (2 * outside)
+
+
+def plain_psnr(infrared: np.ndarray, visible: np.ndarray, fused: np.ndarray) -> float:
+    """PSNR in plain numpy.
+
+    >>> black, white = np.zeros((2, 2), np.uint8), np.full((2, 2), 255, np.uint8)
+    >>> plain_psnr(black, black, white)
+    0.0
+    """
+    return float(10 * np.log10(255**2 / np.float64(plain_mse(infrared, visible, fused))))
 
 
 def peak_signal_to_noise(

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
+import numpy as np
+
+from ivif_bench.tasks.quality.plain import floats, gaussian, window_moments
 from ivif_bench.tasks.quality.registry import MetricSpec
 from ivif_bench.tasks.quality.shared import Shared
 
@@ -11,6 +14,7 @@ SPECS = (
     MetricSpec(
         name="SSIM",
         entry="structural_similarity",
+        plain="plain",
         title="Structural similarity",
         direction="up",
         range=(-2.0, 2.0),
@@ -20,6 +24,24 @@ SPECS = (
         version=2,
     ),
 )
+
+
+def plain(infrared: np.ndarray, visible: np.ndarray, fused: np.ndarray) -> float:
+    """SSIM in plain numpy.
+
+    >>> black, white = np.zeros((11, 11), np.uint8), np.full((11, 11), 255, np.uint8)
+    >>> round(plain(black, white, black), 6)  # 1, and C1/(255²+C1)
+    1.0001
+    """
+    a, b, f = floats(infrared, visible, fused)
+    return _mean_similarity(a, f) + _mean_similarity(b, f)
+
+
+def _mean_similarity(x: np.ndarray, y: np.ndarray) -> float:
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    mx, my, vx, vy, c = window_moments(x, y, gaussian(11, 1.5))
+    means = (2 * mx * my + c1) / (mx**2 + my**2 + c1)
+    return float((means * (2 * c + c2) / (vx + vy + c2)).mean())
 
 
 def structural_similarity(

@@ -14,6 +14,7 @@ SPECS = (
     MetricSpec(
         name="SD",
         entry="standard_deviation",
+        plain="plain",
         title="Standard deviation",
         direction="up",
         range=(0.0, 127.5),
@@ -22,6 +23,17 @@ SPECS = (
         "and applications: a survey, Information Fusion 2019",
     ),
 )
+
+
+def plain(infrared: np.ndarray, visible: np.ndarray, fused: np.ndarray) -> float:
+    """SD in plain numpy.
+
+    >>> halves = np.array([[10, 20], [20, 10]], np.uint8)
+    >>> plain(halves, halves, halves)
+    5.0
+    """
+    f = fused.astype(np.float64)
+    return float(np.sqrt(((f - f.mean()) ** 2).mean()))
 
 
 def standard_deviation(shared: Shared, arithmetic: Literal["exact", "uint8"] = "exact") -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ivif_bench.tasks.quality.plain import joint_shares
 from ivif_bench.tasks.quality.registry import MetricSpec
 from ivif_bench.tasks.quality.shared import Shared
 
@@ -13,6 +14,7 @@ SPECS = (
     MetricSpec(
         name="Q_TE",
         entry="tsallis_information",
+        plain="plain",
         title="Tsallis mutual information",
         direction="up",
         range=(0.0, 2.0 * (256.0 ** (_ORDER - 1.0) - 1.0) / (_ORDER - 1.0)),
@@ -21,6 +23,23 @@ SPECS = (
         "Tsallis entropy, Electron. Lett. 2006",
     ),
 )
+
+
+def plain(
+    infrared: np.ndarray, visible: np.ndarray, fused: np.ndarray, order: float = _ORDER
+) -> float:
+    """Q_TE in plain numpy.
+
+    >>> a = np.array([[0, 0], [9, 9]], np.uint8)
+    >>> plain(a, a.T, a, order=2.0)  # A: Σ h²/(p p) = 2 · (1/2)²/(1/4), less 1; B shares nothing
+    1.0
+    """
+    total = 0.0
+    for source in (infrared, visible):
+        h = joint_shares(source, fused)
+        independent = np.outer(h.sum(axis=1), h.sum(axis=0))[h > 0]
+        total += (1 - (h[h > 0] ** order / independent ** (order - 1)).sum()) / (1 - order)
+    return float(total)
 
 
 def tsallis_information(shared: Shared, order: float = _ORDER) -> float:

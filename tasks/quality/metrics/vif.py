@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from typing import Literal
 
+import numpy as np
+
+from ivif_bench.tasks.quality.plain import floats, gaussian, window_means, window_moments
 from ivif_bench.tasks.quality.registry import MetricSpec
 from ivif_bench.tasks.quality.shared import Shared, Undefined
 
@@ -12,6 +15,7 @@ SPECS = (
     MetricSpec(
         name="VIF",
         entry="visual_information_fidelity",
+        plain="plain",
         title="Visual information fidelity",
         direction="up",
         range=(0.0, math.inf),
@@ -22,6 +26,34 @@ SPECS = (
 )
 
 _SMALLEST_SIDE = 41  # below it no 3x3 window is left at the fourth scale
+
+
+def plain(infrared: np.ndarray, visible: np.ndarray, fused: np.ndarray) -> float:
+    """VIF in plain numpy.
+
+    >>> image = np.full((41, 41), 90, np.uint8)
+    >>> image[20, 20] = 100
+    >>> round(plain(image, image, image), 6)
+    2.0
+    """
+    a, b, f = floats(infrared, visible, fused)
+    return _fidelity(a, f) + _fidelity(b, f)
+
+
+def _fidelity(x: np.ndarray, y: np.ndarray) -> float:
+    """Information of x that y has, over all that x has."""
+    kept = present = np.float64(0.0)
+    for side in (17, 9, 5, 3):
+        window = gaussian(side, side / 5)
+        if side < 17:
+            x, y = (window_means(plane, window)[::2, ::2] for plane in (x, y))
+        _, _, vx, vy, c = window_moments(x, y, window, flat=1e-10)
+        g = c / (vx + 1e-10)
+        rest = np.where(g < 0, vy, vy - g * c)
+        g = np.maximum(g, 0)
+        kept += np.log(1 + g**2 * vx / (np.maximum(rest, 1e-10) + 2)).sum()
+        present += np.log(1 + vx / 2).sum()
+    return float(kept / present)
 
 
 def visual_information_fidelity(
