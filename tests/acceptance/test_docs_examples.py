@@ -16,14 +16,18 @@ import pytest
 from printed import Example, printed_components
 from tree_copy import Copy
 
-METRICS = ["tests/tasks/quality/test_quality_registry.py", "tests/benchmarks/test_calibration.py"]
+METRICS = [
+    "tests/tasks/quality/test_quality_contract.py",
+    "tests/tasks/quality/test_quality_registry.py",
+    "tests/benchmarks/test_calibration.py",
+]
 CONTRACTS = {
     "convention": METRICS,
-    "dataset": ["tests/bench/data/test_layouts.py", "tests/bench/test_options.py"],
+    "dataset": ["tests/bench/data/test_layout_contract.py", "tests/bench/test_options.py"],
     "detector": ["tests/tasks/test_component_contract.py"],
     "format": ["tests/reports/test_format_contract.py", "tests/reports/test_report_formats.py"],
     "method": ["tests/fusion_models/test_contract.py", "tests/bench/test_options.py"],
-    "metric": METRICS,
+    "metric": ["tests/tasks/quality/test_plain_formulas.py", *METRICS],
     "segmenter": ["tests/tasks/test_component_contract.py"],
 }
 ALWAYS = ["tests/bench/test_imports.py", "tests/bench/test_registry.py"]
