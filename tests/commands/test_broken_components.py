@@ -6,8 +6,10 @@ import json
 from contextlib import contextmanager
 
 import pytest
-from plugins import in_tree, replace_in_tree, write_plugin, write_tree
-from small_runs import ivif, write_config, write_pairs
+from plugins import in_tree, installed, replace_in_tree, write_plugin, write_tree
+from small_runs import ivif, ivif_here, write_config, write_pairs
+
+from ivif_bench.fusion import METHODS
 
 BROKEN = "import not_installed_anywhere\n"
 REASON = "ModuleNotFoundError: No module named 'not_installed_anywhere'"
@@ -175,9 +177,10 @@ def test_a_plug_in_that_takes_a_name_of_ours_stops_only_users_of_that_name(tmp_p
     ],
 )
 def test_a_run_with_a_wrong_entry_stops_with_one_line(tmp_path, entry, words):
-    variables = plugin(tmp_path, METHOD.format(entry=entry))
+    plugin(tmp_path, METHOD.format(entry=entry))
     write_pairs(tmp_path / "pairs", 2, (176, 208))
-    done = ivif("fuse", write_config(tmp_path, methods=["half"]), variables=variables)
+    with installed(tmp_path / "site", METHODS):
+        done = ivif_here("fuse", write_config(tmp_path, methods=["half"]))
     assert done.returncode == 2, done.stderr
     assert words in done.stderr
     assert "Traceback" not in done.stderr

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from ivif_bench.pipeline import worker
 from ivif_bench.pipeline.executors.base import Executor
 from ivif_bench.pipeline.jobs import Ended, Job, Progress
@@ -32,6 +34,7 @@ class InProcess(Executor):
         def progress(done: int, total: int, what: str) -> None:
             self._happened.append(Progress(job, done, total, what))
 
+        Path(job.description["log"]).parent.mkdir(parents=True, exist_ok=True)
         worker.perform(job.description, progress)
         return ""
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 FOLDERS = {"bench": "", "fusion_models": "fusion_models", "tasks": "tasks", "reports": "reports"}
 
@@ -26,6 +31,22 @@ def write_plugin(folder: Path, files: Mapping[str, str], points: Mapping[str, st
     lines = [f"[{group}]\nown = {module}\n" for group, module in points.items()]
     (info / "entry_points.txt").write_text("\n".join(lines))
     return folder
+
+
+@contextmanager
+def installed(folder: Path, registry: Any) -> Iterator[None]:
+    """With what ``write_plugin`` wrote there found by this process, in one registry."""
+    before = set(sys.modules)
+    try:
+        with mock.patch.object(sys, "path", [str(folder), *sys.path]):
+            importlib.invalidate_caches()
+            registry._specs = None
+            yield
+    finally:
+        registry._specs = None
+        for name in set(sys.modules) - before:
+            if str(getattr(sys.modules[name], "__file__", "")).startswith(str(folder)):
+                del sys.modules[name]
 
 
 def write_tree(folder: Path, repository: Path) -> Path:

@@ -1,11 +1,14 @@
-"""Helpers of the pipeline tests: a small run on generated pairs, and the command line as a process."""
+"""Helpers of the pipeline tests: a small run on generated pairs, and the command line."""
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from unittest import mock
 
 import cv2
 import numpy as np
@@ -66,3 +69,28 @@ def ivif(
         cwd=cwd,
         env=os.environ | {"COLUMNS": "200"} | (variables or {}),
     )
+
+
+def ivif_here(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """The command line in this process, and the jobs of runs too: seconds less than ``ivif``.
+
+    For tests of what goes in and comes out; those of processes call ``ivif``.
+    """
+    from in_process import InProcess
+
+    from ivif_bench.cli import main
+    from ivif_bench.pipeline import run as pipeline
+
+    line = ["ivif-bench", *map(str, arguments)]
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    with (
+        mock.patch.object(sys, "argv", line),
+        mock.patch.object(pipeline, "LocalExecutor", InProcess),
+        redirect_stdout(out),
+        redirect_stderr(err),
+    ):
+        try:
+            main()
+        except SystemExit as end:
+            code = int(end.code or 0)
+    return subprocess.CompletedProcess(line, code, out.getvalue(), err.getvalue())

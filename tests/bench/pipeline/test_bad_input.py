@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 import yaml
-from small_runs import ivif, write_config, write_pairs
+from small_runs import ivif, ivif_here, write_config, write_pairs
 
 
 @pytest.fixture
@@ -18,8 +18,8 @@ def small(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def _refused(folder: Path, config: Path, *parts: str) -> None:
-    done = ivif("run", config)
+def _refused(folder: Path, config: Path, *parts: str, command=ivif_here) -> None:
+    done = command("run", config)
     assert done.returncode == 2, done.stdout + done.stderr
     lines = [line for line in done.stderr.splitlines() if line.startswith("ivif-bench:")]
     assert len(lines) == 1, done.stderr
@@ -32,7 +32,7 @@ def _refused(folder: Path, config: Path, *parts: str) -> None:
 
 def test_a_pair_of_two_sizes(small):
     cv2.imwrite(str(small / "pairs" / "vi" / "00002.png"), np.zeros((176, 200, 3), np.uint8))
-    _refused(small, write_config(small), "00002", "208x176", "200x176")
+    _refused(small, write_config(small), "00002", "208x176", "200x176", command=ivif)
 
 
 def test_a_truncated_png(small):
@@ -126,7 +126,7 @@ def test_holes_are_allowed_only_when_asked_for_and_then_shown(small):
         "missing": "allow",
         "options": {"root": f"{fused}/{{stem}}.png"},
     }
-    done = ivif("run", write_config(small, methods=["average", row]))
+    done = ivif_here("run", write_config(small, methods=["average", row]))
     assert done.returncode == 0, done.stderr
     table = (small / "runs" / "small" / "report" / "tables.md").read_text()
     assert "3" in table

@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from small_runs import ivif, write_config, write_pairs
+from small_runs import ivif_here, write_config, write_pairs
 
 from ivif_bench.config import MethodConfig
 from ivif_bench.data.images import encode_png, png_provenance, read_rgb
@@ -172,11 +172,11 @@ def test_a_file_that_another_process_finished_is_not_made_twice(fused: Fused) ->
 def test_a_run_says_on_the_terminal_what_it_fuses_again(tmp_path: Path) -> None:
     write_pairs(tmp_path / "pairs", 2, (40, 48))
     config = write_config(tmp_path, methods=["average"])
-    first = ivif("fuse", config)
+    first = ivif_here("fuse", config)
     assert first.returncode == 0, first.stderr
     path = next(tmp_path.glob("runs/small/fused/pairs/*/00001.png"))
     path.write_bytes(encode_png(read_rgb(path)[:, ::-1, 0], png_provenance(path)))
-    again = ivif("fuse", config)
+    again = ivif_here("fuse", config)
     assert again.returncode == 0, again.stderr
     assert "1 images fused" in again.stderr
     assert "method 'average', dataset 'pairs': 1 images are fused again" in again.stderr

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from unittest import mock
 
 import pytest
 import yaml
-from small_runs import ivif, write_config, write_pairs
+from in_process import InProcess
+from small_runs import ivif, ivif_here, write_config, write_pairs
 
 from ivif_bench.config import load_config
 from ivif_bench.errors import UserError
-from ivif_bench.pipeline.run import Listener, run
+from ivif_bench.pipeline import run as pipeline
+from ivif_bench.pipeline.run import Listener
 
 
 @pytest.fixture
@@ -21,18 +24,21 @@ def small(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def _run(config: Path, **options):
-    return run(load_config(config), workers=2, **options)
+def _run(config: Path, processes: bool = False, **options):
+    """A run in this process, where it is not about processes: those take seconds each."""
+    executor = pipeline.LocalExecutor if processes else InProcess
+    with mock.patch.object(pipeline, "LocalExecutor", executor):
+        return pipeline.run(load_config(config), workers=2, **options)
 
 
 def test_what_is_damaged_is_made_again_and_nothing_else(small):
     config = write_config(small, methods=["average"])
-    assert _run(config).fused == 3
+    assert _run(config, processes=True).fused == 3
     root = small / "runs" / "small"
     image = next(root.glob("fused/pairs/*/00001.png"))
     whole = image.read_bytes()
     image.write_bytes(whole[:-20])
-    again = _run(config)
+    again = _run(config, processes=True)
     assert (again.fused, again.computed, again.reused) == (1, 0, 1)
     assert image.read_bytes() == whole
     table = next(root.glob("results/**/*.parquet"))
@@ -152,7 +158,7 @@ def test_an_audit_with_a_split_lists_defects_instead_of_stopping_at_the_first(tm
     write_segmentation(tmp_path / "msrs", train=2, test=2, seed=1)
     next((tmp_path / "msrs" / "test" / "vi").iterdir()).unlink()
     where = ("--root", tmp_path / "msrs", "--memory", tmp_path / "memory")
-    done = ivif("data", "audit", "msrs", *where, "--split", "official")
+    done = ivif_here("data", "audit", "msrs", *where, "--split", "official")
     assert done.returncode == 1, done.stderr
     assert "error:" in done.stdout
     assert "1 errors" in done.stdout
