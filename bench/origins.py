@@ -110,7 +110,7 @@ def versions() -> dict[str, str]:
     providers = _providers()
     modules = {name.partition(".")[0] for name in sys.modules}
     for name in sorted({owner for module in modules for owner in providers.get(module, ())}):
-        found.setdefault(name, metadata.version(name))
+        found.setdefault(name, _version(name))
     return found
 
 
@@ -125,6 +125,12 @@ def look_up() -> None:
 def _providers() -> Mapping[str, list[str]]:
     """Names of distributions by the modules that they provide."""
     return metadata.packages_distributions()
+
+
+@cache
+def _version(distribution: str) -> str:
+    """Version of a distribution; reading it takes milliseconds, and a process asks for dozens."""
+    return metadata.version(distribution)
 
 
 @cache

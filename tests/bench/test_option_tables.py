@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import runpy
 import subprocess
 import sys
 
 import pytest
+from small_runs import called
 
 
 @pytest.fixture
-def tables(repository):
-    def run(*arguments):
-        command = [sys.executable, str(repository / "scripts" / "option_tables.py"), *arguments]
-        return subprocess.run(command, check=False, capture_output=True, text=True)
-
-    return run
+def script(repository):
+    return repository / "scripts" / "option_tables.py"
 
 
-def test_the_tables_are_up_to_date(tables):
-    done = tables("--check")
+@pytest.fixture
+def tables(script):
+    main = runpy.run_path(str(script))["main"]
+    return lambda *arguments: called(lambda: sys.exit(main()), script, *arguments)
+
+
+def test_the_tables_are_up_to_date(script):
+    command = [sys.executable, str(script), "--check"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

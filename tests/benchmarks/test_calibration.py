@@ -13,7 +13,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from metrics_page import block, documented, table_lines
+from small_runs import called
 
+from benchmarks.calibration.__main__ import main
 from benchmarks.calibration.blocks import (
     definition,
     insert,
@@ -276,7 +278,12 @@ def made_up(folder, value):
     return image
 
 
-def calibrate(repository, *arguments):
+def calibrate(*arguments):
+    """The command in this process."""
+    return called(main, "calibration", *arguments)
+
+
+def calibrate_as_printed(repository, *arguments):
     """The command as docs/metrics.md prints it, in the root of the checkout."""
     return subprocess.run(
         [sys.executable, "-m", "benchmarks.calibration", *map(str, arguments)],
@@ -297,26 +304,26 @@ def test_the_command_writes_sheet_and_values_and_fails_on_an_unexplained_differe
     made_up(good, shannon_entropy(image))
     made_up(bad, 3.0)
     files = ["--markdown", tmp_path / "sheet.md", "--csv", tmp_path / "values.csv"]
-    done = calibrate(repository, "--golden", good, *files)
+    done = calibrate_as_printed(repository, "--golden", good, *files)
     assert done.returncode == 0, done.stderr
     assert "1 values: agrees 1" in done.stdout
     assert "| HuXiangyu | EN | EN under reference |" in (tmp_path / "sheet.md").read_text()
     lines = list(csv.DictReader((tmp_path / "values.csv").open()))
     assert tuple(lines[0]) == CSV_COLUMNS
     assert lines[0]["verdict"] == "agrees"
-    done = calibrate(repository, "--golden", bad)
+    done = calibrate("--golden", bad)
     assert done.returncode == 1
     assert "differs: HuXiangyu EN one" in done.stdout
 
 
-def test_tables_that_need_no_recorded_values_are_made_without_them(tmp_path, repository):
+def test_tables_that_need_no_recorded_values_are_made_without_them(tmp_path):
     page = tmp_path / "metrics.md"
     page.write_text(
         "".join(
             f"<!-- {name}: generated -->\nold\n<!-- /{name} -->\n" for name in page_blocks(None)
         )
     )
-    done = calibrate(repository, "--insert", page)
+    done = calibrate("--insert", page)
     assert done.returncode == 0, done.stderr
     assert f"metrics without recorded values: {', '.join(not_recorded())}" in done.stdout
     assert metrics_block() in page.read_text()
@@ -331,8 +338,8 @@ def test_tables_that_need_no_recorded_values_are_made_without_them(tmp_path, rep
         ((), "nothing to do; name --golden, --published or --insert"),
     ],
 )
-def test_wrong_use_is_one_line_and_exit_code_2(repository, arguments, words):
-    done = calibrate(repository, *arguments)
+def test_wrong_use_is_one_line_and_exit_code_2(arguments, words):
+    done = calibrate(*arguments)
     assert done.returncode == 2
     assert words in done.stderr
     assert len(done.stderr.splitlines()) == 1

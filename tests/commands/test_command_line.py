@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from small_runs import ivif, write_pairs
+from small_runs import ivif, ivif_here, write_pairs
 
 HEAVY = ("torch", "ultralytics", "mmseg", "mmengine", "numba", "matplotlib", "diffusers", "pandas")
 
@@ -40,7 +40,7 @@ def test_answers_without_importing_heavy_libraries(arguments):
     ],
 )
 def test_every_kind_of_component_is_listed(kind, expected):
-    done = ivif("list", kind, "--json")
+    done = ivif_here("list", kind, "--json")
     assert done.returncode == 0, done.stderr
     assert expected in [item["name"] for item in json.loads(done.stdout)]
 
@@ -52,7 +52,7 @@ def test_an_unknown_kind_gets_a_hint():
 
 
 def test_doctor_finds_this_machine_fit():
-    done = ivif("doctor", "--json")
+    done = ivif_here("doctor", "--json")
     findings = json.loads(done.stdout)
     assert [finding for finding in findings if finding["state"] == "broken"] == []
     assert done.returncode == 0
@@ -62,6 +62,6 @@ def test_validate_names_the_pairs_of_a_configuration(tmp_path):
     from small_runs import write_config
 
     write_pairs(tmp_path / "pairs", 3, (176, 208))
-    done = ivif("validate", write_config(tmp_path))
+    done = ivif_here("validate", write_config(tmp_path))
     assert done.returncode == 0, done.stderr
     assert "pairs: 3 pairs" in done.stdout

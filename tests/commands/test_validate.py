@@ -12,7 +12,7 @@ import pytest
 import torch
 import yaml
 from safetensors.torch import save
-from small_runs import ivif, write_config, write_pairs
+from small_runs import ivif, ivif_here, write_config, write_pairs
 
 from ivif_bench.config import MethodConfig
 from ivif_bench.data.demo import write_detection
@@ -20,8 +20,6 @@ from ivif_bench.errors import UserError
 from ivif_bench.fusion import METHODS
 from ivif_bench.pipeline.loading import load_all
 from ivif_bench.weights import shipped_folder
-
-pytestmark = pytest.mark.slow  # every case is a process of its own
 
 COMMANDS = ("validate", "run")
 NO_GPU = {"CUDA_VISIBLE_DEVICES": ""}
@@ -40,7 +38,7 @@ def row(name: str, text: str) -> dict:
 
 def refused(command: str, config: Path, *parts: str) -> None:
     """Exit code 2 and exactly one line that names file, key and what is wrong; nothing was fused."""
-    done = ivif(command, config, variables=NO_GPU)
+    done = ivif_here(command, config)
     assert done.returncode == 2, done.stdout + done.stderr
     (line,) = done.stderr.splitlines()
     assert line.startswith("ivif-bench: "), line
@@ -77,6 +75,7 @@ def test_a_wrong_dataset_option_stops_both(small, command):
     refused(command, config, "datasets.pairs.options.visble: unknown key; did you mean visible?")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_device_that_is_not_here_stops_both(small, command):
     config = write_config(small, methods=["visible", row("dmnet-lite", "{device: cuda}")])
@@ -88,6 +87,7 @@ def test_a_device_that_is_not_here_stops_both(small, command):
     assert not list(small.rglob("fused"))
 
 
+@pytest.mark.slow
 def test_a_report_asks_for_no_device(small):
     """A run made on a GPU is reported on a machine without one."""
     config = write_config(small, methods=["average"])

@@ -6,6 +6,7 @@ import io
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from unittest import mock
@@ -81,16 +82,17 @@ def ivif_here(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     from ivif_bench.cli import main
     from ivif_bench.pipeline import run as pipeline
 
-    line = ["ivif-bench", *map(str, arguments)]
+    with mock.patch.object(pipeline, "LocalExecutor", InProcess):
+        return called(main, "ivif-bench", *arguments)
+
+
+def called(main: Callable[[], object], *line: str | Path) -> subprocess.CompletedProcess[str]:
+    """A program's main function in this process, as if a process had been given this line."""
+    words = list(map(str, line))
     out, err, code = io.StringIO(), io.StringIO(), 0
-    with (
-        mock.patch.object(sys, "argv", line),
-        mock.patch.object(pipeline, "LocalExecutor", InProcess),
-        redirect_stdout(out),
-        redirect_stderr(err),
-    ):
+    with mock.patch.object(sys, "argv", words), redirect_stdout(out), redirect_stderr(err):
         try:
             main()
         except SystemExit as end:
             code = int(end.code or 0)
-    return subprocess.CompletedProcess(line, code, out.getvalue(), err.getvalue())
+    return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
