@@ -137,10 +137,12 @@ def test_a_broken_plug_in_is_listed_and_stops_only_its_users(tmp_path):
     assert items[-1]["broken"].startswith("SyntaxError: ")
 
     fine = write_config(tmp_path, methods=["visible"])
-    assert ivif("validate", fine, variables=variables).returncode == 0
+    with installed(tmp_path / "site", METHODS):
+        assert ivif_here("validate", fine).returncode == 0
     theirs = write_config(tmp_path, methods=["visible", "half"])
     for command in ("validate", "run"):
-        line = refused(ivif(command, theirs, variables=variables))
+        with installed(tmp_path / "site", METHODS):
+            line = refused(ivif_here(command, theirs))
         assert "methods.1: fusion method 'half' cannot be used: " in line
         assert place in line
         assert "SyntaxError" in line
@@ -157,13 +159,12 @@ def test_a_plug_in_whose_module_is_gone_is_listed(tmp_path):
 
 
 def test_a_plug_in_that_takes_a_name_of_ours_stops_only_users_of_that_name(tmp_path):
-    variables = plugin(tmp_path, METHOD.format(entry="Half").replace('"half"', '"average"'))
+    plugin(tmp_path, METHOD.format(entry="Half").replace('"half"', '"average"'))
     write_pairs(tmp_path / "pairs", 2, (176, 208))
-    others = ivif("validate", write_config(tmp_path, methods=["max"]), variables=variables)
+    with installed(tmp_path / "site", METHODS):
+        others = ivif_here("validate", write_config(tmp_path, methods=["max"]))
+        line = refused(ivif_here("validate", write_config(tmp_path, methods=["average"])))
     assert others.returncode == 0, others.stderr
-    line = refused(
-        ivif("validate", write_config(tmp_path, methods=["average"]), variables=variables)
-    )
     assert "'average' is declared here and in " in line
     assert "rename one of them" in line
 
@@ -187,16 +188,18 @@ def test_a_run_with_a_wrong_entry_stops_with_one_line(tmp_path, entry, words):
 
 
 def test_a_plug_in_with_an_entry_in_its_own_file_runs(tmp_path):
-    variables = plugin(tmp_path, METHOD.format(entry="Half"))
+    plugin(tmp_path, METHOD.format(entry="Half"))
     write_pairs(tmp_path / "pairs", 2, (176, 208))
-    done = ivif("fuse", write_config(tmp_path, methods=["half"]), variables=variables)
+    with installed(tmp_path / "site", METHODS):
+        done = ivif_here("fuse", write_config(tmp_path, methods=["half"]))
     assert done.returncode == 0, done.stderr
     assert len(list((tmp_path / "runs").rglob("fused/**/*.png"))) == 2
 
 
 def test_a_method_registered_as_precomputed_must_be_of_that_kind(tmp_path):
     text = METHOD.format(entry="Half").replace('licence=""', 'licence="", precomputed=True')
-    variables = plugin(tmp_path, text)
+    plugin(tmp_path, text)
     write_pairs(tmp_path / "pairs", 2, (176, 208))
-    line = refused(ivif("run", write_config(tmp_path, methods=["half"]), variables=variables))
+    with installed(tmp_path / "site", METHODS):
+        line = refused(ivif_here("run", write_config(tmp_path, methods=["half"])))
     assert "Half must derive from PrecomputedImages" in line

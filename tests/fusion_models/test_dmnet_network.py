@@ -135,6 +135,15 @@ def test_every_choice_builds_and_fuses(changes):
     assert network.stage_one_input(infrared, visible).shape == (1, 2, 32, 48)
 
 
+@pytest.fixture(scope="module")
+def default():
+    """The tiny network, a pair of images, the noise drawn for them, and what it makes of them."""
+    network, images = tiny(), pair()
+    drawn = noise(network, images[0])
+    with torch.inference_mode():
+        return network, images, drawn, network(*images, drawn).image
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -151,13 +160,12 @@ def test_every_choice_builds_and_fuses(changes):
     ids=str,
 )
 @torch.inference_mode()
-def test_options_that_keep_the_tensors_change_the_image(changes):
-    default, other = tiny(), tiny(**changes)
-    shared = {k: v for k, v in default.state_dict().items() if k in other.state_dict()}
+def test_options_that_keep_the_tensors_change_the_image(changes, default):
+    network, (infrared, visible), drawn, image = default
+    other = tiny(**changes)
+    shared = {k: v for k, v in network.state_dict().items() if k in other.state_dict()}
     other.load_state_dict(shared, strict="pooling_mix" in changes)
-    infrared, visible = pair()
-    drawn = noise(default, infrared)
-    difference = default(infrared, visible, drawn).image - other(infrared, visible, drawn).image
+    difference = image - other(infrared, visible, drawn).image
     assert float(difference.abs().max()) > 1e-4
 
 

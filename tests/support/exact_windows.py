@@ -47,8 +47,10 @@ def moments(
 
 def _sums(plane: np.ndarray, taps: list[int]) -> np.ndarray:
     for axis in (0, 1):
-        n = plane.shape[axis] - len(taps) + 1
-        plane = sum(
-            tap * plane.take(range(k, k + n), axis=axis) for k, tap in enumerate(taps)
-        )  # fmt: skip
+        n, last = plane.shape[axis] - len(taps) + 1, len(taps) - 1
+        at = [plane.take(range(k, k + n), axis=axis) for k in range(last + 1)]
+        half = last // 2  # taps are symmetric, so pixels are added before they are multiplied
+        plane = taps[half] * at[half]
+        for k in range(half):
+            plane = plane + taps[k] * (at[k] + at[last - k])
     return plane

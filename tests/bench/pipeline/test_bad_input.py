@@ -32,7 +32,7 @@ def _refused(folder: Path, config: Path, *parts: str, command=ivif_here) -> None
 
 def test_a_pair_of_two_sizes(small):
     cv2.imwrite(str(small / "pairs" / "vi" / "00002.png"), np.zeros((176, 200, 3), np.uint8))
-    _refused(small, write_config(small), "00002", "208x176", "200x176", command=ivif)
+    _refused(small, write_config(small), "00002", "208x176", "200x176")
 
 
 def test_a_truncated_png(small):
@@ -77,9 +77,8 @@ def test_a_stem_with_one_side_only(small):
 
 
 def test_an_unknown_key(small):
-    _refused(
-        small, write_config(small, qualty={"dataset": "pairs"}), "runs.yaml", "'qualty'", "quality"
-    )
+    config = write_config(small, qualty={"dataset": "pairs"})
+    _refused(small, config, "runs.yaml", "'qualty'", "quality", command=ivif)
 
 
 def test_a_misspelt_method(small):

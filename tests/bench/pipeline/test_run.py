@@ -38,7 +38,7 @@ def test_what_is_damaged_is_made_again_and_nothing_else(small):
     image = next(root.glob("fused/pairs/*/00001.png"))
     whole = image.read_bytes()
     image.write_bytes(whole[:-20])
-    again = _run(config, processes=True)
+    again = _run(config)
     assert (again.fused, again.computed, again.reused) == (1, 0, 1)
     assert image.read_bytes() == whole
     table = next(root.glob("results/**/*.parquet"))
