@@ -163,7 +163,8 @@ def default():
 def test_options_that_keep_the_tensors_change_the_image(changes, default):
     network, (infrared, visible), drawn, image = default
     other = tiny(**changes)
-    shared = {k: v for k, v in network.state_dict().items() if k in other.state_dict()}
+    known = other.state_dict()
+    shared = {name: tensor for name, tensor in network.state_dict().items() if name in known}
     other.load_state_dict(shared, strict="pooling_mix" in changes)
     difference = image - other(infrared, visible, drawn).image
     assert float(difference.abs().max()) > 1e-4
