@@ -21,12 +21,21 @@ from ivif_bench.fusion_models.dmfuse.training_prior import PriorRecipe
 from ivif_bench.fusion_models.dmfuse.trainings import crops_of_step
 from ivif_bench.fusion_models.sr3.prior import denoising_loss, draw_levels
 from ivif_bench.fusion_models.sr3.unet import UNet, UNetConfig
+from ivif_bench.fusion_models.training import loop
 from ivif_bench.fusion_models.training.images import PairPool, read_sources
 from ivif_bench.fusion_models.training.loop import step_of
 from ivif_bench.tensors import read_tensors
 from ivif_bench.training import TRAININGS, TrainingRequest, train
 
 PRIOR = TRAININGS.get("dmfuse-prior")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _curves_not_drawn():
+    """Drawing them takes longer than these trainings do. ``test_training_loop.py`` has them drawn."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "draw_curves", lambda rows, path: path.write_bytes(b"not drawn"))
+        yield
 
 
 @pytest.fixture(scope="module")

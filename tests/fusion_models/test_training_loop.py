@@ -17,6 +17,7 @@ from small_runs import write_pairs
 from torch import nn
 
 from ivif_bench.errors import UserError
+from ivif_bench.fusion_models.training import loop
 from ivif_bench.fusion_models.training.checkpoint import NAME
 from ivif_bench.fusion_models.training.images import Crops, PairImages, PairPool, read_sources
 from ivif_bench.fusion_models.training.loop import (
@@ -26,7 +27,15 @@ from ivif_bench.fusion_models.training.loop import (
     step_of,
     warmup_cosine,
 )
-from ivif_bench.fusion_models.training.record import LOG, Log
+from ivif_bench.fusion_models.training.record import LOG, Log, draw_curves
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _curves_not_drawn():
+    """Drawing them takes longer than these trainings do."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "draw_curves", lambda rows, path: path.write_bytes(b"not drawn"))
+        yield
 
 
 class Line(Recipe):
@@ -103,7 +112,8 @@ def test_a_finished_training_returns_its_weights_at_once(tmp_path):
     assert all(torch.equal(first[name], again[name]) for name in first)
 
 
-def test_training_learns_and_leaves_log_curves_and_samples(tmp_path):
+def test_training_learns_and_leaves_log_curves_and_samples(tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "draw_curves", draw_curves)
     _run(tmp_path)
     rows = Log(tmp_path).rows()
     losses = [row["total"] for row in rows if "total" in row]
