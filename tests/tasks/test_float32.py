@@ -16,7 +16,7 @@ def test_a_detector_trains_and_judges_in_float32(tmp_path):
     assert training == STRICT
     network.load(checkpoint)
     with recorded_precisions() as judging:
-        network.predict([RGB])
+        network.predict(RGB)
     assert judging == STRICT
 
 
