@@ -9,6 +9,7 @@ from typing import Any
 from ivif_bench.data.base import Dataset
 from ivif_bench.data.examine import Finding
 from ivif_bench.data.known import Known
+from ivif_bench.data.layouts.paired_folders import remedy
 from ivif_bench.errors import first_few
 
 IGNORED_LABEL = 255
@@ -59,7 +60,7 @@ def note_boxes(
             notes.facts.append(f"{where}: ignored, as asked for")
         else:
             notes.errors.append(
-                f"{where}; correct them, or set the dataset option ignore_classes: [{name}]"
+                f"{where}; correct them; {remedy([name], dataset.detection_classes)}"
             )
     if empty:
         notes.warnings.append(f"{len(empty)} images without boxes: {first_few(empty)}")

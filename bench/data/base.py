@@ -78,6 +78,8 @@ class Dataset(ABC):
     segmentation_classes: tuple[str, ...] = ()
     palette: tuple[tuple[int, int, int], ...] = ()
     known: ClassVar[Known | None] = None
+    # Whether a pair without an annotation file is an image without objects, not an error.
+    background: bool = False
 
     def __init__(self, root: Path, name: str, options: Options = NO_OPTIONS) -> None:
         self.root = Path(root)

@@ -96,7 +96,7 @@ def examine(dataset: Dataset, pair: Pair) -> Finding:
                 f"{pair.stem}: infrared is {size_text(shapes[0])} and visible "
                 f"{size_text(shapes[1])}; the pair is not registered, or its files are swapped"
             )
-    if dataset.detection_classes and pair.annotation is not None:
+    if dataset.detection_classes and (dataset.background or pair.annotation is not None):
         _examine_boxes(dataset, pair, finding)
     if dataset.segmentation_classes and pair.mask is not None:
         _examine_mask(pair, finding)

@@ -18,12 +18,11 @@ import cv2
 import numpy as np
 
 from ivif_bench.data.damage import check
-from ivif_bench.data.headers import Header, read_header
+from ivif_bench.data.headers import SUFFIXES, Header, read_header
 from ivif_bench.data.label_files import demand_lossless, stored_ids
 from ivif_bench.errors import UserError
 from ivif_bench.types import StoredImage
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 cv2.utils.logging.setLogLevel(
     0
 )  # a broken file is one error here, in our words, not lines on the terminal

@@ -164,7 +164,7 @@ def _write_part(
     stems = [pair.stem for pair in pairs]
     content.files[f"split_{part}.txt"] = _lines(sorted(stems))
     entry: dict[str, Any] = {"images": len(pairs), "stems_sha256": canonical_hash(stems)}
-    without = [pair.stem for pair in pairs if pair.annotation is None]
+    without = [pair.stem for pair in pairs if pair.annotation is None and not dataset.background]
     if not dataset.detection_classes or len(without) == len(pairs):
         if dataset.detection_classes and pairs:
             content.notes.append(f"{part}: no annotations, so a list only")

@@ -1,38 +1,52 @@
-"""Any two folders of images with equal stems: your own data, without code."""
+"""Any folders of images whose names pair: your own data, without code."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Self
 
+import numpy as np
 from pydantic import Field, model_validator
 
 from ivif_bench.data.base import LayoutSpec
+from ivif_bench.data.coco import read_coco
 from ivif_bench.data.layouts.paired_folders import (
     CornerOptions,
     PairedFolders,
     PairFolders,
     voc_palette,
 )
+from ivif_bench.data.patterns import Pattern, advice, is_pattern, parse_pattern
 from ivif_bench.data.voc import read_voc
+from ivif_bench.data.yolo_text import read_yolo
 from ivif_bench.errors import UserError
 from ivif_bench.options import Names
 from ivif_bench.types import Boxes, Pair
 
-_SubFolder = Annotated[str, Field(min_length=1)]
+_Place = Annotated[str, Field(min_length=1)]
 
 
 class FolderOptions(CornerOptions):
     """The sub-folders of images and labels, and the names of the classes."""
 
-    infrared: _SubFolder = Field("ir", description="sub-folder of infrared images")
-    visible: _SubFolder = Field("vi", description="sub-folder of visible images")
-    annotations: _SubFolder | None = Field(
-        None, description="sub-folder of Pascal VOC XML files; needs classes"
+    infrared: _Place = Field(
+        "ir",
+        description="sub-folder of infrared images, or a pattern of their names such as "
+        "thermal/IR{stem}.png; {stem:05d} stands for a number of five digits",
     )
-    classes: Names = Field((), description="class names of the boxes")
-    masks: _SubFolder | None = Field(
-        None, description="sub-folder of label PNGs (class ids); needs mask_classes"
+    visible: _Place = Field("vi", description="the same of visible images")
+    annotations: _Place | None = Field(
+        None,
+        description="sub-folder of Pascal VOC XML or YOLO text files, named as the stem or as in "
+        "xml/{stem}_RGB.xml; or a COCO JSON file; needs classes",
+    )
+    classes: Names = Field(
+        (), description="class names of the boxes; of YOLO text in the order of its numbers"
+    )
+    masks: _Place | None = Field(
+        None,
+        description="sub-folder of label PNGs (class ids), named as the stem or as in "
+        "masks/{stem}_label.png; needs mask_classes",
     )
     mask_classes: Names = Field((), description="names of the label values 0, 1, 2, ...")
 
@@ -49,7 +63,7 @@ SPECS = (
         name="folder",
         entry="Folder",
         title="user data",
-        summary="two folders of images with equal stems, optionally with VOC XML or label images",
+        summary="your own folders of images, with boxes (VOC, YOLO, COCO) or label images",
         source="yours",
         terms="yours",
         options=FolderOptions,
@@ -63,6 +77,7 @@ class Folder(PairedFolders):
     options: FolderOptions
 
     def __init__(self, root: Path, name: str, options: FolderOptions) -> None:
+        self._coco: dict[Path, dict[str, Boxes]] = {}
         super().__init__(root, name, options)
         # Class variables of the other layouts; here every dataset of a run has its own.
         self.detection_classes = options.classes  # type: ignore[misc]
@@ -71,23 +86,100 @@ class Folder(PairedFolders):
 
     def _find_folders(self) -> list[PairFolders]:
         options = self.options
-        infrared, visible = self.demand([(options.infrared, options.visible)])
+        names = [self._names(place) for place in (options.infrared, options.visible)]
+        places = [
+            place if name is None else str(name.folder)
+            for name, place in zip(names, (options.infrared, options.visible), strict=True)
+        ]
+        infrared, visible = self.demand([(places[0], places[1])])
+        annotations, suffix = self._labels("annotations", options.annotations)
+        masks, mask_suffix = self._labels("masks", options.masks)
+        if annotations is not None and not suffix:
+            suffix = self._suffix_in(annotations)
         return [
             PairFolders(
                 infrared,
                 visible,
-                annotations=self._extra("annotations", options.annotations),
-                masks=self._extra("masks", options.masks),
+                annotations=annotations,
+                suffix=suffix or ".xml",
+                masks=masks,
+                mask_suffix=mask_suffix or ".png",
+                infrared_names=names[0],
+                visible_names=names[1],
             )
         ]
 
-    def _extra(self, option: str, sub_folder: str | None) -> Path | None:
-        if sub_folder is None:
-            return None
-        folder = self.root / sub_folder
-        if not folder.is_dir():
+    def _names(self, place: str) -> Pattern | None:
+        """The form of the names of a side, if it is given as a pattern."""
+        return parse_pattern(str(self.root / place)) if is_pattern(place) else None
+
+    def _labels(self, option: str, place: str | None) -> tuple[Path | None, str]:
+        """Where labels are, and what follows the stem in their names if that is said."""
+        if place is None:
+            return None, ""
+        folder, name = self.root / place, ""
+        if is_pattern(place):
+            folder, name = folder.parent, folder.name
+            if not name.startswith("{stem}") or is_pattern(name.removeprefix("{stem}")):
+                raise UserError(
+                    f"dataset {self.name!r}: option {option!r}: names of labels start with the stem, "
+                    f"such as FOLDER/{{stem}}_label.png, not {place!r}"
+                )
+        if not (folder.is_dir() or (option == "annotations" and folder.is_file())):
             raise UserError(f"dataset {self.name!r}: option {option!r}: no such folder: {folder}")
-        return folder
+        return folder, name.removeprefix("{stem}")
+
+    def _suffix_in(self, annotations: Path) -> str:
+        """Of the files in a folder of annotations: XML, or text if there is no XML."""
+        if annotations.is_file():
+            if annotations.suffix.lower() != ".json":
+                raise UserError(
+                    f"dataset {self.name!r}: option 'annotations': {annotations} is neither a folder "
+                    "nor a COCO file (.json)"
+                )
+            return ""
+        kinds = {path.suffix for path in annotations.iterdir()} & {".xml", ".txt"}
+        if len(kinds) == 2:
+            raise UserError(
+                f"dataset {self.name!r}: {annotations} has both XML and text files; name the ones to "
+                "read: annotations: FOLDER/{stem}.xml or FOLDER/{stem}.txt"
+            )
+        return next(iter(kinds), ".xml")
+
+    def advice_on_names(self) -> str:
+        options = self.options
+        if is_pattern(options.infrared + options.visible):
+            return ""
+        from ivif_bench.data.images import images_in
+
+        sides = {}
+        for name in ("infrared", "visible"):
+            place = getattr(options, name)
+            sides[f"{name}:"] = (place, set(images_in(self.root / place)))
+        return advice(sides)
 
     def read_boxes(self, pair: Pair, path: Path) -> Boxes:
-        return read_voc(path, self.options.corner_origin)
+        if path.suffix.lower() == ".json":
+            return self._of_coco(pair, path)
+        from ivif_bench.data.images import size_of
+
+        origin = self.options.corner_origin
+        if path.suffix == ".txt":
+            return read_yolo(
+                path, dict(enumerate(self.options.classes)), size_of(pair.visible), origin
+            )
+        return read_voc(path, origin)
+
+    def _of_coco(self, pair: Pair, path: Path) -> Boxes:
+        """The file may name the images by the stem of the pair, or by the name of either image."""
+        if path not in self._coco:
+            self._coco[path] = read_coco(path)
+        for stem in (pair.stem, pair.visible.stem, pair.infrared.stem):
+            if stem in self._coco[path]:
+                return self._coco[path][stem]
+        if self.background:
+            return Boxes(np.zeros((0, 4)), ())
+        raise UserError(
+            f"{path}: no entry for image {pair.stem!r} under 'images'; if such images have no objects, "
+            "set the dataset option unlabelled: background"
+        )

@@ -5,16 +5,19 @@ A layout defines its folders; listing, pairing, tags and class checks are here.
 
 from __future__ import annotations
 
+import difflib
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from pydantic import Field
 
 from ivif_bench.data.base import Dataset, Scan
+from ivif_bench.data.patterns import Pattern
 from ivif_bench.data.splits import read_list
 from ivif_bench.errors import UserError, first_few
 from ivif_bench.options import NO_OPTIONS, Names, Options
@@ -27,10 +30,12 @@ class PairFolders:
 
     Attributes:
         infrared, visible: image folders.
+        infrared_names, visible_names: form of the names in them; None if a stem is the whole name.
         part: official part they hold (``train``, ``test``), empty if the layout has none.
         annotations: folder with a file ``<stem><suffix>`` per pair, or one file for all pairs.
-        suffix: of the annotation files, with the dot.
+        suffix: what follows the stem in names of annotation files, with the dot.
         masks: folder with a PNG of class ids per pair.
+        mask_suffix: what follows the stem in their names.
     """
 
     infrared: Path
@@ -39,6 +44,9 @@ class PairFolders:
     annotations: Path | None = None
     suffix: str = ".xml"
     masks: Path | None = None
+    mask_suffix: str = ".png"
+    infrared_names: Pattern | None = None
+    visible_names: Pattern | None = None
 
 
 class BoxOptions(Options):
@@ -46,6 +54,15 @@ class BoxOptions(Options):
 
     ignore_classes: Names = Field(
         (), description="class names whose boxes are left out, such as [dog]"
+    )
+    rename_classes: dict[str, str] = Field(
+        default_factory=dict,
+        description="names in the annotations to names of the dataset, such as {Person: person}",
+    )
+    unlabelled: Literal["error", "background"] = Field(
+        "error",
+        description="what an image without an annotation file is: a mistake, or an image without "
+        "objects",
     )
 
 
@@ -74,7 +91,10 @@ class PairedFolders(Dataset):
 
     def __init__(self, root: Path, name: str, options: Options = NO_OPTIONS) -> None:
         super().__init__(root, name, options)
-        self.ignored = options.ignore_classes if isinstance(options, BoxOptions) else ()
+        given = options if isinstance(options, BoxOptions) else BoxOptions()
+        self.ignored = given.ignore_classes
+        self.renamed = given.rename_classes
+        self.background = given.unlabelled == "background"
         self.folders = tuple(self._find_folders())
 
     @abstractmethod
@@ -128,8 +148,6 @@ class PairedFolders(Dataset):
     @cached_property
     def scan(self) -> Scan:
         """List the folders; no file is opened and nothing is an error yet."""
-        from ivif_bench.data.images import images_in
-
         pairs: dict[str, Pair] = {}
         no_infrared: list[str] = []
         no_visible: list[str] = []
@@ -137,7 +155,8 @@ class PairedFolders(Dataset):
         orphans: list[str] = []
         parts: dict[str, tuple[str, ...]] = {}
         for folders in self.folders:
-            infrared, visible = images_in(folders.infrared), images_in(folders.visible)
+            infrared = _images(folders.infrared, folders.infrared_names)
+            visible = _images(folders.visible, folders.visible_names)
             no_infrared += visible.keys() - infrared.keys()
             no_visible += infrared.keys() - visible.keys()
             both = sorted(infrared.keys() & visible.keys())
@@ -159,7 +178,9 @@ class PairedFolders(Dataset):
         annotation = folders.annotations
         if annotation is not None and annotation.suffix != ".json":
             annotation = annotation / f"{stem}{folders.suffix}"
-        mask = folders.masks / f"{stem}.png" if folders.masks is not None else None
+            if self.background and not annotation.is_file():
+                annotation = None
+        mask = folders.masks and folders.masks / f"{stem}{folders.mask_suffix}"
         return Pair(self.name, stem, infrared, visible, annotation, mask, tags=self.tags_of(stem))
 
     def _read_pairs(self) -> tuple[Pair, ...]:
@@ -169,6 +190,7 @@ class PairedFolders(Dataset):
                 raise UserError(
                     f"dataset {self.name!r} at {self.root}: no {side} image for "
                     f"{first_few(stems)}; complete the download or remove the other side"
+                    f"{self.advice_on_names()}"
                 )
         if scan.twice:
             raise UserError(
@@ -181,6 +203,10 @@ class PairedFolders(Dataset):
                 "complete the download"
             )
         return scan.pairs
+
+    def advice_on_names(self) -> str:
+        """How to pair images whose names differ by a constant part, for an error; may be empty."""
+        return ""
 
     def official_splits(self) -> Mapping[str, tuple[str, ...]]:
         """The stems of the folders named as parts."""
@@ -197,8 +223,7 @@ class PairedFolders(Dataset):
         if unknown:
             raise UserError(
                 f"{pair.annotation}: unknown class {unknown[0]!r} (known: "
-                f"{', '.join(self.detection_classes)}); to leave such boxes out set the dataset "
-                f"option ignore_classes: [{', '.join(unknown)}]"
+                f"{', '.join(self.detection_classes)}); {remedy(unknown, self.detection_classes)}"
             )
         return found.take([i for i, name in enumerate(found.classes) if name not in self.ignored])
 
@@ -223,19 +248,56 @@ class PairedFolders(Dataset):
         return labels
 
     def all_boxes(self, pair: Pair) -> Boxes:
-        """Boxes of a pair as its annotation file has them."""
+        """Boxes of a pair as its annotation file has them, but for names that are to be changed."""
         if pair.annotation is None:
+            if self.background and self.detection_classes:
+                return Boxes(np.zeros((0, 4)), ())
             raise UserError(f"dataset {self.name!r}: {pair.stem} has no boxes")
-        return self.read_boxes(pair, pair.annotation)
+        try:
+            found = self.read_boxes(pair, pair.annotation)
+        except UserError as problem:
+            if pair.annotation.exists():
+                raise
+            raise UserError(
+                f"{problem}; if images without such a file have no objects, set the dataset option "
+                "unlabelled: background"
+            ) from problem
+        return replace(found, classes=tuple(self.renamed.get(name, name) for name in found.classes))
+
+
+def remedy(unknown: Sequence[str], known: Sequence[str]) -> str:
+    """What to do about class names that a dataset does not know: rename near ones, or leave out."""
+    lower = {name.lower(): name for name in known}
+    near = {
+        name: lower[found[0]]
+        for name in unknown
+        if (found := difflib.get_close_matches(name.lower(), list(lower), n=1, cutoff=0.6))
+    }
+    rename = ""
+    if near:
+        renamed = ", ".join(f"{name}: {target}" for name, target in near.items())
+        rename = (
+            f"did you mean {' or '.join(map(repr, dict.fromkeys(near.values())))}? Set the dataset "
+            f"option rename_classes: {{{renamed}}}; "
+        )
+    return f"{rename}to leave such boxes out set the dataset option ignore_classes: [{', '.join(unknown)}]"
+
+
+def _images(folder: Path, names: Pattern | None) -> dict[str, Path]:
+    from ivif_bench.data.images import images_in
+
+    return images_in(folder) if names is None else names.files()
 
 
 def _orphans(folders: PairFolders, stems: set[str]) -> list[str]:
     """Annotation and mask files whose images are both missing."""
     found: list[str] = []
-    for folder, suffix in ((folders.annotations, folders.suffix), (folders.masks, ".png")):
+    labels = ((folders.annotations, folders.suffix), (folders.masks, folders.mask_suffix))
+    for folder, suffix in labels:
         if folder is not None and folder.is_dir():
-            paths = sorted(folder.glob(f"*{suffix}"))
-            found += [f"{folder.name}/{path.name}" for path in paths if path.stem not in stems]
+            names = sorted(path.name for path in folder.glob(f"*{suffix}"))
+            alone = [name for name in names if name.removesuffix(suffix) not in stems]
+            found += [f"{folder.name}/{name}" for name in alone]
     return found
 
 

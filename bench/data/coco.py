@@ -1,0 +1,61 @@
+"""Boxes from COCO JSON: one file for many images."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ivif_bench.errors import UserError
+from ivif_bench.types import Boxes
+
+
+def read_coco(path: Path) -> dict[str, Boxes]:
+    """Boxes of every image of a COCO file by stem: class names unchecked, none left out.
+
+    ``iscrowd`` becomes ``crowd``; ``difficult``, or ``ignore`` as conversions of VOC files write
+    it, becomes ``difficult``.
+
+    Raises:
+        UserError: unreadable, not of the COCO form, or a flag that is neither 0 nor 1.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        names = {item["id"]: str(item["name"]) for item in content["categories"]}
+        stems = {item["id"]: Path(str(item["file_name"])).stem for item in content["images"]}
+        found: dict[str, list[dict[str, Any]]] = {stem: [] for stem in stems.values()}
+        for item in content["annotations"]:
+            x, y, width, height = (float(value) for value in item["bbox"])
+            found[stems[item["image_id"]]].append(
+                {
+                    "corners": [x, y, x + width, y + height],
+                    "name": names[item["category_id"]],
+                    "crowd": _flag(item, "iscrowd", path),
+                    "difficult": _flag(item, "difficult", path) or _flag(item, "ignore", path),
+                }
+            )
+    except (OSError, ValueError) as problem:
+        raise UserError(f"cannot read annotation {path}: {problem}") from problem
+    except (KeyError, TypeError, AttributeError) as problem:
+        raise UserError(f"{path}: not a COCO file of boxes ({problem!r})") from problem
+    return {
+        stem: Boxes(
+            np.array([row["corners"] for row in rows], dtype=np.float64).reshape(-1, 4),
+            tuple(row["name"] for row in rows),
+            crowd=np.array([row["crowd"] for row in rows], bool),
+            difficult=np.array([row["difficult"] for row in rows], bool),
+        )
+        for stem, rows in found.items()
+    }
+
+
+def _flag(item: Mapping[str, Any], key: str, path: Path) -> bool:
+    value = item.get(key, 0)
+    if not isinstance(value, int) or value not in (0, 1):
+        raise UserError(
+            f"{path}: annotation {item.get('id')}: {key!r} must be 0 or 1, found {value!r}"
+        )
+    return bool(value)
