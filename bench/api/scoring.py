@@ -57,8 +57,8 @@ class FolderScores:
 
 
 def evaluate_folder(
-    infrared: Path | str,
-    visible: Path | str,
+    infrared: Path | str | None,
+    visible: Path | str | None,
     fused: Path | str | Mapping[str, Path | str],
     metrics: Metrics = None,
     convention: str = "reference",
@@ -74,9 +74,9 @@ def evaluate_folder(
     folders = fused if isinstance(fused, Mapping) else {Path(fused).resolve().name: fused}
     return FolderScores(
         score_folder(
-            Path(infrared),
-            Path(visible),
-            {name: Path(folder) for name, folder in folders.items()},
+            infrared,
+            visible,
+            folders,
             metrics,
             convention,
             workers,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, cast
@@ -18,11 +19,20 @@ _SHORT = {"md": "markdown"}
 
 
 def score(
-    infrared: Annotated[Path, typer.Option(help="folder of infrared images")],
-    visible: Annotated[Path, typer.Option(help="folder of visible images")],
     fused: Annotated[
-        list[str], typer.Option(help="folder of fused images, or NAME=FOLDER; repeat it")
+        list[str],
+        typer.Option(
+            help="fused images: a folder, a pattern such as 'out/{stem}_fused.png', or one file; "
+            "or NAME=FOLDER; repeat it"
+        ),
     ],
+    infrared: Annotated[
+        str | None,
+        typer.Option(
+            help="infrared images, likewise; neither source for EN, SD, SF, AG, EI of fused images"
+        ),
+    ] = None,
+    visible: Annotated[str | None, typer.Option(help="visible images, likewise")] = None,
     convention: Annotated[
         str, typer.Option(help="metric convention; see 'list conventions'")
     ] = "reference",
@@ -63,7 +73,7 @@ def score(
 ) -> None:
     """Score folders of fused images and print their means as a table, as a run does.
 
-    Images are paired by stem, whatever the extension.
+    Images are paired by stem, whatever the extension; a pattern says which part of a name that is.
     """
     from ivif_bench.commands.progress import counting
     from ivif_bench.files import write_bytes, write_json
@@ -73,6 +83,8 @@ def score(
     counted = not form  # a preview: it also says how many images each folder has
     if counted and not sys.stdout.isatty():
         form = "markdown"
+    for target in filter(None, (json_file, csv_file)):
+        _demand_writable(target)
     if spread not in ("", "sd", "interval"):
         raise UserError(f"--spread: {spread!r}; known: sd, interval")
     text = load_text(_SHORT.get(form, form)) if form else None  # refused before anything is scored
@@ -88,10 +100,6 @@ def score(
             cast("Mode", mode),  # others are refused where it is resolved
             device,
         )
-    if json_file:
-        write_json(json_file, result.to_json())
-    if csv_file:
-        write_bytes(csv_file, result.to_csv().encode())
     # Imported here, so that scoring starts without them.
     from ivif_bench.reports.given import report_of
     from ivif_bench.reports.terminal import print_tables
@@ -103,6 +111,10 @@ def score(
         print_tables(report.tables)
     else:
         typer.echo(text(report.title, report.tables, report.remarks), nl=False)
+    if json_file:
+        write_json(json_file, result.to_json())
+    if csv_file:
+        write_bytes(csv_file, result.to_csv().encode())
 
 
 def _listed(metrics: str) -> tuple[str, ...] | Literal["all"] | None:
@@ -110,19 +122,32 @@ def _listed(metrics: str) -> tuple[str, ...] | Literal["all"] | None:
     return "all" if names == ("all",) else names or None
 
 
-def _named(fused: list[str]) -> dict[str, Path]:
-    folders: dict[str, Path] = {}
+def _named(fused: list[str]) -> dict[str, str]:
+    """Place by method name; a folder, or the folder of a pattern, gives its own name."""
+    places: dict[str, str] = {}
     for item in fused:
-        name, equals, folder = item.partition("=")
-        named = bool(equals) and not Path(item).is_dir()
-        path = Path(folder if named else item)
-        key = name if named else path.resolve().name
-        if key in folders:
+        name, equals, place = item.partition("=")
+        if not equals or Path(item).exists():
+            path = Path(item.rpartition("/")[0] or ".") if "{" in item else Path(item)
+            name, place = path.resolve().stem if path.is_file() else path.resolve().name, item
+        if not name or not place:
+            raise UserError(f"--fused: {item!r}: expected a folder, or NAME=FOLDER")
+        if name in places:
             raise UserError(
-                f"--fused: the name {key!r} occurs twice; use NAME=FOLDER with different names"
+                f"--fused: the name {name!r} occurs twice; use NAME=FOLDER with different names"
             )
-        folders[key] = path
-    return folders
+        places[name] = place
+    return places
+
+
+def _demand_writable(target: Path) -> None:
+    """Refuse a target before hours of scoring, not after them."""
+    folder = next(each for each in target.absolute().parents if each.exists())
+    if target.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        raise UserError(
+            f"cannot write {target}: {'it is' if target.is_dir() else 'its'} "
+            f"{'a folder' if target.is_dir() else 'folder cannot be written'}; name a file"
+        )
 
 
 def register(app: typer.Typer) -> None:

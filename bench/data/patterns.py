@@ -98,6 +98,22 @@ def parse_pattern(text: str) -> Pattern:
     return Pattern(Path(folder or "."), before, after, suffix, int(field[1] or 0))
 
 
+def images_at(place: Path | str) -> dict[str, Path]:
+    """Stem to image file of what a user named: a folder, a pattern of names, or one file.
+
+    Raises:
+        UserError: nothing of that name, a wrong pattern, or two files of one stem.
+    """
+    from ivif_bench.data.images import images_in
+
+    path = Path(place)
+    if path.is_file():
+        return {path.stem: path}
+    if is_pattern(str(place)) and not path.is_dir():
+        return parse_pattern(str(place)).files()
+    return images_in(path)
+
+
 def common_form(first: Collection[str], second: Collection[str]) -> tuple[str, str] | None:
     """How to write two sets of stems without common members so that they pair; None if unknown.
 

@@ -16,17 +16,20 @@ from ivif_bench.tasks.quality.engine import Evaluator
 
 @dataclass(frozen=True, slots=True)
 class ImageGroup:
-    """One stem: source files, and the fused files by method."""
+    """One stem: source files, and the fused files by method.
+
+    Attributes:
+        sources: infrared and visible; empty for metrics that need neither.
+    """
 
     stem: str
-    infrared: Path
-    visible: Path
+    sources: tuple[Path, Path] | tuple[()]
     fused: Mapping[str, Path]
 
     @property
     def files(self) -> list[Path]:
         """Every file, sources first."""
-        return [self.infrared, self.visible, *self.fused.values()]
+        return [*self.sources, *self.fused.values()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,30 +50,29 @@ class Loaded:
 
 def load(group: ImageGroup, evaluator: Evaluator, data: Sequence[bytes]) -> dict[str, Loaded]:
     """Decode one stem; each source once, whatever the number of methods."""
-    infrared, visible, *fused = (
+    pictures = [
         read_picture(path, content) for path, content in zip(group.files, data, strict=True)
-    )
-    refuse_equal_pixels(
-        f"stem {group.stem!r}", (group.infrared, group.visible), infrared.pixels, visible.pixels
-    )
-    sources = {
-        "infrared": evaluator.prepare(infrared.pixels),
-        "visible": evaluator.prepare(visible.pixels),
-    }
+    ]
+    given = dict(zip(("infrared", "visible"), pictures, strict=False)) if group.sources else {}
+    if group.sources:
+        infrared, visible = given.values()
+        refuse_equal_pixels(f"stem {group.stem!r}", group.sources, infrared.pixels, visible.pixels)
+    sources = {name: evaluator.prepare(picture.pixels) for name, picture in given.items()}
     notes = [
-        *_notes("infrared", infrared, sources["infrared"], {}),
-        *_notes("visible", visible, sources["visible"], {"infrared": sources["infrared"]}),
+        note
+        for index, (name, picture) in enumerate(given.items())
+        for note in _notes(name, picture, sources[name], dict(list(sources.items())[:index]))
     ]
     found = {}
-    for (method, path), picture in zip(group.fused.items(), fused, strict=True):
+    for (method, path), picture in zip(group.fused.items(), pictures[len(given) :], strict=True):
         pixels = evaluator.prepare(picture.pixels)
         _check_sizes(group.stem, path, {**sources, "fused": pixels})
         found[method] = Loaded(
-            sources["infrared"],
-            sources["visible"],
+            sources.get("infrared", pixels),  # without sources no metric looks at them
+            sources.get("visible", pixels),
             pixels,
             (*notes, *_notes("fused", picture, pixels, sources)),
-            {"infrared": infrared.kind, "visible": visible.kind, "fused": picture.kind},
+            {name: picture.kind for name, picture in (*given.items(), ("fused", picture))},
         )
     return found
 

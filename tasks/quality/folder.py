@@ -1,19 +1,20 @@
-"""Scores folders of fused images against folders of sources, paired by stem."""
+"""Scores fused images against their sources, paired by stem."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from ivif_bench.data.images import images_in
+from ivif_bench.data.patterns import advice, images_at, is_pattern
 from ivif_bench.data.sides import refuse_equal_files
 from ivif_bench.errors import UserError, first_few
 from ivif_bench.tasks.quality.about import about, protocol_name
 from ivif_bench.tasks.quality.decoding import ImageGroup
 from ivif_bench.tasks.quality.engine import Evaluator, metrics_of, resolve
 from ivif_bench.tasks.quality.groups import score_groups
-from ivif_bench.tasks.quality.registry import Mode
+from ivif_bench.tasks.quality.registry import METRICS, Mode
 from ivif_bench.tasks.quality.scores import ImageScores, MethodScores, QualityScores
 from ivif_bench.types import Progress
 
@@ -21,12 +22,13 @@ if TYPE_CHECKING:
     from ivif_bench.tasks.quality.on_device import BatchedEvaluator
 
 Metrics = Sequence[str] | Literal["all"] | None
+Place = Path | str
 
 
 def score_folder(
-    infrared: Path,
-    visible: Path,
-    fused: Mapping[str, Path],
+    infrared: Place | None,
+    visible: Place | None,
+    fused: Mapping[str, Place],
     metrics: Metrics = None,
     convention: str = "reference",
     workers: int = 0,
@@ -38,7 +40,9 @@ def score_folder(
     """Score every image that is on all three sides, paired by stem whatever the extension.
 
     Args:
-        fused: folders of fused images by method name.
+        infrared, visible: folder, pattern of names such as ``ir/IR{stem}.png``, or one file; both
+            None for metrics that need no source.
+        fused: the same of fused images, by method name.
         metrics: names in the wanted order; ``all`` for whatever the convention defines; None
             means those that it prints.
         convention: registered name.
@@ -54,13 +58,25 @@ def score_folder(
             sizes differ or infrared and visible are one image (the message names the stem), or
             the device cannot be used.
     """
-    evaluator = resolve(chosen_metrics(metrics, convention), convention, mode)
     if not fused:
         raise UserError("no folder of fused images given")
-    sources = {"infrared": images_in(infrared), "visible": images_in(visible)}
-    folders = {name: images_in(folder) for name, folder in fused.items()}
-    groups = _groups(sources, folders)
-    refuse_equal_files("score", [(group.stem, group.infrared, group.visible) for group in groups])
+    given = {"infrared": infrared, "visible": visible}
+    places = {name: place for name, place in given.items() if place is not None}
+    if len(places) == 1:
+        raise UserError(f"{next(iter(given.keys() - places))} images are missing; give both sides")
+    chosen = chosen_metrics(metrics, convention)
+    if not places:
+        chosen = _without_sources(chosen, convention)
+    evaluator = resolve(chosen, convention, mode)
+    sources = {name: images_at(place) for name, place in places.items()}
+    folders = {name: images_at(place) for name, place in fused.items()}
+    if all(Path(place).is_file() for place in (*places.values(), *fused.values())):
+        (stem,) = next(iter(sources.values()), next(iter(folders.values())))  # one image a side
+        sources = {name: {stem: file} for name, (file,) in _files(sources)}
+        folders = {name: {stem: file} for name, (file,) in _files(folders)}
+    groups = _groups(sources, folders, {**places, **fused})
+    if sources:
+        refuse_equal_files("score", [(group.stem, *group.sources) for group in groups])
     on_device = batched_evaluator(evaluator, device, batched)
     images: dict[str, dict[str, ImageScores]] = {name: {} for name in folders}
     scored = score_groups(groups, evaluator, workers, on_device)
@@ -83,6 +99,21 @@ def score_folder(
             for name, found in folders.items()
         },
     )
+
+
+def _files(sides: Mapping[str, Mapping[str, Path]]) -> list[tuple[str, list[Path]]]:
+    return [(name, list(found.values())) for name, found in sides.items()]
+
+
+def _without_sources(chosen: tuple[str, ...] | None, convention: str) -> tuple[str, ...]:
+    """Metrics of fused images alone: those asked for, or of those that the convention prints."""
+    names = resolve(chosen, convention).names
+    need = [name for name in names if METRICS.get(name).needs_sources]
+    if chosen is not None and need:
+        raise UserError(
+            f"metrics that need the sources: {', '.join(need)}; give --infrared and --visible"
+        )
+    return tuple(name for name in names if name not in need)
 
 
 def chosen_metrics(metrics: Metrics, convention: str) -> tuple[str, ...] | None:
@@ -112,15 +143,16 @@ def device_name(device: str) -> str:
 
 
 def _groups(
-    sources: Mapping[str, Mapping[str, Path]], folders: Mapping[str, Mapping[str, Path]]
+    sources: Mapping[str, Mapping[str, Path]],
+    folders: Mapping[str, Mapping[str, Path]],
+    places: Mapping[str, Place],
 ) -> list[ImageGroup]:
-    """One group per stem that both sources and some method have."""
-    common = {name: _common(name, sources, found) for name, found in folders.items()}
+    """One group per stem that both sources, if any, and some method have."""
+    common = {name: _common(name, sources, found, places) for name, found in folders.items()}
     return [
         ImageGroup(
             stem,
-            sources["infrared"][stem],
-            sources["visible"][stem],
+            (sources["infrared"][stem], sources["visible"][stem]) if sources else (),
             {name: folders[name][stem] for name in folders if stem in common[name]},
         )
         for stem in sorted(set().union(*common.values()))
@@ -128,16 +160,32 @@ def _groups(
 
 
 def _common(
-    name: str, sources: Mapping[str, Mapping[str, Path]], fused: Mapping[str, Path]
+    name: str,
+    sources: Mapping[str, Mapping[str, Path]],
+    fused: Mapping[str, Path],
+    places: Mapping[str, Place],
 ) -> set[str]:
     stems = set(fused).intersection(*sources.values())
-    if not stems:
-        sides = ", ".join(
-            f"{side}: {first_few(list(found), 3) or 'no images'}"
-            for side, found in {**sources, "fused": fused}.items()
-        )
-        raise UserError(f"method {name!r}: no stem is on all three sides ({sides})")
-    return stems
+    if stems:
+        return stems
+    sides = {**sources, "fused": fused}
+    listed = ", ".join(
+        f"{side}: {first_few(list(found), 3) or 'no images'}" for side, found in sides.items()
+    )
+    if not sources:
+        raise UserError(f"method {name!r}: no images in {places[name]}")
+    options = {f"--{side}": (str(places[side]), set(found)) for side, found in sources.items()}
+    options["--fused"] = (f"{name}={places[name]}", set(fused))
+    raise UserError(f"method {name!r}: no stem is on all three sides ({listed}){_advice(options)}")
+
+
+def _advice(options: Mapping[str, tuple[str, set[str]]]) -> str:
+    """The options to write for the first two sides that share no stem."""
+    for one, other in combinations(options, 2):
+        (place_1, stems_1), (place_2, stems_2) = options[one], options[other]
+        if not stems_1 & stems_2 and not is_pattern(place_1 + place_2):
+            return advice({one: options[one], other: options[other]})
+    return ""
 
 
 def _unmatched(sides: Mapping[str, Mapping[str, Path]]) -> dict[str, tuple[str, ...]]:

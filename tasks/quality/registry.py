@@ -36,6 +36,7 @@ class MetricSpec:
         range: smallest and largest possible value under the function's default settings.
         unit: of those values, empty for none.
         reference: who defined it.
+        needs_sources: False if it looks at the fused image only.
         version: raised whenever the same settings give other values; old results are then recomputed.
         plain: name of the function in the module of ``entry`` that is the plain formula, a
             ``ivif_bench.tasks.quality.plain.PlainMetric``; empty if there is none.
@@ -50,6 +51,7 @@ class MetricSpec:
     reference: str
     version: int = 1
     plain: str = ""
+    needs_sources: bool = True
 
 
 @dataclass(frozen=True, slots=True)

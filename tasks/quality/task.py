@@ -183,7 +183,7 @@ def _measure(
     evaluator = resolve(metrics, payload["convention"], payload["mode"])
     on_device = batched_evaluator(evaluator, payload["device"])
     groups = [
-        ImageGroup(stem, Path(infrared), Path(visible), {unit.method: Path(fused)})
+        ImageGroup(stem, (Path(infrared), Path(visible)), {unit.method: Path(fused)})
         for stem, infrared, visible, fused in payload["images"]
         if stem in wanted
     ]

@@ -19,6 +19,7 @@ SPECS = (
         range=(0.0, 4.0 * 255.0),  # a 2x2 checkerboard divided by one; below 256 from 64x64 on
         unit="levels",
         reference="Cui et al., Detail preserved fusion of visible and infrared images, Opt. Commun. 2015",
+        needs_sources=False,
     ),
 )
 

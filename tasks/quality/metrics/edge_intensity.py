@@ -19,6 +19,7 @@ SPECS = (
         unit="",
         reference="as in Zhang, Ye and Xiao, VIFB: a visible and infrared image fusion benchmark, "
         "CVPR Workshops 2020",
+        needs_sources=False,
     ),
 )
 

@@ -17,6 +17,7 @@ SPECS = (
         range=(0.0, 8.0),
         unit="bits",
         reference="Roberts et al., Assessment of image fusion procedures, J. Appl. Remote Sens. 2008",
+        needs_sources=False,
     ),
 )
 

@@ -21,6 +21,7 @@ SPECS = (
         unit="levels",
         reference="Eskicioglu and Fisher, Image quality measures and their performance, "
         "IEEE Trans. Commun. 1995",
+        needs_sources=False,
     ),
 )
 

@@ -21,6 +21,7 @@ SPECS = (
         unit="levels",
         reference="textbook; for fusion: Ma, Ma and Li, Infrared and visible image fusion methods "
         "and applications: a survey, Information Fusion 2019",
+        needs_sources=False,
     ),
 )
 
