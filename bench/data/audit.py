@@ -5,6 +5,7 @@ Errors are defects that would falsify results; warnings are known, harmless, or 
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from ivif_bench.data.base import Dataset
 from ivif_bench.data.examine import Finding, equal_sides, size_text
 from ivif_bench.data.examined import Examiner
 from ivif_bench.data.known import Known
+from ivif_bench.data.shift import PARALLAX
 from ivif_bench.data.splits import (
     Split,
     canonical_hash,
@@ -82,6 +84,8 @@ def audit_dataset(
     notes.data["equal_sides"] = [finding.stem for finding in findings if finding.equal]
     _sizes(findings, known, notes)
     _channels(findings, notes)
+    _shifts(findings, notes)
+    _duplicates(findings, notes)
     note_boxes(dataset, findings, known, notes)
     notes.errors += dataset.audit_totals(notes.data.get("classes", {}))
     note_labels(dataset, findings, notes)
@@ -148,6 +152,48 @@ def _channels(findings: list[Finding], notes: Notes) -> None:
             f"{coloured} infrared images have colour (JPEG noise, a false-colour picture, or "
             "swapped folders); their luma is used"
         )
+
+
+def _shifts(findings: list[Finding], notes: Notes) -> None:
+    """How far the sides are apart, by their edges; see ``ivif_bench.data.shift``."""
+    read = [finding for finding in findings if finding.size is not None]
+    found = {f.stem: max(map(abs, f.shift)) for f in read if f.shift is not None}
+    if not found:
+        return
+    pixels = sorted(found.values())
+    median, most = pixels[len(pixels) // 2], pixels[math.ceil(0.9 * len(pixels)) - 1]
+    far = [stem for stem, shift in found.items() if shift > PARALLAX]
+    notes.data["shift"] = {
+        "median": median, "90 %": most, "largest": pixels[-1], "far": far,
+        "unknown": [finding.stem for finding in read if finding.shift is None],
+    }  # fmt: skip
+    notes.facts.append(
+        f"shift between infrared and visible, estimated from edges in {len(found)} of {len(read)} "
+        f"pairs: median {median}, 90 % at most {most}, largest {pixels[-1]} pixels"
+    )
+    if far:
+        notes.warnings.append(
+            f"{len(far)} pairs seem to be more than {PARALLAX} pixels apart, which parallax rarely "
+            f"is: {first_few(far)}; look at them: sides that are not registered make every "
+            "metric and every label wrong"
+        )
+
+
+def _duplicates(findings: list[Finding], notes: Notes) -> None:
+    """Images that occur in more than one pair, by their pixels."""
+    for index, side in enumerate(("infrared", "visible")):
+        stems: dict[str, list[str]] = {}
+        for finding in findings:
+            if finding.pixels is not None:
+                stems.setdefault(finding.pixels[index], []).append(finding.stem)
+        twice = sorted(group for group in stems.values() if len(group) > 1)
+        notes.data[f"equal_{side}"] = twice
+        if twice:
+            shown = first_few([" = ".join(group[:4]) for group in twice], 4)
+            notes.warnings.append(
+                f"{side} images that are equal under different names: {shown}; if one of them is in "
+                "train and one in test, results are measured on a training image"
+            )
 
 
 def _tags(pairs: Iterable[Pair], notes: Notes) -> None:

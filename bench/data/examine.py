@@ -10,12 +10,15 @@ from typing import Any
 import numpy as np
 
 from ivif_bench.data.base import Dataset
-from ivif_bench.data.images import decode, read_labels
+from ivif_bench.data.images import decode, pixel_hash, read_labels
+from ivif_bench.data.shift import estimated_shift
 from ivif_bench.data.sides import equal_files, equal_pixels, one_image
 from ivif_bench.errors import UserError
 from ivif_bench.types import Pair
 
-_REMEMBERED = ("size", "channels", "boxes", "crowd", "difficult", "outside", "labels")
+_REMEMBERED = (
+    "size", "channels", "shift", "pixels", "boxes", "crowd", "difficult", "outside", "labels"
+)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -26,6 +29,8 @@ class Finding:
         size: (height, width), None if unreadable or mismatched.
         equal: the infrared file, if infrared and visible are one image.
         channels: how infrared and visible are stored, such as ``gray`` or ``RGB, equal channels``.
+        shift: see ``ivif_bench.data.shift.estimated_shift``.
+        pixels: hashes of the pixels of infrared and visible; equal images have equal ones.
         boxes: class names of the boxes, None if they could not be read or there are none to read.
         crowd, difficult: class names of the boxes with these flags.
         outside: boxes without area or beyond the image by more than a pixel.
@@ -37,6 +42,8 @@ class Finding:
     size: tuple[int, int] | None = None
     equal: Path | None = None
     channels: tuple[str, str] | None = None
+    shift: tuple[int, int] | None = None
+    pixels: tuple[str, str] | None = None
     boxes: tuple[str, ...] | None = None
     crowd: tuple[str, ...] = ()
     difficult: tuple[str, ...] = ()
@@ -59,10 +66,13 @@ class Finding:
         height, width = values["size"]
         infrared, visible = values["channels"]
         boxes, labels = values["boxes"], values["labels"]
+        shift, (first, second) = values["shift"], values["pixels"]
         return cls(
             stem,
             size=(int(height), int(width)),
             channels=(str(infrared), str(visible)),
+            shift=None if shift is None else (int(shift[0]), int(shift[1])),
+            pixels=(str(first), str(second)),
             boxes=None if boxes is None else tuple(map(str, boxes)),
             crowd=tuple(map(str, values["crowd"])),
             difficult=tuple(map(str, values["difficult"])),
@@ -89,6 +99,8 @@ def examine(dataset: Dataset, pair: Pair) -> Finding:
         shapes = [image.shape[:2] for image in images]
         if shapes[0] == shapes[1]:
             finding.size = shapes[0]
+            finding.shift = estimated_shift(images[0], images[1])
+            finding.pixels = (pixel_hash(images[0]), pixel_hash(images[1]))
             if equal_pixels(*images) or equal_files(pair.infrared, pair.visible):
                 finding.equal = pair.infrared
         else:

@@ -28,7 +28,10 @@ TARDAL_ORDER = ["People", "Car", "Bus", "Lamp", "Motorcycle", "Truck"]
 def image(path: Path, height: int = 24, width: int = 32, *, gray: bool = False) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     shape = (height, width) if gray else (height, width, 3)
-    cv2.imwrite(str(path), np.random.default_rng(7).integers(0, 256, shape, dtype=np.uint8))
+    cv2.imwrite(
+        str(path),
+        np.random.default_rng(list(path.name.encode())).integers(0, 256, shape, dtype=np.uint8),
+    )
 
 
 def xml(path: Path, *names: str, box: tuple[int, int, int, int] = (2, 3, 12, 13)) -> None:
@@ -278,6 +281,16 @@ def test_totals_are_compared_for_the_full_set_only(
         only(audit.facts, "class totals are those of the published set")
     else:
         only(audit.warnings, "Lamp 3 instead of 4")
+
+
+def test_images_that_are_equal_under_different_names_are_named(tmp_path: Path) -> None:
+    m3fd_tree(tmp_path, 4)
+    folder = tmp_path / "Vis"
+    (folder / "00003.png").write_bytes((folder / "00001.png").read_bytes())
+    audit = audit_dataset(open_dataset("m3fd", tmp_path))
+    only(audit.warnings, "visible images that are equal", "00001 = 00003", "training image")
+    assert audit.data["equal_visible"] == [["00001", "00003"]]
+    assert audit.data["equal_infrared"] == []
 
 
 def test_published_totals_add_up() -> None:

@@ -13,7 +13,7 @@ HEIGHT, WIDTH = 24, 32
 def image(path: Path, channels: int = 3, value: int | None = None) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     shape = (HEIGHT, WIDTH) if channels == 1 else (HEIGHT, WIDTH, channels)
-    generator = np.random.default_rng(len(path.name))
+    generator = np.random.default_rng(list(path.name.encode()))  # no two stems alike
     pixels = generator.integers(0, 256, shape, dtype=np.uint8)
     cv2.imwrite(str(path), pixels if value is None else np.full(shape, value, np.uint8))
 
