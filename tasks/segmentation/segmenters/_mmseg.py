@@ -31,6 +31,11 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 _CHECKPOINT = "model.safetensors"
+# Of segmentation checkpoints, and the classifiers of ImageNet checkpoints (timm, torchvision, mmpretrain).
+_HEADS = (
+    "decode_head.", "auxiliary_head.", "head.",
+    *(f"backbone.{name}." for name in ("head", "fc", "classifier")),
+)  # fmt: skip
 
 
 class MmsegSegmenter(Segmenter):
@@ -54,7 +59,7 @@ class MmsegSegmenter(Segmenter):
         checkpoint = folder / _CHECKPOINT
         if checkpoint.is_file():  # finished in an earlier attempt that was stopped right after
             return checkpoint
-        model = self._initial_model(seed, initial)
+        model = self._initial_model(seed, initial, log)
         _mmseg_train.train(
             model, train, self.protocol, seed, folder, log, progress, self.restart_seconds
         )
@@ -115,7 +120,7 @@ class MmsegSegmenter(Segmenter):
             warnings.simplefilter("ignore")  # hints for authors of configurations
             return MODELS.build(ConfigDict(config))
 
-    def _initial_model(self, seed: int, initial: Path | None) -> Any:
+    def _initial_model(self, seed: int, initial: Path | None, log: Path) -> Any:
         import torch
 
         torch.manual_seed(seed)
@@ -123,13 +128,16 @@ class MmsegSegmenter(Segmenter):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             model.init_weights()
-        self._start_from(model, initial)
+        self._start_from(model, initial, log)
         return model
 
-    def _start_from(self, model: Any, initial: Path | None) -> None:
+    def _start_from(self, model: Any, initial: Path | None, log: Path | None = None) -> None:
         if initial is not None:
             backbone = self.protocol.transfer == "backbone"
-            apply_weights(model, read_tensors(initial), str(initial), backbone)
+            left_out = apply_weights(model, read_tensors(initial), str(initial), backbone)
+            if left_out and log is not None:
+                with log.open("a", encoding="utf-8") as file:
+                    file.write(f"initial weights {initial}: left out {', '.join(left_out)}\n")
 
 
 def import_mmseg(log: Path | None = None) -> None:
@@ -159,7 +167,7 @@ def import_mmseg(log: Path | None = None) -> None:
 
 
 def warm_up() -> None:
-    """Import what training and judging need; see ``SegmenterSpec.warm``."""
+    """Import what training and judging need; see ``NetworkSpec.warm``."""
     import_mmseg()
     importlib.import_module("ivif_bench.tasks.segmentation.segmenters._mmseg_train")
     importlib.import_module("torch._dynamo")  # the first optimiser imports it: 0.7 CPU-s
@@ -167,12 +175,15 @@ def warm_up() -> None:
 
 def apply_weights(
     model: nn.Module, state: Mapping[str, Tensor], where: str, backbone: bool = False
-) -> None:
+) -> list[str]:
     """Put weights into a model; every name and shape must fit. Half precision becomes float32.
 
     Args:
         backbone: take the backbone only (names with or without ``backbone.``) and keep the
-            model's own heads.
+            model's own heads. Heads and classifiers of the file are left out.
+
+    Returns:
+        Names that were left out.
 
     Raises:
         UserError: names that are missing, left over or of another shape.
@@ -183,8 +194,9 @@ def apply_weights(
         wanted = {name: value for name, value in wanted.items() if name.startswith("backbone.")}
         if not any(name.startswith("backbone.") for name in given):
             given = {f"backbone.{name}": value for name, value in given.items()}
-        heads = ("decode_head.", "auxiliary_head.")
-        given = {name: value for name, value in given.items() if not name.startswith(heads)}
+    left_out = sorted(name for name in given if backbone and name.startswith(_HEADS))
+    for name in left_out:
+        del given[name]
     wrong = {
         "lacks": sorted(set(wanted) - set(given)),
         "has unknown": sorted(set(given) - set(wanted)),
@@ -203,6 +215,7 @@ def apply_weights(
         {name: given[name].to(value.dtype) for name, value in wanted.items()},
         strict=not backbone,
     )
+    return left_out
 
 
 def write_weights(state: Mapping[str, Tensor], path: Path) -> None:

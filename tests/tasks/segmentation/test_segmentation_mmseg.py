@@ -205,6 +205,26 @@ def test_a_backbone_alone_is_taken_only_if_the_protocol_draws_a_new_head(tmp_pat
     assert not np.allclose(new[head], old[head])
 
 
+def test_a_classifier_of_an_imagenet_file_is_left_out_and_named_in_the_log(tmp_path, trained):
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    bare = _partial(trained, tmp_path)
+    extra = {"head.weight": torch.zeros(1000, 8), "head.bias": torch.zeros(1000)}
+    save_file(load_file(bare) | extra, tmp_path / "imagenet.safetensors")
+    initial = str(tmp_path / "imagenet.safetensors")
+    options = {"reinit_head": True, "iterations": 1, "warmup": 0}
+    with_it = fit(tmp_path / "a", initial=initial, **options)
+    without = fit(tmp_path / "b", initial=str(bare), **options)
+    assert sha256(with_it) == sha256(without)
+    assert (
+        "left out backbone.head.bias, backbone.head.weight" in (tmp_path / "a/log.txt").read_text()
+    )
+    save_file(load_file(bare) | {"surprise": torch.zeros(1)}, tmp_path / "other.safetensors")
+    with pytest.raises(UserError, match=r"has unknown backbone\.surprise"):
+        fit(tmp_path / "c", initial=str(tmp_path / "other.safetensors"), **options)
+
+
 def _partial(trained, folder):
     """The backbone of a checkpoint, named as ImageNet files name it, in half precision."""
     from safetensors.torch import save_file
