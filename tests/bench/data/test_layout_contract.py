@@ -124,6 +124,9 @@ def test_every_declared_option_is_accepted_and_the_files_are_read(
         "ignore_classes": [list(plain.detection_classes[:1])],
         "class_order": [given.get("class_order", [])[::-1]],
         "scenarios": [str(tmp_path / "scenes.json")],
+        "rename_classes": [{"nothing": "anything"}, dict([plain.detection_classes[:2]])]
+        if len(plain.detection_classes) > 1
+        else [{"nothing": "anything"}],
     }
     for name in model.model_fields:
         required = {key: value for key, value in given.items() if key != name}
@@ -137,6 +140,9 @@ def test_every_declared_option_is_accepted_and_the_files_are_read(
             if name == "ignore_classes":
                 left_out = {cls for boxes in usual.values() for cls, _ in boxes} & set(value)
                 assert not {cls for boxes in found.values() for cls, _ in boxes} & left_out
+            if name == "rename_classes":
+                for stem, boxes in usual.items():
+                    assert found[stem] == sorted((value.get(cls, cls), box) for cls, box in boxes)
             if name == "corner_origin" and usual:
                 for stem, boxes in usual.items():
                     shifted = np.array([box for _, box in found[stem]])
