@@ -130,6 +130,14 @@ class Dataset(ABC):
         """Label image of a pair, uint8 [H, W] class ids."""
         raise UserError(f"dataset {self.name!r} has no segmentation labels")
 
+    def stored_mask(self, pair: Pair) -> np.ndarray:
+        """Label image of a pair before its values are checked, for an audit; uint8 [H, W]."""
+        from ivif_bench.data.images import read_labels
+
+        if pair.mask is None:
+            raise UserError(f"dataset {self.name!r}: {pair.stem} has no segmentation labels")
+        return read_labels(pair.mask)
+
     def all_boxes(self, pair: Pair) -> Boxes:
         """Boxes as the annotation has them: classes that the dataset does not know included."""
         return self.boxes(pair)

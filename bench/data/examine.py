@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ivif_bench.data.base import Dataset
-from ivif_bench.data.images import decode, pixel_hash, read_labels
+from ivif_bench.data.images import decode, pixel_hash
 from ivif_bench.data.shift import estimated_shift
 from ivif_bench.data.sides import equal_files, equal_pixels, one_image
 from ivif_bench.errors import UserError
@@ -111,7 +111,7 @@ def examine(dataset: Dataset, pair: Pair) -> Finding:
     if dataset.detection_classes and (dataset.background or pair.annotation is not None):
         _examine_boxes(dataset, pair, finding)
     if dataset.segmentation_classes and pair.mask is not None:
-        _examine_mask(pair, finding)
+        _examine_mask(dataset, pair, finding)
     return finding
 
 
@@ -139,10 +139,9 @@ def _examine_boxes(dataset: Dataset, pair: Pair, finding: Finding) -> None:
         finding.outside = int(bad.sum())
 
 
-def _examine_mask(pair: Pair, finding: Finding) -> None:
-    assert pair.mask is not None
+def _examine_mask(dataset: Dataset, pair: Pair, finding: Finding) -> None:
     try:
-        labels = read_labels(pair.mask)
+        labels = dataset.stored_mask(pair)
     except UserError as problem:
         finding.errors.append(str(problem))
         return

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from ivif_bench.data.base import LayoutSpec
 from ivif_bench.data.coco import read_coco
+from ivif_bench.data.label_map import LabelMap, label_map
 from ivif_bench.data.layouts.paired_folders import (
     CornerOptions,
     PairedFolders,
@@ -24,6 +25,7 @@ from ivif_bench.options import Names
 from ivif_bench.types import Boxes, Pair
 
 _Place = Annotated[str, Field(min_length=1)]
+_Value = int | str
 
 
 class FolderOptions(CornerOptions):
@@ -48,14 +50,35 @@ class FolderOptions(CornerOptions):
         description="sub-folder of label PNGs (class ids), named as the stem or as in "
         "masks/{stem}_label.png; needs mask_classes",
     )
-    mask_classes: Names = Field((), description="names of the label values 0, 1, 2, ...")
+    mask_classes: Names | dict[str, _Value | list[_Value]] = Field(
+        (),
+        description="names of the label values 0, 1, 2, ...; or a mapping from each name to its value "
+        "or values, or to its colours such as '#ff8000'",
+        json_schema_extra={"allowed": "list: text, or mapping to numbers or colours"},
+    )
+    mask_ignore: list[_Value] = Field(
+        default_factory=list,
+        description="values or colours of label images that are not judged, such as [0]; 255 never is",
+        json_schema_extra={"allowed": "list: integer, 0 to 255, or colour"},
+    )
 
     @model_validator(mode="after")
     def _together(self) -> Self:
         for folder, classes in (("annotations", "classes"), ("masks", "mask_classes")):
             if (getattr(self, folder) is None) != (not getattr(self, classes)):
                 raise ValueError(f"{folder} and {classes} belong together; give both or neither")
+        self.label_map()
         return self
+
+    def label_map(self) -> LabelMap | None:
+        """The map of label images; None if their values are the class ids."""
+        classes = self.mask_classes
+        if not isinstance(classes, dict):
+            if not self.mask_ignore:
+                return None
+            numbers = {number for number in self.mask_ignore if isinstance(number, int)}
+            classes = {name: at for at, name in enumerate(classes) if at not in numbers}
+        return label_map(classes, self.mask_ignore)
 
 
 SPECS = (
@@ -81,8 +104,10 @@ class Folder(PairedFolders):
         super().__init__(root, name, options)
         # Class variables of the other layouts; here every dataset of a run has its own.
         self.detection_classes = options.classes  # type: ignore[misc]
-        self.segmentation_classes = options.mask_classes  # type: ignore[misc]
-        self.palette = voc_palette(len(options.mask_classes))  # type: ignore[misc]
+        self._label_map = options.label_map()
+        names = tuple(options.mask_classes) if self._label_map is None else self._label_map.names
+        self.segmentation_classes = names  # type: ignore[misc]
+        self.palette = voc_palette(len(names))  # type: ignore[misc]
 
     def _find_folders(self) -> list[PairFolders]:
         options = self.options
@@ -157,6 +182,11 @@ class Folder(PairedFolders):
             place = getattr(options, name)
             sides[f"{name}:"] = (place, set(images_in(self.root / place)))
         return advice(sides)
+
+    def stored_mask(self, pair: Pair) -> np.ndarray:
+        if self._label_map is None or pair.mask is None:
+            return super().stored_mask(pair)
+        return self._label_map.read(pair.mask)
 
     def read_boxes(self, pair: Pair, path: Path) -> Boxes:
         if path.suffix.lower() == ".json":

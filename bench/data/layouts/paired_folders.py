@@ -233,11 +233,7 @@ class PairedFolders(Dataset):
         Raises:
             UserError: no or unreadable file, or a value that is not a class id.
         """
-        from ivif_bench.data.images import read_labels
-
-        if pair.mask is None:
-            raise UserError(f"dataset {self.name!r}: {pair.stem} has no segmentation labels")
-        labels = read_labels(pair.mask)
+        labels = self.stored_mask(pair)
         count = len(self.segmentation_classes)
         wrong = np.unique(labels[(labels >= count) & (labels != 255)])
         if wrong.size:

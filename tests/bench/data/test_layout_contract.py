@@ -124,6 +124,7 @@ def test_every_declared_option_is_accepted_and_the_files_are_read(
         "ignore_classes": [list(plain.detection_classes[:1])],
         "class_order": [given.get("class_order", [])[::-1]],
         "scenarios": [str(tmp_path / "scenes.json")],
+        "mask_ignore": [[254]],
         "rename_classes": [{"nothing": "anything"}, dict([plain.detection_classes[:2]])]
         if len(plain.detection_classes) > 1
         else [{"nothing": "anything"}],
