@@ -151,19 +151,9 @@ class QualityTask(Task):
         stems = self.images(unit)
         finished = _measure(unit, stems, workspace)
         records = [
-            Record(
-                dataset=unit.dataset,
-                method=unit.method,
-                task=unit.task,
-                protocol=unit.protocol,
-                seed=unit.seed,
-                metric=metric,
-                value=finished[stem][metric].value,
-                stem=stem,
-                reason=finished[stem][metric].reason,
-            )
+            unit.record(metric, value.value, stem=stem, reason=value.reason)
             for stem in stems
-            for metric in unit.payload["metrics"]
+            for metric, value in finished[stem].items()
         ]
         return sorted(records, key=lambda record: (record.stem, record.metric))
 
