@@ -147,18 +147,35 @@ def advice(sides: Mapping[str, tuple[str, Collection[str]]]) -> str:
     """The options that would pair sides without common stems, for an error; empty if unknown.
 
     Args:
-        sides: option to the folder as the user wrote it and the stems in it; two of them.
+        sides: option to the folder or pattern as the user wrote it, and the stems found by it.
     """
-    (option_1, (folder_1, stems_1)), (option_2, (folder_2, stems_2)) = sides.items()
-    forms = common_form(stems_1, stems_2)
-    if forms is None:
-        return ""
+    given = [set(stems) for place, stems in sides.values() if is_pattern(place)]
+    plain = {
+        option: set(stems) for option, (place, stems) in sides.items() if not is_pattern(place)
+    }
+    forms: dict[str, str] = {}
+    if not given and len(plain) > 1:
+        (one, first), (other, second) = list(plain.items())[:2]
+        found = ("{stem}", "{stem}") if first & second else common_form(first, second)
+        if found is None:
+            return ""
+        forms[one], forms[other] = found
+        pattern = parse_pattern(found[0])
+        given = [{stem for name in first if (stem := pattern.stem_of(f"{name}.png")) is not None}]
+    cores = set.intersection(*given) if given else set()
+    for option, stems in plain.items():
+        if option not in forms and not stems & cores:
+            own, other_form = common_form(cores, stems) or ("", "")
+            if own == "{stem}":
+                forms[option] = other_form
     written = [
-        f"{option} '{folder.rstrip('/')}/{form}'"
-        for option, folder, form in ((option_1, folder_1, forms[0]), (option_2, folder_2, forms[1]))
+        f"{option} '{sides[option][0].rstrip('/')}/{form}'"
+        for option, form in forms.items()
         if form != "{stem}"
     ]
-    return f"; if their names differ by a constant part only, write {' and '.join(written)}"
+    if not written:
+        return ""
+    return f"; if their names differ by a constant part only, write {' '.join(written)}"
 
 
 def _numbers(stems: Collection[str]) -> tuple[int, set[int]] | None:

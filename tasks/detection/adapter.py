@@ -49,7 +49,8 @@ class DetectionAdapter(TaskAdapter):
         if absent:
             raise UserError(
                 f"protocol {protocol.name!r} scores {first_few(absent)}; dataset {dataset.name!r} "
-                f"has {', '.join(dataset.detection_classes) or 'no boxes'}"
+                f"has {', '.join(dataset.detection_classes) or 'no boxes'}; protocol and dataset must "
+                "use the same names (dataset option rename_classes)"
             )
         for pair in pairs:
             if pair.annotation is None or not pair.annotation.is_file():

@@ -47,7 +47,9 @@ def check(
     where = f"protocol {protocol.name!r}"
     if ref.layout != protocol.layout:
         raise UserError(
-            f"{where} is for layout {protocol.layout!r}, dataset {dataset.name!r} has {ref.layout!r}"
+            f"{where} is for layout {protocol.layout!r}, dataset {dataset.name!r} has {ref.layout!r}; "
+            f"copy the protocol to a file with layout: {ref.layout} and the classes of the dataset, and "
+            "give its path as 'protocol'"
         )
     spec = protocol.registry().get(protocol.network)
     if protocol.mode not in spec.modes:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from ivif_bench.data.patterns import advice, images_at, is_pattern
+from ivif_bench.data.patterns import advice, images_at
 from ivif_bench.data.sides import refuse_equal_files
 from ivif_bench.errors import UserError, first_few
 from ivif_bench.tasks.quality.about import about, protocol_name
@@ -176,16 +175,7 @@ def _common(
         raise UserError(f"method {name!r}: no images in {places[name]}")
     options = {f"--{side}": (str(places[side]), set(found)) for side, found in sources.items()}
     options["--fused"] = (f"{name}={places[name]}", set(fused))
-    raise UserError(f"method {name!r}: no stem is on all three sides ({listed}){_advice(options)}")
-
-
-def _advice(options: Mapping[str, tuple[str, set[str]]]) -> str:
-    """The options to write for the first two sides that share no stem."""
-    for one, other in combinations(options, 2):
-        (place_1, stems_1), (place_2, stems_2) = options[one], options[other]
-        if not stems_1 & stems_2 and not is_pattern(place_1 + place_2):
-            return advice({one: options[one], other: options[other]})
-    return ""
+    raise UserError(f"method {name!r}: no stem is on all three sides ({listed}){advice(options)}")
 
 
 def _unmatched(sides: Mapping[str, Mapping[str, Path]]) -> dict[str, tuple[str, ...]]:

@@ -81,7 +81,7 @@ def test_names_by_pattern_give_the_values_of_equal_stems(root, forms, places):
     ("forms", "advice"),
     [
         (("{:05d}", "{:05d}", "{:05d}_recover"), r"--fused 'M=\S*/f/\{stem\}_recover'"),
-        (("IR{}", "VIS{}", "IR{}"), r"--infrared '\S*/ir/IR\{stem\}' and --visible '\S*VIS\{stem\}'"),
+        (("IR{}", "VIS{}", "IR{}"), r"--infrared '\S*/ir/IR\{stem\}' --visible '\S*VIS\{stem\}'"),
         (("{}", "{}", "{:05d}"), r"--fused 'M=\S*/f/\{stem:05d\}'"),
     ],
 )  # fmt: skip

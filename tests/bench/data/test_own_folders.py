@@ -43,7 +43,7 @@ def test_sides_that_differ_by_a_constant_part_get_the_options_to_write(tmp_path)
     for number in (1, 2, 10):
         image(tmp_path / "ir" / f"IR{number}.png")
         image(tmp_path / "vi" / f"VIS{number}.png")
-    with pytest.raises(UserError, match=r"infrared: 'ir/IR\{stem\}' and visible: 'vi/VIS\{stem\}'"):
+    with pytest.raises(UserError, match=r"infrared: 'ir/IR\{stem\}' visible: 'vi/VIS\{stem\}'"):
         _ = opened(tmp_path).pairs
     advised = opened(tmp_path, infrared="ir/IR{stem}", visible="vi/VIS{stem}")
     assert [pair.stem for pair in advised.pairs] == ["1", "10", "2"]

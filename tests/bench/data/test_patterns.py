@@ -90,5 +90,13 @@ def test_an_advised_form_pairs_at_least_half_of_the_names(cores, one, other):
 
 def test_the_advice_names_the_options_to_write():
     sides = {"--infrared": ("ir/", {"IR1", "IR2"}), "--visible": ("vi", {"VIS1", "VIS2"})}
-    assert advice(sides).endswith("write --infrared 'ir/IR{stem}' and --visible 'vi/VIS{stem}'")
+    assert advice(sides).endswith("write --infrared 'ir/IR{stem}' --visible 'vi/VIS{stem}'")
+    three = sides | {"--fused": ("M=out", {"1_fused", "2_fused"})}
+    assert advice(three).endswith("--visible 'vi/VIS{stem}' --fused 'M=out/{stem}_fused'")
+    written = {
+        "--infrared": ("ir/IR{stem}", {"1", "2"}),
+        "--visible": ("vi/VIS{stem}", {"1", "2"}),
+        "--fused": ("M=out", {"1_fused", "2_fused"}),
+    }
+    assert advice(written).endswith("write --fused 'M=out/{stem}_fused'")
     assert advice({"a": ("x", {"cat"}), "b": ("y", {"1"})}) == ""
