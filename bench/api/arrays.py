@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ivif_bench.data.images import nearest_levels
 from ivif_bench.errors import UserError
 
 
@@ -40,7 +41,7 @@ def as_pixels(image: Any, size: tuple[int, int], where: str) -> np.ndarray:
         )
     if not np.isfinite(image).all():
         raise UserError(f"{where}: NaN or infinity")
-    levels = np.rint(255 * image.astype(np.promote_types(image.dtype, np.float32)))
+    levels = nearest_levels(image, white=1)
     if levels.min() < 0 or levels.max() > 255:
         raise UserError(
             f"{where}: values from {image.min():.4g} to {image.max():.4g}; floating-point images are "

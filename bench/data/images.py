@@ -96,6 +96,16 @@ def luma(rgb: np.ndarray) -> np.ndarray:
     return np.rint(thousandths, out=thousandths).astype(np.uint8)
 
 
+def nearest_levels(values: np.ndarray, white: float) -> np.ndarray:
+    """Floats in 0..white to the nearest level, halves to even: rint(x · 255 / white), not yet uint8.
+
+    Computed in the values' own precision, but at least in float32, as a run rounds what a method
+    returns. NaN and values outside the range stay what they are.
+    """
+    values = values.astype(np.promote_types(values.dtype, np.float32), copy=False)
+    return np.rint(values if white == 255 else values * values.dtype.type(255 / white))
+
+
 def size_of(path: Path) -> tuple[int, int]:
     """Height and width of an image file."""
     return decode(path).shape[

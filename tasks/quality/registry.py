@@ -40,6 +40,8 @@ class MetricSpec:
         version: raised whenever the same settings give other values; old results are then recomputed.
         plain: name of the function in the module of ``entry`` that is the plain formula, a
             ``ivif_bench.tasks.quality.plain.PlainMetric``; empty if there is none.
+        unrounded: True if it has a value on levels that are not whole numbers, as
+            ``ivif_bench.tasks.quality.unrounded`` computes it; False where it counts levels.
     """
 
     name: str
@@ -52,6 +54,7 @@ class MetricSpec:
     version: int = 1
     plain: str = ""
     needs_sources: bool = True
+    unrounded: bool = False
 
 
 @dataclass(frozen=True, slots=True)

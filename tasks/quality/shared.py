@@ -57,16 +57,7 @@ class Shared:
         self.infrared = _checked("infrared", infrared)
         self.visible = _checked("visible", visible)
         self.fused = _checked("fused", fused)
-        if not self.infrared.shape == self.visible.shape == self.fused.shape:
-            sizes = ", ".join(
-                f"{name} {image.shape[1]}x{image.shape[0]}"
-                for name, image in (
-                    ("infrared", self.infrared),
-                    ("visible", self.visible),
-                    ("fused", self.fused),
-                )
-            )
-            raise UserError(f"sizes differ: {sizes}; metrics need one size, nothing is resized")
+        check_sizes(self)
         self._parts: dict[Hashable, Any] = {}
 
     @property
@@ -103,6 +94,16 @@ class Shared:
             self._parts[key] = make(self, *args, **kwargs)
         found: T = self._parts[key]
         return found
+
+
+def check_sizes(shared: Shared) -> None:
+    """Refuse images of several sizes."""
+    images = {"infrared": shared.infrared, "visible": shared.visible, "fused": shared.fused}
+    if len({image.shape for image in images.values()}) > 1:
+        sizes = ", ".join(
+            f"{name} {image.shape[1]}x{image.shape[0]}" for name, image in images.items()
+        )
+        raise UserError(f"sizes differ: {sizes}; metrics need one size, nothing is resized")
 
 
 def planes(shared: Shared) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

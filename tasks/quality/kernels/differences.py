@@ -21,8 +21,8 @@ class Differences:
             ends of each line.
     """
 
-    horizontal: int
-    vertical: int
+    horizontal: float
+    vertical: float
     gradient: float
 
 

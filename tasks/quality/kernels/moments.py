@@ -15,18 +15,20 @@ _BLOCK = 4096  # pixels whose products fit a 32-bit sum: 4096 * 255^2 < 2^32
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """N²-fold variances and covariances, N Σxy − Σx Σy: Python integers, without any rounding.
+    """N²-fold variances and covariances, N Σxy − Σx Σy.
+
+    Of uint8 images Python integers, without any rounding; floats of levels that are not rounded.
 
     ``a`` is infrared, ``b`` visible, ``f`` fused; ``ab`` is N² times the covariance of a and b.
     """
 
     pixels: int
-    aa: int
-    bb: int
-    ff: int
-    ab: int
-    af: int
-    bf: int
+    aa: float
+    bb: float
+    ff: float
+    ab: float
+    af: float
+    bf: float
 
 
 def moments(shared: Shared) -> Moments:
@@ -45,8 +47,8 @@ def moments(shared: Shared) -> Moments:
     )
 
 
-def correlation(covariance: int, variance_x: int, variance_y: int) -> float:
-    """Pearson's r of whole-number moments, which must have positive variances."""
+def correlation(covariance: float, variance_x: float, variance_y: float) -> float:
+    """Pearson's r of N²-fold moments, which must have positive variances."""
     return covariance / math.sqrt(float(variance_x) * float(variance_y))
 
 

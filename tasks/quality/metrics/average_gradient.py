@@ -20,6 +20,7 @@ SPECS = (
         unit="levels",
         reference="Cui et al., Detail preserved fusion of visible and infrared images, Opt. Commun. 2015",
         needs_sources=False,
+        unrounded=True,
     ),
 )
 

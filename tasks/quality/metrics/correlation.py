@@ -18,6 +18,7 @@ SPECS = (
         unit="",
         reference="Deshmukh and Bhosale, Image fusion and image quality assessment of "
         "fused images, IJIP 2010",
+        unrounded=True,
     ),
 )
 

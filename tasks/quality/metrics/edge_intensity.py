@@ -20,6 +20,7 @@ SPECS = (
         reference="as in Zhang, Ye and Xiao, VIFB: a visible and infrared image fusion benchmark, "
         "CVPR Workshops 2020",
         needs_sources=False,
+        unrounded=True,
     ),
 )
 

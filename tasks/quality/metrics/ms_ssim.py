@@ -21,6 +21,7 @@ SPECS = (
         unit="",
         reference="Wang et al., Multiscale structural similarity for image quality assessment, Asilomar 2003",
         version=2,
+        unrounded=True,
     ),
 )
 

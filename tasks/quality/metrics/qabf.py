@@ -18,6 +18,7 @@ SPECS = (
         range=(0.0, 0.9754),
         unit="",
         reference="Xydeas and Petrović, Objective image fusion performance measure, Electron. Lett. 2000",
+        unrounded=True,
     ),
 )
 

@@ -18,6 +18,7 @@ SPECS = (
         range=(-2.0, 2.0),
         unit="",
         reference="Aslantas and Bendes, A new image quality metric for image fusion, AEU 2015",
+        unrounded=True,
     ),
 )
 

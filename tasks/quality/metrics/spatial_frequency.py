@@ -22,6 +22,7 @@ SPECS = (
         reference="Eskicioglu and Fisher, Image quality measures and their performance, "
         "IEEE Trans. Commun. 1995",
         needs_sources=False,
+        unrounded=True,
     ),
 )
 

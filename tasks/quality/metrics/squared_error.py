@@ -23,6 +23,7 @@ SPECS = (
         range=(0.0, 65025.0),
         unit="levels²",
         reference=_REFERENCE,
+        unrounded=True,
     ),
     MetricSpec(
         name="RMSE",
@@ -33,6 +34,7 @@ SPECS = (
         range=(0.0, 255.0),
         unit="levels",
         reference=_REFERENCE,
+        unrounded=True,
     ),
     MetricSpec(
         name="PSNR",
@@ -43,6 +45,7 @@ SPECS = (
         range=(0.0, math.inf),
         unit="dB",
         reference="textbook ratio, with the mean squared error over both sources",
+        unrounded=True,
     ),
 )
 

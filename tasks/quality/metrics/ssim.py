@@ -22,6 +22,7 @@ SPECS = (
         reference="Wang et al., Image quality assessment: from error visibility to structural "
         "similarity, IEEE TIP 2004",
         version=2,
+        unrounded=True,
     ),
 )
 

@@ -22,6 +22,7 @@ SPECS = (
         reference="textbook; for fusion: Ma, Ma and Li, Infrared and visible image fusion methods "
         "and applications: a survey, Information Fusion 2019",
         needs_sources=False,
+        unrounded=True,
     ),
 )
 

@@ -22,6 +22,7 @@ SPECS = (
         unit="",
         reference="Sheikh and Bovik, Image information and visual quality, IEEE TIP 2006 (pixel domain)",
         version=2,
+        unrounded=True,
     ),
 )
 

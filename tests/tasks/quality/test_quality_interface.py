@@ -62,10 +62,6 @@ def test_undefined_values_are_nan(triple):
 @pytest.mark.parametrize(
     ("bad", "words"),
     [
-        (
-            np.zeros((9, 9), np.float32),
-            r"fused image: float32 array; .* quantise once, by rounding",
-        ),
         (np.zeros((9, 9), np.uint16), r"fused image: uint16 array"),
         (np.zeros((9, 9), bool), r"fused image: bool array"),
         ([[0]], r"fused image: list"),
@@ -77,13 +73,6 @@ def test_other_arrays_are_refused_with_what_to_do(bad, words):
     good = np.zeros((9, 9), np.uint8)
     with pytest.raises(UserError, match=words):
         evaluate(good, good, bad)
-
-
-def test_the_advice_for_floats_gives_what_rounding_gives(triple):
-    x = triple[2] / 255.0
-    assert evaluate(*triple[:2], np.rint(255 * x).clip(0, 255).astype(np.uint8)) == evaluate(
-        *triple
-    )
 
 
 def test_files_that_are_not_plain_warn(triple, tmp_path):
