@@ -78,7 +78,7 @@ lint: $(READY) links
 	$(BIN)/mypy
 
 bench-speed: $(READY)
-	for script in benchmarks/metrics.py benchmarks/d*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+	for script in benchmarks/metrics.py benchmarks/evaluate.py benchmarks/d*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 # The calibration sheet and the generated tables of docs/metrics.md, from recorded values.
 calibrate: $(READY)
