@@ -8,15 +8,15 @@ MI, has no value here: it would depend on bins that nobody has defined.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 
 from ivif_bench.errors import UserError
 from ivif_bench.tasks.quality.engine import Evaluator, Value
+from ivif_bench.tasks.quality.plain import ratio, sobel
 from ivif_bench.tasks.quality.registry import METRICS
 from ivif_bench.tasks.quality.shared import Shared, check_sizes
 
@@ -133,42 +133,27 @@ def _squared_differences(shared: Shared) -> tuple[float, float]:
 
 
 def _mean_strength(shared: Shared) -> float:
-    across, down = _sobel(shared.fused, cv2.BORDER_REPLICATE)
-    return float(np.sqrt(across * across + down * down).mean())
+    return float(np.hypot(*sobel(shared.fused, "edge")).mean())
 
 
 def _edges(shared: Shared) -> tuple[float, float]:
-    """Qabf's sums, by the formula in its docstring."""
+    """Qabf's sums."""
     from ivif_bench.tasks.quality.kernels.edges import DA, DG, KA, KG, TA, TG
 
-    a, b, f = ([*_sobel(plane, cv2.BORDER_CONSTANT)] for plane in _planes(shared))
-    squared_f, angle_f = _strength_and_angle(*f)
+    a, b, f = (_strength_and_angle(plane) for plane in _planes(shared))
     kept = present = 0.0
-    for source in (a, b):
-        squared, angle = _strength_and_angle(*source)
-        low, high = np.minimum(squared, squared_f), np.maximum(squared, squared_f)
-        ratio = np.sqrt(low / np.where(high > 0, high, 1.0))
-        strength = np.where(squared == squared_f, np.sqrt(squared_f), ratio)
-        direction = 1.0 - np.abs(angle - angle_f) / (math.pi / 2)
+    for g, angle in (a, b):
+        strength = np.where(g == f[0], g, ratio(np.minimum(g, f[0]), np.maximum(g, f[0]), 0.0))
+        direction = 1.0 - np.abs(angle - f[1]) / (math.pi / 2)
         sigmoids = (1 + np.exp(KG * (strength - DG))) * (1 + np.exp(KA * (direction - DA)))
-        kept += float((TG * TA / sigmoids * np.sqrt(squared)).sum())
-        present += float(np.sqrt(squared).sum())
+        kept += float((TG * TA / sigmoids * g).sum())
+        present += float(g.sum())
     return kept, present
 
 
-def _strength_and_angle(across: np.ndarray, down: np.ndarray) -> Sequence[np.ndarray]:
-    """Squared strength, and the direction of (right minus left, above minus below)."""
-    still = across == 0
-    angle = np.where(still, math.pi / 2, np.arctan(-down / np.where(still, 1.0, across)))
-    return across * across + down * down, angle
-
-
-def _sobel(plane: np.ndarray, border: int) -> tuple[np.ndarray, np.ndarray]:
-    """Right minus left and below minus above with weights 1, 2, 1; float64 [H, W] each."""
-    return (
-        cv2.Sobel(plane, cv2.CV_64F, 1, 0, borderType=border),
-        cv2.Sobel(plane, cv2.CV_64F, 0, 1, borderType=border),
-    )
+def _strength_and_angle(plane: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    across, down = sobel(plane, "constant")
+    return np.hypot(across, down), np.arctan(ratio(-down, across, np.inf))
 
 
 def _planes(shared: Shared) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -13,7 +13,7 @@ from scipy import ndimage, signal, stats
 from ivif_bench.errors import UserError
 from ivif_bench.tasks.quality import evaluate
 from ivif_bench.tasks.quality.engine import metrics_of
-from ivif_bench.tasks.quality.registry import METRICS
+from ivif_bench.tasks.quality.registry import METRICS, plain_metric
 
 NAMES = tuple(name for name, spec in METRICS.specs().items() if spec.unrounded)
 
@@ -48,6 +48,12 @@ def test_whole_levels_have_the_values_of_uint8(triple):
     assert exact == pytest.approx(expected, abs=1e-9)
     of_bytes = [image.astype(np.uint8) for image in levels]
     assert evaluate(*of_bytes, NAMES, quantise=False) == exact
+
+
+def test_values_are_those_of_the_plain_formulas(triple, found):
+    """The formulas in the metrics' files, which are tested themselves, on the same real levels."""
+    expected = {name: plain_metric(name)(*triple) for name in NAMES}
+    assert found == pytest.approx(expected, rel=1e-9)
 
 
 def test_rounding_shows_and_fades_as_levels_get_finer(triple, found):
