@@ -311,6 +311,7 @@ def test_values_in_0_to_1_named_as_0_to_255_warn():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         evaluate(F, F + 2, F, ["EN"], data_range=255)  # all black is all black
+        evaluate(F, F, F + np.float32(1 / 255), ["EN"], data_range=1.0)
 
 
 def test_sizes_that_differ_are_refused_in_batches_too():
