@@ -10,12 +10,12 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ivif_bench.data.base import LAYOUTS
+from ivif_bench.data.demo_limits import LONGEST_SIDE, MOST_SCENES, SHORTEST_SIDE
 from ivif_bench.errors import UserError
 from ivif_bench.fusion import METHODS
 from ivif_bench.naming import safe_name
@@ -23,8 +23,12 @@ from ivif_bench.registry import Registry, S, suggest
 from ivif_bench.reports.formats import BY_DEFAULT
 from ivif_bench.task import TASKS, Section, task_names
 from ivif_bench.validation import checked
+from ivif_bench.yaml_text import read_yaml
 
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
+
+
+Side = Annotated[int, Field(ge=SHORTEST_SIDE, le=LONGEST_SIDE)]
 
 
 class _Strict(BaseModel):
@@ -35,10 +39,10 @@ class DemoConfig(_Strict):
     """Write demo scenes into ``root`` before the run, if they are not there yet."""
 
     task: Literal["detection", "segmentation"]
-    train: int = Field(ge=0)
-    test: int = Field(ge=1)
-    seed: int = 0
-    size: tuple[int, int] = (192, 256)
+    train: int = Field(ge=0, le=MOST_SCENES)
+    test: int = Field(ge=1, le=MOST_SCENES)
+    seed: int = Field(default=0, ge=0)
+    size: tuple[Side, Side] = (192, 256)
 
 
 class DatasetConfig(_Strict):
@@ -124,14 +128,7 @@ def load_config(path: Path) -> RunConfig:
     Raises:
         UserError: one line with the file, the key and the allowed values.
     """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as problem:
-        raise UserError(f"cannot read configuration {path}: {problem.strerror}") from problem
-    except (yaml.YAMLError, UnicodeDecodeError) as problem:
-        where = getattr(problem, "problem_mark", None)
-        line = f" line {where.line + 1}" if where else ""
-        raise UserError(f"{path}{line}: not valid YAML: {_one_line(problem)}") from problem
+    content = read_yaml(path, "configuration")
     if not isinstance(content, dict):
         raise UserError(f"{path}: expected keys such as name, datasets, methods")
     try:
@@ -259,7 +256,3 @@ def _variable(match: re.Match[str]) -> str:
             f"environment variable {match[1]} is not set; set it or write ${{{match[1]}:-default}}"
         )
     return found
-
-
-def _one_line(problem: BaseException) -> str:
-    return " ".join(str(problem).split())

@@ -1,4 +1,6 @@
-"""Atomic file writes: a file appears complete or not at all.
+"""Reads regular files only; writes files atomically: they appear complete or not at all.
+
+A FIFO in the place of a file would make a reader wait for ever, and ``/dev/zero`` would fill its memory.
 
 A process that is killed while it writes leaves a temporary file. Names of temporary files and folders
 say which process of which machine they belong to, so that a later process can remove those of
@@ -7,20 +9,105 @@ processes that are gone.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import platform
 import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 _UNFINISHED = re.compile(r"\.?ivif-bench-([0-9a-f]{8})-(\d+)-.+")
+_MOST = 1 << 30  # bytes that are read at once; far more than any image or list has
+_KINDS = (
+    (stat.S_ISDIR, ""),
+    (stat.S_ISFIFO, "a FIFO"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+def demand_regular(path: Path | str) -> os.stat_result:
+    """Refuse what is no regular file, without opening it: that alone may wait for another process.
+
+    Returns:
+        The file's stat.
+
+    Raises:
+        OSError: no such file, a folder, a FIFO, a socket or a device; ``strerror`` says which.
+    """
+    found = os.stat(path)  # noqa: PTH116 - for every image of a run
+    if stat.S_ISREG(found.st_mode):
+        return found
+    kind = next((text for test, text in _KINDS if test(found.st_mode)), "of an unknown kind")
+    if not kind:
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
+    raise OSError(errno.EINVAL, f"it is {kind}, not a file", os.fspath(path))
+
+
+def open_regular(path: Path | str, buffering: int = -1) -> BinaryIO:
+    """Open a regular file for reading.
+
+    Args:
+        buffering: of ``open``.
+
+    Raises:
+        OSError: as ``demand_regular``, or it may not be read.
+    """
+    demand_regular(path)
+    return cast(BinaryIO, open(path, "rb", buffering=buffering))  # noqa: PTH123
+
+
+def read_regular(path: Path | str, most: int = _MOST) -> bytes:
+    """Content of a regular file.
+
+    Raises:
+        OSError: as ``open_regular``, or it has more than ``most`` bytes.
+    """
+    size = demand_regular(path).st_size
+    if size > most:
+        raise OSError(
+            errno.EFBIG, f"it has {size} bytes; the most that is read is {most}", str(path)
+        )
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123
+        return file.read()
+
+
+def read_text(path: Path | str, encoding: str = "utf-8", most: int = _MOST) -> str:
+    """Text of a regular file, with its line ends as ``\\n``.
+
+    Raises:
+        OSError: as ``read_regular``.
+        UnicodeDecodeError: the bytes are no text of that encoding.
+    """
+    text = read_regular(path, most).decode(encoding)
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+
+
+def read_json(path: Path | str) -> Any:
+    """Value in a JSON file.
+
+    Raises:
+        OSError: as ``read_regular``.
+        ValueError: no JSON, or nested too deeply.
+    """
+    return parse_json(read_regular(path))
+
+
+def parse_json(data: bytes | str) -> Any:
+    """``json.loads`` whose only error is ``ValueError``."""
+    try:
+        return json.loads(data)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -4,27 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from ivif_bench.errors import UserError
 from ivif_bench.registry import suggest
 from ivif_bench.validation import checked
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML whose ``1e-4`` is a number, as in YAML 1.2; PyYAML takes it for text."""
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"),
-    list("-+0123456789"),
-)
+from ivif_bench.yaml_text import read_yaml
 
 
 class Protocol(BaseModel):
@@ -97,13 +85,9 @@ def read_protocol(model: type[P], name_or_path: str, folder: Path, task: str) ->
     """
     names = shipped_protocols(folder)
     path = folder / f"{name_or_path}.yaml" if name_or_path in names else Path(name_or_path)
-    if not path.is_file():
+    if not path.exists():
         raise UserError(f"unknown {task} protocol {name_or_path!r}; {suggest(name_or_path, names)}")
-    try:
-        content: Any = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as problem:
-        line = " ".join(str(problem).split())
-        raise UserError(f"cannot read protocol {path}: {line}") from problem
+    content = read_yaml(path, "protocol")
     if not isinstance(content, dict):
         raise UserError(f"protocol {path}: expected keys and values")
     try:

@@ -38,8 +38,8 @@ _SECONDS = 1.5  # between lines of progress, without a terminal
 @app.command()
 def demo(
     out: Annotated[Path, typer.Argument(help="folder to write into")] = Path("data/demo"),
-    train: Annotated[int, typer.Option(min=0, help="number of training pairs")] = 24,
-    test: Annotated[int, typer.Option(min=1, help="number of test pairs")] = 20,
+    train: Annotated[int, typer.Option(min=0, max=100_000, help="number of training pairs")] = 24,
+    test: Annotated[int, typer.Option(min=1, max=100_000, help="number of test pairs")] = 20,
     seed: Annotated[int, typer.Option(help="seed of the scenes")] = 0,
 ) -> None:
     """Write demo scenes in the official layouts of M3FD and MSRS; needs no download."""

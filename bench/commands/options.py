@@ -2,23 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
-import yaml
-
 from ivif_bench.errors import UserError
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML in which 1e-4 is a number, as people write it."""
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"),
-    list("-+0123456789"),
-)
+from ivif_bench.yaml_text import parse_yaml
 
 
 def parse_options(items: list[str]) -> dict[str, Any]:
@@ -32,8 +19,5 @@ def parse_options(items: list[str]) -> dict[str, Any]:
         key, equals, value = item.partition("=")
         if not equals:
             raise UserError(f"--option {item!r}: expected KEY=VALUE")
-        try:
-            options[key] = yaml.load(value, _Loader)
-        except yaml.YAMLError as problem:
-            raise UserError(f"--option {item!r}: the value is not valid YAML") from problem
+        options[key] = parse_yaml(value, f"--option {item!r}")
     return options

@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 
 from ivif_bench.data.base import LAYOUTS, Dataset, open_dataset
+from ivif_bench.data.demo_limits import MOST_SCENES
 from ivif_bench.data.images import luma, read_gray, read_rgb
 from ivif_bench.data.sides import refuse_equal_pixels
 from ivif_bench.errors import UserError
@@ -211,8 +212,11 @@ def _load(pair: Pair, name: str) -> PairImages:
 def _demo(count: str) -> list[PairImages]:
     from ivif_bench.data.demo import write_detection
 
-    if not count.isdecimal() or not int(count):
-        raise UserError(f"--data demo={count}: expected a number of drawn scenes, such as demo=120")
+    if not (count.isdecimal() and len(count) < 7 and 0 < int(count) <= MOST_SCENES):
+        raise UserError(
+            f"--data demo={count}: expected a number of drawn scenes up to {MOST_SCENES}, "
+            "such as demo=120"
+        )
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "scenes"
         write_detection(root, train=int(count), test=0, seed=DEMO_SEED)

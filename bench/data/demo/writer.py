@@ -15,11 +15,12 @@ import numpy as np
 
 from ivif_bench.data.demo.background import Image
 from ivif_bench.data.demo.render import Scene, render_scene
+from ivif_bench.data.demo_limits import LONGEST_SIDE, MOST_SCENES, SHORTEST_SIDE
+from ivif_bench.files import read_json
 
 DEMO_VERSION = 1  # raise whenever the bytes of any scene change
 MARKER = "demo.json"
 PARTS = ("train", "test")
-_PER_PART = 100_000
 
 
 def image_seed(seed: int, part: str, index: int) -> int:
@@ -27,9 +28,9 @@ def image_seed(seed: int, part: str, index: int) -> int:
 
     Distinct for distinct arguments, so train and test never share a scene.
     """
-    if seed < 0 or not 0 <= index < _PER_PART:
-        raise ValueError(f"demo: need seed >= 0 and 0 <= index < {_PER_PART}")
-    return (2 * seed + PARTS.index(part)) * _PER_PART + index
+    if seed < 0 or not 0 <= index < MOST_SCENES:
+        raise ValueError(f"demo: need seed >= 0 and 0 <= index < {MOST_SCENES}")
+    return (2 * seed + PARTS.index(part)) * MOST_SCENES + index
 
 
 def write_detection(
@@ -65,6 +66,12 @@ def _write(
 ) -> None:
     if train < 0 or test < 0 or seed < 0:
         raise ValueError(f"demo: train, test and seed must be >= 0, got {train}, {test}, {seed}")
+    if max(train, test) > MOST_SCENES:
+        raise ValueError(f"demo: at most {MOST_SCENES} scenes a part, got {train} and {test}")
+    if not all(SHORTEST_SIDE <= side <= LONGEST_SIDE for side in size):
+        raise ValueError(
+            f"demo: sides must be {SHORTEST_SIDE} to {LONGEST_SIDE} pixels, got {list(size)}"
+        )
     wanted = {
         "version": DEMO_VERSION,
         "task": task,
@@ -98,13 +105,13 @@ def _is_done(root: Path, wanted: dict[str, Any]) -> bool:
     if not root.is_dir():
         raise ValueError(f"demo: {root} is a file. {hint}")
     marker = root / MARKER
-    if not marker.is_file():
+    if not marker.exists():
         if any(root.iterdir()):
             raise ValueError(f"demo: {root} holds files that are not a demo. {hint}")
         return False
     try:
-        found = json.loads(marker.read_text(encoding="utf-8"))
-    except ValueError as error:
+        found = read_json(marker)
+    except (OSError, ValueError) as error:
         raise ValueError(f"demo: cannot read {marker} ({error}). {hint}") from error
     if found != wanted:
         raise ValueError(f"demo: {root} was made with {found}, now wanted: {wanted}. {hint}")

@@ -227,7 +227,7 @@ def test_writing_is_idempotent_and_refuses_what_it_did_not_make(tmp_path: Path) 
 
 
 def test_a_failure_leaves_nothing_behind(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="96 px"):
+    with pytest.raises(ValueError, match="96 to 4096 pixels"):
         demo.write_detection(tmp_path / "demo", train=1, test=1, seed=0, size=(40, 40))
     assert list(tmp_path.iterdir()) == []
 
