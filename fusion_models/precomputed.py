@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
+from ivif_bench.data.patterns import filled
 from ivif_bench.errors import UserError
 from ivif_bench.fusion import MethodSpec, PrecomputedImages
 from ivif_bench.options import Options
@@ -17,8 +18,9 @@ class PrecomputedOptions(Options):
     """The pattern of the image files."""
 
     root: str | dict[str, str] = Field(
-        description="pattern of the files, with {stem} and optionally {dataset} (the dataset's name "
-        "in the run); a folder means folder/{stem}.png; a mapping has one pattern per dataset"
+        description="pattern of the files, with {stem} (or {stem:05d} for numbers of five digits) and "
+        "optionally {dataset} (the dataset's name in the run); a folder "
+        "means folder/{stem}.png; a mapping has one pattern per dataset"
     )
 
     @field_validator("root", mode="before")
@@ -29,11 +31,9 @@ class PrecomputedOptions(Options):
             raise ValueError(f"must be a pattern, or one pattern per dataset, not {root!r}")
         for pattern in patterns:
             try:
-                pattern.format(dataset="", stem="")
-            except (KeyError, IndexError, ValueError, AttributeError) as problem:
-                raise ValueError(
-                    f"{pattern!r}: only {{dataset}} and {{stem}} are allowed in braces"
-                ) from problem
+                filled(pattern, stem="0")
+            except UserError as problem:
+                raise ValueError(str(problem)) from problem
         return root
 
 
@@ -62,7 +62,7 @@ class Precomputed(PrecomputedImages):
         self.options = checked(PrecomputedOptions, options, "precomputed")
 
     def locate(self, dataset: str, stem: str) -> Path:
-        return Path(self._pattern(dataset).format(dataset=dataset, stem=stem))
+        return Path(filled(self._pattern(dataset), stem, dataset))
 
     def _pattern(self, dataset: str) -> str:
         root = self.options.root
@@ -75,4 +75,4 @@ class Precomputed(PrecomputedImages):
                 f"precomputed images: no root for dataset {dataset!r}; add one, or name the datasets "
                 "that the method has under 'datasets'"
             )
-        return pattern if "{stem}" in pattern else f"{pattern.rstrip('/')}/{{stem}}.png"
+        return pattern if "{stem" in pattern else f"{pattern.rstrip('/')}/{{stem}}.png"

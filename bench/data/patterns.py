@@ -15,7 +15,8 @@ from pathlib import Path
 from ivif_bench.data.headers import SUFFIXES
 from ivif_bench.errors import UserError
 
-_FIELD = re.compile(r"\{stem(?::0([1-9]\d?)d)?\}")
+_PART = re.compile(r"\{\{|\}\}|\{(stem)(?::0([1-9]\d?)d)?\}|\{(dataset)\}|[{}]", re.ASCII)
+_FIELD = re.compile(r"\{stem(?::0([1-9]\d?)d)?\}", re.ASCII)
 _TRIED = 8  # names of each side that are looked at for a constant part
 _SEPARATORS = "_-. "
 
@@ -96,6 +97,34 @@ def parse_pattern(text: str) -> Pattern:
     after = after[: len(after) - len(suffix)]
     before = name[: field.start()]
     return Pattern(Path(folder or "."), before, after, suffix, int(field[1] or 0))
+
+
+def filled(text: str, stem: str, dataset: str = "") -> str:
+    """A pattern with its fields replaced: ``{stem}``, ``{stem:0Nd}`` and ``{dataset}``.
+
+    ``{{`` and ``}}`` are braces in a name.
+
+    Raises:
+        UserError: anything else in braces, or a stem that is no number where ``{stem:0Nd}`` needs one.
+    """
+
+    def value(found: re.Match[str]) -> str:
+        if found[0] in ("{{", "}}"):
+            return found[0][0]
+        if found[3]:
+            return dataset
+        if not found[1]:
+            raise UserError(
+                f"{text!r}: only {{dataset}} and {{stem}} are allowed in braces, and {{stem:05d}} for "
+                "numbers of five digits"
+            )
+        if not found[2]:
+            return stem
+        if not (stem.isascii() and stem.isdigit() and len(stem) < 100):
+            raise UserError(f"{text!r}: {found[0]} needs stems that are numbers, not {stem!r}")
+        return f"{int(stem):0{found[2]}d}"
+
+    return _PART.sub(value, text)
 
 
 def images_at(place: Path | str) -> dict[str, Path]:

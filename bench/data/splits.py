@@ -15,14 +15,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ivif_bench.data.base import Dataset
 from ivif_bench.errors import UserError, first_few
+from ivif_bench.files import read_text
 from ivif_bench.registry import suggest
+from ivif_bench.yaml_text import read_yaml
 
 PARTS = ("train", "val", "test")
 _SUFFIXES = {"png", "jpg", "jpeg", "bmp", "tif", "tiff", "xml", "txt"}
+_MOST = 1_000_000  # stems of a split; the largest public dataset has 100,000 pairs
+_LONGEST = 255  # characters of a stem: no file system takes more
+_RANGE = re.compile(r"([0-9]{1,18})-([0-9]{1,18})")
 _SHIPPED = Path(__file__).parent / "split_files"
 
 
@@ -151,13 +154,24 @@ def read_list(path: Path) -> tuple[str, ...]:
         UserError: unreadable, or a stem is named twice.
     """
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = read_text(path, "utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as problem:
-        raise UserError(f"cannot read split list {path}: {problem}") from problem
+        reason = getattr(problem, "strerror", None) or problem
+        raise UserError(f"cannot read split list {path}: {reason}") from problem
     words = (line.strip() for line in lines)
     stems = [_stem(word) for word in words if word and not word.startswith("#")]
+    _refuse_long(stems, f"split list {path}")
     _refuse_repeats(stems, f"split list {path}")
     return tuple(sorted(stems))
+
+
+def _refuse_long(stems: Sequence[str], where: str) -> None:
+    for stem in stems:
+        if len(stem) > _LONGEST:
+            raise UserError(
+                f"{where}: {stem[:40]!r}... has {len(stem)} characters, more than a file name; "
+                "give one stem per line"
+            )
 
 
 def _refuse_repeats(stems: Sequence[str], where: str) -> None:
@@ -184,7 +198,7 @@ def find_split(dataset: Dataset, wanted: str | Mapping[str, str]) -> Split:
     if wanted in shipped_splits():
         return read_split_file(_SHIPPED / f"{wanted}.yaml")
     path = Path(wanted)
-    if not path.is_file():
+    if not path.exists():
         known = ["official", "all", *shipped_splits()]
         raise UserError(
             f"unknown split {wanted!r}: neither a file nor a known split; {suggest(wanted, known)}"
@@ -222,11 +236,7 @@ def read_split_file(path: Path) -> Split:
         UserError: unreadable, another form, a stem twice, or a part that is not what its declared
             sha256 (see ``canonical_hash``) says.
     """
-    try:
-        content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as problem:
-        reason = " ".join(str(problem).split())
-        raise UserError(f"cannot read split file {path}: {reason}") from problem
+    content = read_yaml(path, "split file")
     if not isinstance(content, dict) or not isinstance(content.get("parts"), dict):
         raise UserError(f"split file {path}: expected keys 'name' and 'parts'")
     _check_parts(content["parts"], f"split file {path}")
@@ -260,11 +270,15 @@ def _expand(items: Any, path: Path) -> list[str]:
         )
     stems: list[str] = []
     for item in items:
-        first, dash, last = item.partition("-")
-        if not (dash and first.isdigit() and last.isdigit() and len(first) == len(last)):
+        found = _RANGE.fullmatch(item)
+        if found is None or len(found[1]) != len(found[2]):
             stems.append(item)
             continue
+        first, last = int(found[1]), int(found[2])
         if first > last:
             raise UserError(f"split file {path}: range {item!r} runs backwards")
-        stems += [f"{number:0{len(first)}d}" for number in range(int(first), int(last) + 1)]
+        if len(stems) + last - first >= _MOST:
+            raise UserError(f"split file {path}: range {item!r} makes more than {_MOST} stems")
+        stems += [f"{number:0{len(found[1])}d}" for number in range(first, last + 1)]
+    _refuse_long(stems, f"split file {path}")
     return stems

@@ -171,7 +171,7 @@ def test_a_split_file_holds_stems_and_ranges(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        ("parts: [", "cannot read split file"),
+        ("parts: [", "not valid YAML"),
         ("name: x\n", "expected keys"),
         ("parts: {test: [12]}\n", "quoted strings"),
         ("parts: {test: null}\n", "quoted strings"),
