@@ -1,4 +1,4 @@
-"""Header fields of image files that OpenCV's decoder does not report.
+"""Header fields of image files that OpenCV's decoder does not report, and sizes without decoding.
 
 OpenCV decodes palettes, ink colours (CMYK) and pages to arrays that look like any other image. Code
 that measures pixels must know about them, so these few header fields are read here.
@@ -14,6 +14,7 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")  # of image files 
 # Markers of frame headers: C0..CF without the tables DHT (C4) and DAC (CC), and without JPG (C8).
 JPEG_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _TIFF_NUMBERS = {1: "B", 3: "H", 4: "I"}  # BYTE, SHORT, LONG
+_TIFF_WIDTH, _TIFF_HEIGHT = 256, 257
 _TIFF_BITS, _TIFF_COMPRESSION, _TIFF_COLOURS, _TIFF_EXTRA = 258, 259, 262, 338
 _TIFF_LOSSLESS = (1, 2, 3, 4, 5, 8, 32773, 32946)  # none, CCITT, LZW, Deflate, PackBits
 _TIFF_WHITE_IS_ZERO, _TIFF_PALETTE = 0, 3
@@ -33,6 +34,7 @@ class Header:
         pages: the file holds further images.
         lossless: the format keeps every value that was written.
         compression: as numbered by TIFF; 1 is none.
+        height, width: pixels; 0 if unknown.
     """
 
     bits: int = 8
@@ -43,22 +45,30 @@ class Header:
     pages: bool = False
     lossless: bool = False
     compression: int = 1
+    height: int = 0
+    width: int = 0
 
 
 def read_header(data: bytes) -> Header:
     """The header of a PNG, JPEG, TIFF or BMP file; of other or broken files, the defaults."""
     try:
         if data.startswith(b"\x89PNG\r\n\x1a\n"):
+            width, height = struct.unpack_from(">II", data, 16)
             return Header(
-                bits=data[24], palette=data[25] == 3, alpha=data[25] in (4, 6), lossless=True
+                bits=data[24],
+                palette=data[25] == 3,
+                alpha=data[25] in (4, 6),
+                lossless=True,
+                height=height,
+                width=width,
             )
         if data.startswith(b"\xff\xd8"):
-            return Header(foreign="CMYK" if jpeg_components(data) == 4 else "")
+            height, width, components = _jpeg_frame(data)
+            return Header(foreign="CMYK" if components == 4 else "", height=height, width=width)
         if data[:4] in (b"II*\0", b"MM\0*"):
             return _tiff(data)
         if data.startswith(b"BM"):
-            (bits,) = struct.unpack_from("<H", data, 28)
-            return Header(bits=min(bits, 8), palette=bits <= 8, lossless=True)
+            return _bmp(data)
     except (struct.error, IndexError):  # cut off: the decoder says so in its own words
         pass
     return Header()
@@ -66,6 +76,11 @@ def read_header(data: bytes) -> Header:
 
 def jpeg_components(data: bytes) -> int:
     """Number of colour components of a JPEG, from its frame header; 0 if it has none."""
+    return _jpeg_frame(data)[2]
+
+
+def _jpeg_frame(data: bytes) -> tuple[int, int, int]:
+    """Height, width and number of components of a JPEG; zeros if it has no frame header."""
     at = 2
     while at + 9 < len(data) and data[at] == 0xFF:
         marker = data[at + 1]
@@ -73,10 +88,21 @@ def jpeg_components(data: bytes) -> int:
             at += 1
             continue
         if marker in JPEG_FRAMES:
-            return data[at + 9]
+            height, width = struct.unpack_from(">HH", data, at + 5)
+            return height, width, data[at + 9]
         (length,) = struct.unpack_from(">H", data, at + 2)
         at += 2 + length
-    return 0
+    return 0, 0, 0
+
+
+def _bmp(data: bytes) -> Header:
+    (length,) = struct.unpack_from("<I", data, 14)
+    old = length == 12  # OS/2: sides and bits of 16 bits
+    width, height = struct.unpack_from("<HH" if old else "<ii", data, 18)
+    (bits,) = struct.unpack_from("<H", data, 24 if old else 28)
+    return Header(
+        bits=min(bits, 8), palette=bits <= 8, lossless=True, height=abs(height), width=abs(width)
+    )
 
 
 def _tiff(data: bytes) -> Header:
@@ -98,6 +124,8 @@ def _tiff(data: bytes) -> Header:
         pages=following != 0,
         lossless=tags.get(_TIFF_COMPRESSION, 1) in _TIFF_LOSSLESS,
         compression=tags.get(_TIFF_COMPRESSION, 1),
+        height=tags.get(_TIFF_HEIGHT, 0),
+        width=tags.get(_TIFF_WIDTH, 0),
     )
 
 

@@ -21,11 +21,14 @@ from ivif_bench.data.damage import check
 from ivif_bench.data.headers import SUFFIXES, Header, read_header
 from ivif_bench.data.label_files import demand_lossless, stored_ids
 from ivif_bench.errors import UserError
+from ivif_bench.files import open_regular, read_regular
 from ivif_bench.types import StoredImage
 
 cv2.utils.logging.setLogLevel(
     0
 )  # a broken file is one error here, in our words, not lines on the terminal
+MOST_PIXELS = 1 << 28  # 16384x16384; larger ones would fill the memory
+_HEAD = 1 << 14  # bytes, in which nearly every header is
 _PNG_HEADER_END = 33  # signature (8) + IHDR chunk (25): text chunks go right behind
 _PROVENANCE_KEY = b"ivif-bench"
 _LUMA_THOUSANDTHS = np.array([[299, 587, 114]], np.float32)
@@ -107,10 +110,27 @@ def nearest_levels(values: np.ndarray, white: float) -> np.ndarray:
 
 
 def size_of(path: Path) -> tuple[int, int]:
-    """Height and width of an image file."""
+    """Height and width of an image file, which is decoded; errors as ``read_stored``."""
     return decode(path).shape[
         :2
     ]  # decoding finds truncated files, which reading a header would not
+
+
+def size_in_header(path: Path) -> tuple[int, int] | None:
+    """Height and width that an image file claims; None if it is of a format without a known header.
+
+    Raises:
+        UserError: the file cannot be read.
+    """
+    try:
+        with open_regular(path) as file:
+            data = file.read(_HEAD)
+            header = read_header(data)
+            if not header.width and len(data) == _HEAD:  # behind a profile, or at the end of a TIFF
+                header = read_header(data + file.read())
+    except OSError as problem:
+        raise UserError(f"cannot read image {path}: {problem.strerror or problem}") from problem
+    return (header.height, header.width) if header.height and header.width else None
 
 
 def encode_png(image: np.ndarray, provenance: Mapping[str, object] | None = None) -> bytes:
@@ -141,7 +161,7 @@ def pixel_hash(image: np.ndarray) -> str:
 def png_provenance(path: Path) -> dict[str, object] | None:
     """The provenance that ``encode_png`` put into a file, or None; reads its head, not its pixels."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return provenance_in(file.read(_PNG_HEADER_END + 4096))
     except OSError:
         return None
@@ -167,7 +187,7 @@ def find_image(folder: Path, stem: str) -> Path | None:
     """The image of that stem in a folder, whatever its extension."""
     for suffix in SUFFIXES:
         for candidate in (folder / f"{stem}{suffix}", folder / f"{stem}{suffix.upper()}"):
-            if candidate.is_file():
+            if candidate.exists() and not candidate.is_dir():
                 return candidate
     return None
 
@@ -214,7 +234,7 @@ def decode_8_bit(path: Path, data: bytes) -> tuple[np.ndarray, Header]:
 def read_bytes(path: Path) -> bytes:
     """Content of an image file; a file that cannot be read is a user error."""
     try:
-        return path.read_bytes()
+        return read_regular(path)
     except OSError as problem:
         raise UserError(f"cannot read image {path}: {problem.strerror or problem}") from problem
 
@@ -227,13 +247,21 @@ def decode_any(path: Path, data: bytes) -> tuple[np.ndarray, Header]:
         data: content of the file.
 
     Raises:
-        UserError: damaged, unreadable, several pages, or pixels that are neither gray nor RGB.
+        UserError: damaged, unreadable, more than ``MOST_PIXELS``, several pages, or pixels that are
+            neither gray nor RGB.
     """
+    header = read_header(data)
+    if header.height * header.width > MOST_PIXELS:
+        raise UserError(
+            f"{path}: {header.width}x{header.height} pixels; at most {MOST_PIXELS} are read (2^28)"
+        )
     check(path, data)
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
+    except cv2.error:  # sizes beyond OpenCV's own limits, in formats whose header is not read here
+        image = None
     if image is None:
         raise UserError(f"{path}: not a readable image (empty, truncated or an unknown format)")
-    header = read_header(data)
     if header.foreign:
         raise UserError(f"{path}: the pixels are {header.foreign}; save as gray or RGB")
     if header.pages:

@@ -8,13 +8,13 @@ fourth channel, the infrared image.
 from __future__ import annotations
 
 import filecmp
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from ivif_bench.data.headers import read_header
-from ivif_bench.data.images import luma, read_bytes
+from ivif_bench.data.images import luma, read_bytes, size_in_header
 from ivif_bench.errors import UserError, first_few
 
 Sides = tuple[str, Path, Path]  # stem, infrared, visible
@@ -61,6 +61,31 @@ def refuse_equal_pixels(
             f"{where}: infrared {paths[0]} and visible {paths[1]} hold the same pixels; "
             f"{_remedy(paths[0])}"
         )
+
+
+def refuse_unequal_sizes(where: str, files: Mapping[str, Path], why: str) -> None:
+    """Refuse images whose headers claim different sizes, before any of them is decoded.
+
+    Files of formats without a known header are left to whoever decodes them.
+
+    Args:
+        where: what they belong to, for the message.
+        files: path by side, such as ``infrared``.
+        why: the end of the message.
+
+    Raises:
+        UserError: the sizes differ, or a file cannot be read.
+    """
+    found = {side: size_in_header(path) for side, path in files.items()}
+    sizes = {side: size for side, size in found.items() if size is not None}
+    if len(set(sizes.values())) > 1:
+        raise UserError(f"{where}: {unequal_sizes(sizes)}; {why}")
+
+
+def unequal_sizes(sizes: Mapping[str, tuple[int, ...]]) -> str:
+    """Text for a message, from the shape of each side's image."""
+    listed = ", ".join(f"{side} {shape[1]}x{shape[0]}" for side, shape in sizes.items())
+    return f"sizes differ: {listed}"
 
 
 def equal_files(infrared: Path, visible: Path) -> bool:

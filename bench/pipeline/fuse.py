@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ivif_bench.config import MethodConfig
-from ivif_bench.data.images import gray_of, read_stored, rgb_of, size_of
+from ivif_bench.data.images import gray_of, read_stored, rgb_of, size_in_header, size_of
 from ivif_bench.data.sides import refuse_equal_pixels
 from ivif_bench.device import device_of
 from ivif_bench.errors import UserError
@@ -243,14 +243,21 @@ def read_pair(
     Raises:
         UserError: unreadable, the sizes differ, or both hold the same pixels.
     """
-    ir, vi = read_stored(Path(infrared)), read_stored(Path(visible))
-    sizes = [f"{image.pixels.shape[1]}x{image.pixels.shape[0]}" for image in (ir, vi)]
+    where, paths = f"dataset {dataset!r}, stem {stem!r}", (Path(infrared), Path(visible))
+    # By the headers first: one of the two may be too large to be decoded.
+    claimed = [size_in_header(path) for path in paths]
+    if all(claimed):
+        _demand_one_size(where, paths, claimed)
+    ir, vi = read_stored(paths[0]), read_stored(paths[1])
+    _demand_one_size(where, paths, [image.pixels.shape[:2] for image in (ir, vi)])
+    refuse_equal_pixels(where, paths, gray_of(ir), rgb_of(vi))
+    return ir, vi
+
+
+def _demand_one_size(where: str, paths: tuple[Path, Path], shapes: Sequence[Any]) -> None:
+    sizes = [f"{width}x{height}" for height, width in shapes]
     if sizes[0] != sizes[1]:
         raise UserError(
-            f"dataset {dataset!r}, stem {stem!r}: infrared is {sizes[0]} but visible is {sizes[1]} "
-            f"(width x height); the pair must be registered to one size: {infrared}, {visible}"
+            f"{where}: infrared is {sizes[0]} but visible is {sizes[1]} "
+            f"(width x height); the pair must be registered to one size: {paths[0]}, {paths[1]}"
         )
-    refuse_equal_pixels(
-        f"dataset {dataset!r}, stem {stem!r}", (ir.path, vi.path), gray_of(ir), rgb_of(vi)
-    )
-    return ir, vi

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from ivif_bench.config import MethodConfig
-from ivif_bench.data.images import image_names
+from ivif_bench.data.examine import size_text
+from ivif_bench.data.images import image_names, size_in_header
 from ivif_bench.errors import UserError, first_few
 from ivif_bench.files import file_names
 from ivif_bench.fusion import PrecomputedImages
@@ -79,6 +80,7 @@ def check_precomputed(
     paths = [*finished, *dict.fromkeys(sources)]
     store.fingerprint.hold(paths, progress)
     sizes = Sizes(store.root / "cache" / "sizes.jsonl")
+    _refuse_by_headers(sets, store, sizes)
     broken = sizes.learn(((store.fingerprint(path), path) for path in paths), progress)
     sizes.save()
     for images, pairs in sets:
@@ -93,11 +95,33 @@ def check_precomputed(
             fused, source = store.fingerprint(path), store.fingerprint(pair.infrared)
             if not sizes.equal(fused, source):
                 problems.append(f"{pair.stem} is {sizes(fused)}, its sources are {sizes(source)}")
-        if problems:
-            raise UserError(
-                f"method {images.method!r}, dataset {images.dataset!r}: {len(problems)} unusable "
-                f"images: {first_few(problems, 4)}; fused images must have the size of their sources"
-            )
+        _refuse(images, problems)
+
+
+def _refuse_by_headers(
+    sets: Sequence[tuple[FusedSet, Sequence[Pair]]], store: Store, sizes: Sizes
+) -> None:
+    """Refuse images whose headers claim another size than their sources', before any is decoded."""
+    for images, pairs in sets:
+        problems = []
+        for pair in pairs:
+            path = images.images.get(pair.stem)
+            if path is None or sizes.known(store.fingerprint(path)):
+                continue
+            fused, source = size_in_header(path), size_in_header(pair.infrared)
+            if fused and source and fused != source:
+                problems.append(
+                    f"{pair.stem} is {size_text(fused)}, its sources are {size_text(source)}"
+                )
+        _refuse(images, problems)
+
+
+def _refuse(images: FusedSet, problems: list[str]) -> None:
+    if problems:
+        raise UserError(
+            f"method {images.method!r}, dataset {images.dataset!r}: {len(problems)} unusable "
+            f"images: {first_few(problems, 4)}; fused images must have the size of their sources"
+        )
 
 
 def _strangers(found: Mapping[str, Path]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,10 @@ class Sizes:
     def __call__(self, digest: str) -> str:
         """``WIDTHxHEIGHT`` of the image whose file has this sha256; ``learn`` must have seen it."""
         return str(self._memory.known[digest]).removeprefix(_RULES)
+
+    def known(self, digest: str) -> bool:
+        """Whether the image whose file has this sha256 was decoded before."""
+        return digest in self._memory.known
 
     def equal(self, first: str, second: str) -> bool:
         """Whether two images, by the sha256 of their files, have one size."""
@@ -76,4 +81,4 @@ def _attempt(path: Path) -> tuple[str, str]:
 
 
 def _is_entry(value: Any) -> bool:
-    return isinstance(value, str) and value.startswith(_RULES)
+    return isinstance(value, str) and re.fullmatch(_RULES + "[0-9]+x[0-9]+", value) is not None

@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from ivif_bench.data.pictures import Picture, read_picture
-from ivif_bench.data.sides import refuse_equal_pixels
+from ivif_bench.data.sides import refuse_equal_pixels, refuse_unequal_sizes, unequal_sizes
 from ivif_bench.errors import UserError
 from ivif_bench.tasks.quality.engine import Evaluator
+
+_ONE_SIZE = "metrics need one size, nothing is resized"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,19 @@ class Loaded:
     def images(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Infrared, visible, fused."""
         return self.infrared, self.visible, self.fused
+
+
+def check_headers(groups: Sequence[ImageGroup]) -> None:
+    """Refuse sizes that differ, by the headers of all files, before the first image is scored.
+
+    Raises:
+        UserError: names the stem, the fused file and the sizes.
+    """
+    for group in groups:
+        sources = dict(zip(("infrared", "visible"), group.sources, strict=False))
+        for path in group.fused.values():
+            where = f"{group.stem!r} ({path})"
+            refuse_unequal_sizes(where, {**sources, "fused": path}, _ONE_SIZE)
 
 
 def load(group: ImageGroup, evaluator: Evaluator, data: Sequence[bytes]) -> dict[str, Loaded]:
@@ -99,8 +114,6 @@ def _is_equal(one: np.ndarray, other: np.ndarray) -> bool:
 
 
 def _check_sizes(stem: str, path: Path, sides: Mapping[str, np.ndarray]) -> None:
-    if len({pixels.shape[:2] for pixels in sides.values()}) > 1:
-        sizes = ", ".join(f"{side} {p.shape[1]}x{p.shape[0]}" for side, p in sides.items())
-        raise UserError(
-            f"{stem!r} ({path}): sizes differ: {sizes}; metrics need one size, nothing is resized"
-        )
+    sizes = {side: pixels.shape[:2] for side, pixels in sides.items()}
+    if len(set(sizes.values())) > 1:
+        raise UserError(f"{stem!r} ({path}): {unequal_sizes(sizes)}; {_ONE_SIZE}")

@@ -10,7 +10,7 @@ from ivif_bench.data.patterns import advice, images_at
 from ivif_bench.data.sides import refuse_equal_files
 from ivif_bench.errors import UserError, first_few
 from ivif_bench.tasks.quality.about import about, protocol_name
-from ivif_bench.tasks.quality.decoding import ImageGroup
+from ivif_bench.tasks.quality.decoding import ImageGroup, check_headers
 from ivif_bench.tasks.quality.engine import Evaluator, metrics_of, resolve
 from ivif_bench.tasks.quality.groups import score_groups
 from ivif_bench.tasks.quality.registry import METRICS, Mode
@@ -76,6 +76,7 @@ def score_folder(
     groups = _groups(sources, folders, {**places, **fused})
     if sources:
         refuse_equal_files("score", [(group.stem, *group.sources) for group in groups])
+    check_headers(groups)
     on_device = batched_evaluator(evaluator, device, batched)
     images: dict[str, dict[str, ImageScores]] = {name: {} for name in folders}
     scored = score_groups(groups, evaluator, workers, on_device)
