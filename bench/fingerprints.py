@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ivif_bench.errors import UserError
+from ivif_bench.files import open_regular
 from ivif_bench.memory import Memory
 from ivif_bench.parallel import in_threads
 from ivif_bench.types import Progress
@@ -129,9 +130,9 @@ def hash_file(name: str) -> str:
         UserError: the file cannot be read.
     """
     try:
-        with open(name, "rb", buffering=0) as file:  # noqa: PTH123 - likewise
+        with open_regular(name, buffering=0) as file:
             if os.fstat(file.fileno()).st_size <= _WHOLE:
-                return hashlib.sha256(file.readall()).hexdigest()
+                return hashlib.sha256(file.read()).hexdigest()
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as problem:
         raise UserError(f"cannot read {name}: {problem.strerror}") from problem

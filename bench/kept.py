@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ivif_bench.files import parse_json
 from ivif_bench.origins import Origins
 
 _Value = TypeVar("_Value")
@@ -38,7 +39,7 @@ def read_kept(folder: Path, parse: Callable[[Any], _Value], origins: Origins) ->
         own, signed = dict[str, _Value](), {}
         for line in path.read_bytes().splitlines(keepends=True):
             try:
-                row: dict[str, Any] = json.loads(line) if line.endswith(b"\n") else {}
+                row: dict[str, Any] = parse_json(line) if line.endswith(b"\n") else {}
                 if "signature" in row:
                     signed = row["signature"]
                 else:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ivif_bench.files import write_bytes
+from ivif_bench.files import demand_regular, parse_json, read_regular, write_bytes
 
 _PER_LINE = 500  # a damaged line loses this many
 
@@ -53,6 +53,8 @@ class Memory:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
                 # One write at the end of the file, on a line of its own whatever is before it: a
                 # process that adds at the same time, or that died doing so, does no harm.
+                if self._path.exists():
+                    demand_regular(self._path)
                 with self._path.open("ab", buffering=0) as file:
                     file.write(b"\n" + _lines(self._new))
                 self._entries += len(self._new)
@@ -65,13 +67,13 @@ class Memory:
         if self._path is None:
             return
         try:
-            lines = self._path.read_bytes().split(b"\n")
+            lines = read_regular(self._path).split(b"\n")
         except OSError:
             return
         for line in filter(None, lines):
             try:
-                row = json.loads(line)
-            except (ValueError, RecursionError):
+                row = parse_json(line)
+            except ValueError:
                 row = None
             if not isinstance(row, dict):
                 self._clean = False

@@ -21,7 +21,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from ivif_bench.files import write_bytes
+from ivif_bench.files import read_json, write_bytes
 from ivif_bench.types import Origin
 
 FILE = "origins.json"
@@ -178,7 +178,7 @@ def _write(folder: Path, others: Mapping[str, Origin]) -> None:
 
 def _signatures(folder: Path) -> dict[str, Origin]:
     try:
-        found = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        found = read_json(folder / FILE)
         return {process: Origin(**origin) for process, origin in found.items()}
     except (OSError, ValueError, TypeError, AttributeError):
         return {}

@@ -26,7 +26,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock
 
-from ivif_bench.files import plain, write_bytes, write_json
+from ivif_bench.files import plain, read_json, write_bytes, write_json
 from ivif_bench.fingerprints import Fingerprints
 from ivif_bench.naming import safe_name
 from ivif_bench.origins import Origins, signed, this_process
@@ -119,7 +119,7 @@ class Store:
         """
         path = self.result_path(unit)
         try:
-            size = json.loads(path.with_suffix(".json").read_text())["what"]["bytes"]
+            size = read_json(path.with_suffix(".json"))["what"]["bytes"]
             return bool(path.stat().st_size == size)
         except (OSError, ValueError, KeyError, TypeError):
             return False

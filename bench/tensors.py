@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ivif_bench.errors import UserError
+from ivif_bench.files import demand_regular
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,6 +25,10 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     """
     import torch
 
+    try:
+        demand_regular(path)
+    except OSError as problem:
+        raise UserError(f"cannot read weights {path}: {problem.strerror}") from problem
     if path.suffix == ".safetensors":
         from safetensors import SafetensorError
         from safetensors.torch import load_file

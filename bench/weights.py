@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ivif_bench.errors import UserError
+from ivif_bench.files import open_regular
 from ivif_bench.fusion import MethodSpec, WeightsSpec
 from ivif_bench.registry import load_entry
 from ivif_bench.types import Progress
@@ -178,5 +179,5 @@ def convert(file: WeightsSpec, source: Path, target: Path) -> None:
 
 def sha256_of(path: Path) -> str:
     """sha256 of a file of any size."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

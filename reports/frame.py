@@ -6,7 +6,6 @@ frame. Only that frame imports pandas, which costs more time than all the tables
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -18,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ivif_bench.errors import UserError, first_few
+from ivif_bench.files import read_json
 from ivif_bench.store import RECORD_SCHEMA
 from ivif_bench.types import About, Origin, Provenance
 
@@ -237,7 +237,7 @@ def _load_unit(
 
 def _read_json(path: Path, advice: str) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = read_json(path)
     except OSError as problem:
         raise UserError(f"cannot read {path}: {problem.strerror}; {advice}") from problem
     except ValueError as problem:

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from ivif_bench.errors import UserError
+from ivif_bench.files import open_regular
 
 MAX_RATIO = 100  # images hardly compress, label images at most about fifty times
 ALWAYS_ALLOWED = 64 * 2**20  # bytes; below this the ratio says nothing
@@ -59,7 +60,7 @@ def checksums(path: Path) -> Checksums:
     """
     sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             while block := file.read(_CHUNK):
                 sha256.update(block)
                 md5.update(block)
@@ -122,7 +123,7 @@ def _top(folder: Path, is_root: Callable[[Path], bool] | None) -> Path:
 def _extract(archive: Path, folder: Path) -> int:
     room = _Room(archive, folder)
     try:
-        with archive.open("rb") as file:
+        with open_regular(archive) as file:
             head = file.read(4)
             file.seek(0)
             if head[:2] == b"PK":

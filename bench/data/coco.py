@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ivif_bench.errors import UserError
+from ivif_bench.files import read_json
 from ivif_bench.types import Boxes
 
 
@@ -23,12 +24,12 @@ def read_coco(path: Path) -> dict[str, Boxes]:
         UserError: unreadable, not of the COCO form, or a flag that is neither 0 nor 1.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        names = {item["id"]: str(item["name"]) for item in content["categories"]}
-        stems = {item["id"]: Path(str(item["file_name"])).stem for item in content["images"]}
+        content = read_json(path)
+        names = {item["id"]: _text(item["name"]) for item in content["categories"]}
+        stems = {item["id"]: Path(_text(item["file_name"])).stem for item in content["images"]}
         found: dict[str, list[dict[str, Any]]] = {stem: [] for stem in stems.values()}
         for item in content["annotations"]:
-            x, y, width, height = (float(value) for value in item["bbox"])
+            x, y, width, height = _box(item)
             found[stems[item["image_id"]]].append(
                 {
                     "corners": [x, y, x + width, y + height],
@@ -38,7 +39,8 @@ def read_coco(path: Path) -> dict[str, Boxes]:
                 }
             )
     except (OSError, ValueError) as problem:
-        raise UserError(f"cannot read annotation {path}: {problem}") from problem
+        reason = getattr(problem, "strerror", None) or problem
+        raise UserError(f"cannot read annotation {path}: {reason}") from problem
     except (KeyError, TypeError, AttributeError) as problem:
         raise UserError(f"{path}: not a COCO file of boxes ({problem!r})") from problem
     return {
@@ -50,6 +52,29 @@ def read_coco(path: Path) -> dict[str, Boxes]:
         )
         for stem, rows in found.items()
     }
+
+
+def _text(value: Any) -> str:
+    """A name, as text that can be written and printed."""
+    text = str(value)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"{text!r} has characters that no name can have (surrogates)") from None
+    return text
+
+
+def _box(item: Mapping[str, Any]) -> list[float]:
+    try:
+        values = [float(value) for value in item["bbox"]]
+    except (ValueError, OverflowError):
+        values = []
+    if len(values) != 4 or not all(map(math.isfinite, values)) or min(values[2:]) < 0:
+        raise ValueError(
+            f"annotation {item.get('id')}: 'bbox' must be [x, y, width, height] with width and "
+            f"height from 0, found {str(item['bbox'])[:80]}"
+        )
+    return values
 
 
 def _flag(item: Mapping[str, Any], key: str, path: Path) -> bool:

@@ -27,7 +27,7 @@ from ivif_bench.data.examine import Finding, equal_sides
 from ivif_bench.data.examined import Examiner
 from ivif_bench.data.splits import Split, canonical_hash
 from ivif_bench.errors import UserError, first_few
-from ivif_bench.files import write_bytes
+from ivif_bench.files import read_json, write_bytes
 from ivif_bench.parallel import in_threads
 from ivif_bench.types import Boxes, Pair, Progress
 
@@ -277,7 +277,7 @@ def yolo_text(boxes: Boxes, size: tuple[int, int], names: tuple[str, ...]) -> tu
 def _is_same(out: Path, summary: Mapping[str, Any]) -> bool:
     """Whether a folder holds this result already, made by whatever versions."""
     try:
-        earlier = json.loads((out / SUMMARY).read_bytes())
+        earlier = read_json(out / SUMMARY)
         hashes = {name: _sha256(out / name) for name in summary["files"]}
     except (OSError, ValueError):
         return False
@@ -297,7 +297,7 @@ def _demand_replaceable(out: Path, summary: Mapping[str, Any], force: bool) -> N
     if not present:
         return
     try:
-        earlier = json.loads((out / SUMMARY).read_bytes())
+        earlier = read_json(out / SUMMARY)
         ours = {SUMMARY, *earlier["files"]}
     except (OSError, ValueError, KeyError, TypeError):
         ours = set()

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ivif_bench.errors import UserError
+from ivif_bench.files import read_text
 from ivif_bench.types import Boxes
 
 _ROUNDING = 1e-4  # files written with few decimals may pass 1.0 by this much
@@ -32,9 +33,10 @@ def read_yolo(
         UserError: missing file, or a line that is not five numbers in range; names file and line.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = read_text(path).splitlines()
     except (OSError, UnicodeDecodeError) as problem:
-        raise UserError(f"cannot read annotation {path}: {problem}") from problem
+        reason = getattr(problem, "strerror", None) or problem
+        raise UserError(f"cannot read annotation {path}: {reason}") from problem
     rows: list[list[float]] = []
     classes: list[str] = []
     for number, line in enumerate(lines, start=1):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 
-from ivif_bench.files import write_json
+from ivif_bench.files import read_json, write_json
 from ivif_bench.fusion import METHODS
 from ivif_bench.pipeline.jobs import FUSING, Ended, Job
 from ivif_bench.task import TASKS
@@ -30,10 +29,10 @@ class Costs:
         self._gpus = gpus
         self._known: dict[str, tuple[float, float]] = {}  # amount, seconds
         try:
-            for name, (amount, seconds) in json.loads(path.read_text()).items():
+            for name, (amount, seconds) in read_json(path).items():
                 if amount > 0 and seconds >= 0 and math.isfinite(amount + seconds):
                     self._known[name] = (float(amount), float(seconds))
-        except (OSError, ValueError, TypeError, AttributeError):
+        except (OSError, ValueError, TypeError, AttributeError, OverflowError):
             self._known = {}
 
     def of(self, name: str, gpu: bool = False) -> float | None:

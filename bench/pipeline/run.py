@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ import yaml
 
 from ivif_bench.config import RunConfig
 from ivif_bench.errors import UserError, first_few
-from ivif_bench.files import remove_leftovers, temporary_folder, write_bytes, write_json
+from ivif_bench.files import read_json, remove_leftovers, temporary_folder, write_bytes, write_json
 from ivif_bench.origins import commit, own_version
 from ivif_bench.pipeline.costs import Costs
 from ivif_bench.pipeline.executors.local import LocalExecutor, visible_gpus
@@ -204,7 +203,7 @@ def _report(config: RunConfig, store: Store, listener: Listener) -> tuple[Path, 
     store.fingerprint.save()
     memory = store.root / "report" / "inputs.json"
     try:
-        known = json.loads(memory.read_text())
+        known = read_json(memory)
         if known["key"] == key_of(inputs) and all(
             (memory.parent / name).is_file() for name in known["files"]
         ):
@@ -228,10 +227,21 @@ def _write_config(config: RunConfig, store: Store) -> None:
 
 def _read_plan(store: Store) -> dict[str, Any]:
     try:
-        found: dict[str, Any] = json.loads((store.root / "plan.json").read_text())
+        found = read_json(store.root / "plan.json")
     except (OSError, ValueError):
         return {}
-    return found
+    units = found.get("units") if isinstance(found, dict) else None
+    return found if isinstance(units, list) and all(map(_is_listed, units)) else {}
+
+
+def _is_listed(unit: Any) -> bool:
+    """Whether a JSON value describes a unit as ``plan_document`` does."""
+    texts = ("task", "dataset", "method", "protocol", "key", "fused", "result")
+    return (
+        isinstance(unit, dict)
+        and all(isinstance(unit.get(name), str) for name in texts)
+        and isinstance(unit.get("seed"), int)
+    )
 
 
 def describe_failures(failures: Sequence[str]) -> str:

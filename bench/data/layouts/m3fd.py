@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +18,7 @@ from ivif_bench.data.layouts.paired_folders import (
 )
 from ivif_bench.data.voc import read_voc
 from ivif_bench.errors import UserError
+from ivif_bench.files import read_json
 from ivif_bench.types import Boxes, Pair
 
 
@@ -80,7 +80,7 @@ class M3FD(PairedFolders):
         return read_voc(path, self.options.corner_origin)
 
     def tags_of(self, stem: str) -> tuple[str, ...]:
-        if not self._conditions or not stem.isdigit():
+        if not self._conditions or not stem.isdecimal():
             return ()
         number = int(stem)
         return tuple(
@@ -100,7 +100,7 @@ def read_scenarios(path: str) -> dict[str, list[tuple[int, int]]]:
         UserError: unreadable, or of another form.
     """
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        content = read_json(path)
         return {
             str(condition["name"]): [
                 (int(item["min"]), int(item["max"]))
@@ -111,7 +111,7 @@ def read_scenarios(path: str) -> dict[str, list[tuple[int, int]]]:
         }
     except (OSError, ValueError) as problem:
         raise UserError(f"cannot read scenarios {path}: {problem}") from problem
-    except (KeyError, TypeError) as problem:
+    except (KeyError, TypeError, OverflowError) as problem:
         raise UserError(
             f"scenarios {path}: expected a list of "
             "{name, scene: [{name, range: [{min, max}]}]}"

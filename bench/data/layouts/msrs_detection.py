@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from pathlib import Path
 
 from ivif_bench.data import known
@@ -11,6 +12,7 @@ from ivif_bench.data.layouts.msrs import day_or_night
 from ivif_bench.data.layouts.paired_folders import BoxOptions, PairedFolders, PairFolders
 from ivif_bench.data.yolo_text import read_yolo
 from ivif_bench.errors import UserError
+from ivif_bench.files import read_text
 from ivif_bench.types import Boxes, Pair
 
 SPECS = (
@@ -60,11 +62,11 @@ class MSRSDetection(PairedFolders):
 
 def read_names(path: Path) -> dict[str, str]:
     """Stem in the full set (``00001D``) by detection number (``1``); empty without the file."""
-    if not path.is_file():
+    if not path.exists():
         return {}
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            return {row["detection"]: row["image"] for row in csv.DictReader(file)}
+        lines = io.StringIO(read_text(path), newline="")
+        return {row["detection"]: row["image"] for row in csv.DictReader(lines)}
     except (OSError, UnicodeDecodeError, KeyError, csv.Error) as problem:
         raise UserError(
             f"{path}: expected CSV columns 'detection' and 'image' ({problem!r})"
