@@ -35,6 +35,11 @@ _KINDS = (
 )
 
 
+def exists(path: Path | str) -> bool:
+    """Whether there is anything of that name; False for names that no file can have."""
+    return os.path.exists(path)  # noqa: PTH110 - pathlib raises for names that are too long
+
+
 def demand_regular(path: Path | str) -> os.stat_result:
     """Refuse what is no regular file, without opening it: that alone may wait for another process.
 

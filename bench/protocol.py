@@ -10,6 +10,7 @@ from typing import Any, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from ivif_bench.errors import UserError
+from ivif_bench.files import exists
 from ivif_bench.registry import suggest
 from ivif_bench.validation import checked
 from ivif_bench.yaml_text import read_yaml
@@ -85,7 +86,7 @@ def read_protocol(model: type[P], name_or_path: str, folder: Path, task: str) ->
     """
     names = shipped_protocols(folder)
     path = folder / f"{name_or_path}.yaml" if name_or_path in names else Path(name_or_path)
-    if not path.exists():
+    if not exists(path):
         raise UserError(f"unknown {task} protocol {name_or_path!r}; {suggest(name_or_path, names)}")
     content = read_yaml(path, "protocol")
     if not isinstance(content, dict):

@@ -17,7 +17,7 @@ from typing import Any
 
 from ivif_bench.data.base import Dataset
 from ivif_bench.errors import UserError, first_few
-from ivif_bench.files import read_text
+from ivif_bench.files import exists, read_text
 from ivif_bench.registry import suggest
 from ivif_bench.yaml_text import read_yaml
 
@@ -198,7 +198,7 @@ def find_split(dataset: Dataset, wanted: str | Mapping[str, str]) -> Split:
     if wanted in shipped_splits():
         return read_split_file(_SHIPPED / f"{wanted}.yaml")
     path = Path(wanted)
-    if not path.exists():
+    if not exists(path):
         known = ["official", "all", *shipped_splits()]
         raise UserError(
             f"unknown split {wanted!r}: neither a file nor a known split; {suggest(wanted, known)}"

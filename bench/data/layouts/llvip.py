@@ -49,7 +49,7 @@ class LLVIP(PairedFolders):
                 found.append(PairFolders(*sides, part=part, annotations=self.root / "Annotations"))
             elif (sides := self.locate([plain])) is not None:
                 instances = self.root / part / "instances.json"
-                boxes = instances if instances.is_file() else None
+                boxes = instances if instances.exists() else None
                 found.append(PairFolders(*sides, part=part, annotations=boxes))
         if not found:
             raise self.no_folders(choices)

@@ -178,7 +178,7 @@ class PairedFolders(Dataset):
         annotation = folders.annotations
         if annotation is not None and annotation.suffix != ".json":
             annotation = annotation / f"{stem}{folders.suffix}"
-            if self.background and not annotation.is_file():
+            if self.background and not annotation.exists():
                 annotation = None
         mask = folders.masks and folders.masks / f"{stem}{folders.mask_suffix}"
         return Pair(self.name, stem, infrared, visible, annotation, mask, tags=self.tags_of(stem))
@@ -300,7 +300,7 @@ def _orphans(folders: PairFolders, stems: set[str]) -> list[str]:
 def lists_in(folder: Path) -> dict[str, tuple[str, ...]]:
     """The lists ``train.txt``, ``val.txt``, ``test.txt`` and ``pred.txt`` of a folder, if any."""
     paths = {part: folder / f"{part}.txt" for part in ("train", "val", "test", "pred")}
-    return {part: read_list(path) for part, path in paths.items() if path.is_file()}
+    return {part: read_list(path) for part, path in paths.items() if path.exists()}
 
 
 def voc_palette(count: int) -> tuple[tuple[int, int, int], ...]:
