@@ -21,8 +21,9 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 _UNFINISHED = re.compile(r"\.?ivif-bench-([0-9a-f]{8})-(\d+)-.+")
 _MOST = 1 << 30  # bytes that are read at once; far more than any image or list has
@@ -58,17 +59,14 @@ def demand_regular(path: Path | str) -> os.stat_result:
     raise OSError(errno.EINVAL, f"it is {kind}, not a file", os.fspath(path))
 
 
-def open_regular(path: Path | str, buffering: int = -1) -> BinaryIO:
+def open_regular(path: Path | str) -> BufferedReader:
     """Open a regular file for reading.
-
-    Args:
-        buffering: of ``open``.
 
     Raises:
         OSError: as ``demand_regular``, or it may not be read.
     """
     demand_regular(path)
-    return cast(BinaryIO, open(path, "rb", buffering=buffering))  # noqa: PTH123
+    return open(path, "rb")  # noqa: PTH123
 
 
 def read_regular(path: Path | str, most: int = _MOST) -> bytes:

@@ -130,7 +130,7 @@ def hash_file(name: str) -> str:
         UserError: the file cannot be read.
     """
     try:
-        with open_regular(name, buffering=0) as file:
+        with open_regular(name) as file:
             if os.fstat(file.fileno()).st_size <= _WHOLE:
                 return hashlib.sha256(file.read()).hexdigest()
             return hashlib.file_digest(file, "sha256").hexdigest()

@@ -23,12 +23,12 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     Raises:
         UserError: unreadable, or it holds more than plain tensors and containers.
     """
-    import torch
-
     try:
         demand_regular(path)
     except OSError as problem:
         raise UserError(f"cannot read weights {path}: {problem.strerror}") from problem
+    import torch
+
     if path.suffix == ".safetensors":
         from safetensors import SafetensorError
         from safetensors.torch import load_file

@@ -37,7 +37,7 @@ class _Loader(yaml.SafeLoader):
         self._values: dict[int, int] = {}  # of each finished node, aliases resolved
 
     def compose_node(self, parent: Node | None, index: Any) -> Node | None:
-        mark = self.peek_event().start_mark
+        mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
         is_alias = self.check_event(yaml.AliasEvent)
         self._depth += 1
         if self._depth > _DEEPEST:

@@ -148,7 +148,7 @@ def load_run(run: Path) -> RunResults:
         datasets = {str(key): str(value) for key, value in plan.get("datasets", {}).items()}
         panels = tuple(dict(item) for item in plan.get("panels", ()))
         name = str(plan.get("name") or run.resolve().name)
-    except (KeyError, TypeError, ValueError, AttributeError) as problem:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as problem:
         raise UserError(
             f"{plan_path}: broken plan ({type(problem).__name__}: {problem}); write it again with {_RUN}"
         ) from problem

@@ -22,6 +22,7 @@ from ivif_bench.data.demo_limits import MOST_SCENES
 from ivif_bench.data.images import luma, read_gray, read_rgb
 from ivif_bench.data.sides import refuse_equal_pixels
 from ivif_bench.errors import UserError
+from ivif_bench.files import exists
 from ivif_bench.types import Pair
 
 DEMO_SEED = 60  # of drawn training scenes; runs use small seeds, the tasks' weights 50
@@ -168,7 +169,7 @@ def read_sources(sources: Sequence[str]) -> list[PairImages]:
     found: list[PairImages] = []
     for source in sources:
         kind, equals, value = source.partition("=")
-        if not equals or Path(source).is_dir():
+        if not equals or (exists(source) and Path(source).is_dir()):
             found += _read(_folder(Path(source)), Path(source).resolve().name)
         elif kind == "demo":
             found += _demo(value)
