@@ -129,7 +129,8 @@ def _named(fused: list[str]) -> dict[str, str]:
         name, equals, place = item.partition("=")
         if not equals or Path(item).exists():
             path = Path(item.rpartition("/")[0] or ".") if "{" in item else Path(item)
-            name, place = path.resolve().stem if path.is_file() else path.resolve().name, item
+            single = path.exists() and not path.is_dir()
+            name, place = path.resolve().stem if single else path.resolve().name, item
         if not name or not place:
             raise UserError(f"--fused: {item!r}: expected a folder, or NAME=FOLDER")
         if name in places:

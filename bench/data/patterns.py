@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ivif_bench.data.headers import SUFFIXES
 from ivif_bench.errors import UserError
+from ivif_bench.files import exists
 
 _PART = re.compile(r"\{\{|\}\}|\{(stem)(?::0([1-9]\d?)d)?\}|\{(dataset)\}|[{}]", re.ASCII)
 _FIELD = re.compile(r"\{stem(?::0([1-9]\d?)d)?\}", re.ASCII)
@@ -127,6 +128,11 @@ def filled(text: str, stem: str, dataset: str = "") -> str:
     return _PART.sub(value, text)
 
 
+def is_single(place: Path | str) -> bool:
+    """Whether a user named one file; whether it can be read is found when it is."""
+    return exists(place) and not Path(place).is_dir()
+
+
 def images_at(place: Path | str) -> dict[str, Path]:
     """Stem to image file of what a user named: a folder, a pattern of names, or one file.
 
@@ -136,7 +142,7 @@ def images_at(place: Path | str) -> dict[str, Path]:
     from ivif_bench.data.images import images_in
 
     path = Path(place)
-    if path.is_file():
+    if is_single(path):
         return {path.stem: path}
     if is_pattern(str(place)) and not path.is_dir():
         return parse_pattern(str(place)).files()

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from ivif_bench.data.patterns import advice, images_at
+from ivif_bench.data.patterns import advice, images_at, is_single
 from ivif_bench.data.sides import refuse_equal_files
 from ivif_bench.errors import UserError, first_few
 from ivif_bench.tasks.quality.about import about, protocol_name
@@ -69,7 +69,7 @@ def score_folder(
     evaluator = resolve(chosen, convention, mode)
     sources = {name: images_at(place) for name, place in places.items()}
     folders = {name: images_at(place) for name, place in fused.items()}
-    if all(Path(place).is_file() for place in (*places.values(), *fused.values())):
+    if all(is_single(place) for place in (*places.values(), *fused.values())):
         (stem,) = next(iter(sources.values()), next(iter(folders.values())))  # one image a side
         sources = {name: {stem: file} for name, (file,) in _files(sources)}
         folders = {name: {stem: file} for name, (file,) in _files(folders)}

@@ -41,6 +41,7 @@ from ivif_bench.fingerprints import Fingerprints, hash_file
 from ivif_bench.memory import Memory
 from ivif_bench.protocol import Protocol, read_protocol
 from ivif_bench.reports.frame import load_run
+from ivif_bench.tasks.quality.folder import score_folder
 from ivif_bench.tensors import read_tensors
 
 pytestmark = pytest.mark.timeout(60)
@@ -150,6 +151,15 @@ def test_score_names_the_image(side: str, kind: str, tmp_path: Path) -> None:
     )  # fmt: skip
     assert ended.returncode == 2
     assert ended.stderr == f"ivif-bench: cannot read image {path}: {said}\n"
+
+
+@pytest.mark.parametrize("kind", ["FIFO", "device", "socket"])
+def test_score_of_single_files_names_the_one_that_is_none(kind: str, tmp_path: Path) -> None:
+    write_pairs(tmp_path, 1, (72, 96))
+    sources = [tmp_path / side / "00000.png" for side in ("ir", "vi")]
+    said = _put(kind, tmp_path / "fused.png")
+    fused = {"m": tmp_path / "fused.png"}
+    assert f"fused.png: {said}" in outcome(lambda: score_folder(*sources, fused, metrics=["EN"]))
 
 
 @pytest.mark.parametrize("kind", ["FIFO", "device"])
