@@ -25,6 +25,7 @@ from ivif_bench.task import TASKS, Section, task_names
 from ivif_bench.validation import checked
 from ivif_bench.yaml_text import read_yaml
 
+_SURROGATE = re.compile("[\ud800-\udfff]")  # bytes of the environment that are no UTF-8
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
 
@@ -92,7 +93,7 @@ class RunConfig(_Strict):
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")
     runs: str = "runs"
-    seed: int = 0
+    seed: int = Field(default=0, ge=-(2**63), lt=2**63)  # as result files hold it
     datasets: dict[str, DatasetConfig]
     methods: tuple[MethodConfig, ...]
     report: ReportConfig = ReportConfig()
@@ -241,7 +242,10 @@ def _check_folders(key: str, names: list[str]) -> None:
 
 def _expand(value: Any) -> Any:
     if isinstance(value, str):
-        return _VARIABLE.sub(_variable, value)
+        text = _VARIABLE.sub(_variable, value)
+        if _SURROGATE.search(text):
+            raise UserError(f"{text!r} is not valid UTF-8; names and paths must be")
+        return text
     if isinstance(value, dict):
         return {key: _expand(item) for key, item in value.items()}
     if isinstance(value, list):

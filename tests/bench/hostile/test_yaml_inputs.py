@@ -138,6 +138,10 @@ _MINE = (
         ("name: a\ndatasets: {}\nmethods: []\nquality: 1", "quality"),
         ("name: a\ndatasets: {}\nmethods: []\nquality: [{}, ~]", "quality"),
         ("name: ${NO_SUCH_VARIABLE_X}\ndatasets: {}\nmethods: []", "NO_SUCH_VARIABLE_X is not set"),
+        ("name: a\ndatasets: {}\nmethods: ['${NO_UTF_8}']", "'a\\udcff' is not valid UTF-8"),
+        (f"name: a\ndatasets: {{}}\nmethods: []\nseed: {2**63}", "seed: Input should be less than"),
+        (f"name: a\ndatasets: {{}}\nmethods: []\nseed: {-(2**63) - 1}", "seed: Input should be greater"),
+        ("name: a\ndatasets: {}\nmethods: []\nseed: 1.5", "seed: Input should be a valid integer"),
         ("name: a\ndatasets: {}\nmethods: []\nreport: {panels: -1}", "report.panels"),
         ("name: a\ndatasets: {}\nmethods: []\nreport: {panels: .nan}", "report.panels"),
         (_DEMO.format("train: 1, test: 1, size: [100000, 100000]"), "size.0: Input should be less than"),
@@ -165,7 +169,10 @@ _MINE = (
         (_MINE.format("{}"), "must be a pattern"),
     ],
 )  # fmt: skip
-def test_a_wrong_configuration_is_one_line(text: str, expected: str, tmp_path: Path) -> None:
+def test_a_wrong_configuration_is_one_line(
+    text: str, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_UTF_8", "a\udcff")
     message = outcome(lambda: _read("configuration", tmp_path / "a.yaml", text))
     assert expected in message
     assert "a.yaml" in message
