@@ -35,7 +35,7 @@ GIVEN = "given"  # stands for a file in hashes; as a split, the run configuratio
 SOURCES = ("visible", "infrared")
 TRAINED_MODES = ("retrain", "frozen")
 
-Seeds = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
+Seeds = Annotated[tuple[Annotated[int, Field(ge=0, lt=2**32)], ...], Field(min_length=1)]
 
 
 class FamilyRecipe(BaseModel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +16,7 @@ from ivif_bench.commands.options import parse_options
 from ivif_bench.config import RunConfig, load_config
 from ivif_bench.data.splits import find_split
 from ivif_bench.protocol import Protocol, read_protocol
+from ivif_bench.tasks.detection.protocol import SHIPPED_PROTOCOLS, DetectionProtocol
 from ivif_bench.yaml_text import parse_yaml
 
 pytestmark = pytest.mark.timeout(60)
@@ -190,3 +192,14 @@ def test_common_keys_may_be_shared_by_many_rows(tmp_path: Path) -> None:
     text = f"name: a\ndatasets: {{}}\nmethods:\n  - &common {{name: m, type: average}}\n{rows}"
     found: RunConfig = _read("configuration", tmp_path / "a.yaml", text)
     assert [method.type for method in found.methods] == ["average"] * 61
+
+
+@pytest.mark.parametrize(
+    "seeds", ["[-1]", "[4294967296]", "[.inf]", "[0.5]", "[[0]]", "[]", "0", "~"]
+)
+def test_seeds_that_no_generator_takes(seeds: str, tmp_path: Path) -> None:
+    text = (SHIPPED_PROTOCOLS / "m3fd-det.v1.yaml").read_text(encoding="utf-8")
+    path = tmp_path / "a.yaml"
+    path.write_text(re.sub(r"(?m)^seeds:.*$", f"seeds: {seeds}", text), encoding="utf-8")
+    message = outcome(lambda: DetectionProtocol.load(str(path)))
+    assert "a.yaml: seeds" in message
