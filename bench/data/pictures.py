@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ivif_bench.data.extras import notes_on_extras
 from ivif_bench.data.headers import Header
 from ivif_bench.data.images import decode_any, is_opaque, read_bytes
 from ivif_bench.errors import UserError
@@ -41,8 +42,9 @@ def read_picture(path: Path, data: bytes | None = None) -> Picture:
     """Read an image file.
 
     16-bit files become round(v/257), which is what PNG and TIFF define their samples to mean; an
-    alpha channel is ignored; palettes and gray of 1, 2 or 4 bits are read as the format says. All
-    of that is noted.
+    alpha channel is ignored; palettes and gray of 1, 2 or 4 bits are read as the format says; an
+    orientation is not applied; of an animation or several pictures the first is read. All of that
+    is noted.
 
     Args:
         data: content of the file, if it is there already.
@@ -51,8 +53,9 @@ def read_picture(path: Path, data: bytes | None = None) -> Picture:
         UserError: missing, unreadable or truncated; floating point, CMYK or several pages; or
             16-bit pixels that do not use the range, so that their meaning would be a guess.
     """
-    image, header = decode_any(path, read_bytes(path) if data is None else data)
-    notes = _notes(image, header)
+    data = read_bytes(path) if data is None else data
+    image, header = decode_any(path, data)
+    notes = _notes(image, header) + notes_on_extras(data)
     colours = image if image.ndim == 2 else image[:, :, 2::-1]
     if colours.dtype == np.uint16:
         colours = _scaled(colours, path)
