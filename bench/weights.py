@@ -8,21 +8,17 @@ the user provides are in one folder for all projects: ``$IVIF_BENCH_WEIGHTS``, o
 from __future__ import annotations
 
 import hashlib
-import http.client
 import importlib.util
 import os
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Any
 
+from ivif_bench.download import Limits, download
 from ivif_bench.errors import UserError
 from ivif_bench.files import open_regular
 from ivif_bench.fusion import MethodSpec, WeightsSpec
 from ivif_bench.registry import load_entry
 from ivif_bench.types import Progress
-
-_BLOCK = 1 << 20
 
 
 def weights_folder() -> Path:
@@ -79,7 +75,8 @@ def advice(method: MethodSpec, file: WeightsSpec) -> str:
     lines = [f"it is made from {name}" if file.original else f"it is {name}"]
     lines[0] += f" ({file.source or file.url or 'available from its authors'}{known})"
     if file.url:
-        lines.append(f"'ivif-bench weights fetch {method.name}' downloads it")
+        flag = "" if checksum else " --unchecked"
+        lines.append(f"'ivif-bench weights fetch {method.name}{flag}' downloads it")
     if file.converter:
         lines.append(f"'ivif-bench weights convert {method.name} FILE' converts one you have")
     lines.append(f"the option {file.option!r} names a file in another place")
@@ -88,34 +85,35 @@ def advice(method: MethodSpec, file: WeightsSpec) -> str:
     return "; ".join(lines)
 
 
-def fetch(url: str, target: Path, sha256: str, progress: Progress) -> str:
+def fetch(
+    url: str,
+    target: Path,
+    sha256: str,
+    progress: Progress,
+    *,
+    unchecked: bool = False,
+    limits: Limits | None = None,
+) -> str:
     """Download a file; an interrupted download is resumed.
 
     Args:
-        sha256: what the file must have; empty checks nothing.
+        sha256: what the file must have, hexadecimal.
         progress: called with (bytes, total bytes or 0, name).
+        unchecked: accept any content if ``sha256`` is empty.
+        limits: of time and size.
 
     Returns:
         The file's sha256.
 
     Raises:
-        UserError: no connection, an answer other than the file, or another checksum.
+        UserError: no checksum, no connection, an answer other than the file, or another checksum.
     """
+    if not (sha256 or unchecked):
+        raise UserError(f"{url}: no sha256 is known to check it by; --unchecked accepts any content")
     if not target.is_file():
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = target.with_name(f"{target.name}.part")
-        try:
-            _download(url, partial, target.name, progress)
-        except urllib.error.HTTPError as problem:
-            raise UserError(
-                f"{url}: the server answered {problem.code} {problem.reason}"
-            ) from problem
-        except (OSError, http.client.HTTPException) as problem:
-            reason = getattr(problem, "reason", problem)
-            raise UserError(
-                f"cannot download {url}: {reason}; without a connection, download it elsewhere and "
-                f"put it at {target} (received bytes are in {partial.name}; run it again to resume)"
-            ) from problem
+        download(url, partial, target.name, progress, limits)
         found = sha256_of(partial)
         if sha256 and found != sha256:
             partial.unlink()
@@ -130,37 +128,6 @@ def fetch(url: str, target: Path, sha256: str, progress: Progress) -> str:
             f"{target}: sha256 is {found}, expected {sha256}; delete it and fetch again"
         )
     return found
-
-
-def _download(url: str, partial: Path, name: str, progress: Progress) -> None:
-    have = partial.stat().st_size if partial.is_file() else 0
-    request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
-    try:
-        response = urllib.request.urlopen(request, timeout=30)
-    except urllib.error.HTTPError as problem:
-        if problem.code != http.client.REQUESTED_RANGE_NOT_SATISFIABLE or not have:
-            raise
-        if problem.headers.get("Content-Range", "") == f"bytes */{have}":
-            return  # it was complete already
-        partial.unlink()  # longer than the file is now: another file's beginning
-        _download(url, partial, name, progress)
-        return
-    with response:
-        resumed = response.status == http.client.PARTIAL_CONTENT
-        if resumed and not response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
-            raise http.client.HTTPException(
-                "the server continued at another position than requested"
-            )
-        done = have if resumed else 0
-        length = response.headers.get("Content-Length")
-        total = done + int(length) if length else 0
-        with partial.open("ab" if resumed else "wb") as file:
-            while block := response.read(_BLOCK):
-                file.write(block)
-                done += len(block)
-                progress(done, total, name)
-        if total and done < total:
-            raise http.client.IncompleteRead(b"", total - done)
 
 
 def convert(file: WeightsSpec, source: Path, target: Path) -> None:

@@ -34,7 +34,13 @@ def list_weights() -> None:
 
 
 @app.command()
-def fetch(name: MethodArgument) -> None:
+def fetch(
+    name: MethodArgument,
+    unchecked: Annotated[
+        bool,
+        typer.Option("--unchecked", help="accept a file of which no checksum is published"),
+    ] = False,
+) -> None:
     """Download a method's weights, check them and convert them if needed."""
     from ivif_bench.commands.console import counting
     from ivif_bench.weights import convert, weights_folder
@@ -44,13 +50,21 @@ def fetch(name: MethodArgument) -> None:
     files = [file for file in method.weights if file.url]
     if not files:
         raise UserError(f"{name}: it has no weights to download; see 'ivif-bench weights list'")
-    for file in files:
+    expected_of = [
+        file.original_sha256 or ("" if file.original else file.sha256) for file in files
+    ]
+    if not (unchecked or all(expected_of)):
+        missing = files[expected_of.index("")]
+        raise UserError(
+            f"{name}: no sha256 of {missing.original or missing.name} is published, so its content "
+            "cannot be checked; --unchecked downloads it all the same and prints its sha256"
+        )
+    for file, expected in zip(files, expected_of, strict=True):
         target = weights_folder() / (file.original or file.name)
-        expected = file.original_sha256 or ("" if file.original else file.sha256)
         typer.echo(f"{file.url}\nterms: {file.terms}")
         with counting(f"download {target.name}") as progress:
-            found = download(file.url, target, expected, progress)
-        checked = "as expected" if expected else "no published checksum to compare with"
+            found = download(file.url, target, expected, progress, unchecked=unchecked)
+        checked = "as expected" if expected else "not checked, because of --unchecked"
         typer.echo(f"{target}: sha256 {found} ({checked})")
         if file.converter:
             try:

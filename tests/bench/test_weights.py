@@ -132,14 +132,14 @@ def test_a_file_that_is_here_is_only_checked(server, tmp_path):
 
 def test_an_answer_other_than_the_file_is_said(server, tmp_path):
     with pytest.raises(UserError, match="the server answered 404"):
-        fetch(server.url.replace("weights.bin", "nothing"), tmp_path / "w.bin", "", _quiet)
+        fetch(server.url.replace("weights.bin", "nothing"), tmp_path / "w.bin", SHA, _quiet)
 
 
 def test_offline_says_where_to_put_the_file(tmp_path):
     with pytest.raises(
         UserError, match="without a connection, download it elsewhere and put it at"
     ):
-        fetch("http://127.0.0.1:9/weights.bin", tmp_path / "w.bin", "", _quiet)
+        fetch("http://127.0.0.1:9/weights.bin", tmp_path / "w.bin", SHA, _quiet)
 
 
 FILE = WeightsSpec(

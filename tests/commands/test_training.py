@@ -141,10 +141,14 @@ def test_weights_fetch_downloads_checks_and_converts(monkeypatch, tmp_path):
         url = f"http://127.0.0.1:{server.server_port}/official.pt"
         file = replace(spec.weights[0], original="official.pt", url=url)
         monkeypatch.setattr(METHODS, "get", lambda name: replace(spec, weights=(file,)))
-        result = RUN.invoke(app, ["weights", "fetch", "ddfm"])
+        refused = RUN.invoke(app, ["weights", "fetch", "ddfm"])
+        assert isinstance(refused.exception, UserError)
+        assert "--unchecked" in str(refused.exception)
+        assert not (tmp_path / "cache").exists()
+        result = RUN.invoke(app, ["weights", "fetch", "ddfm", "--unchecked"])
         server.shutdown()
     assert result.exit_code == 0, result.output
-    assert "no published checksum to compare with" in result.output
+    assert "not checked, because of --unchecked" in result.output
     network, _ = load_prior(tmp_path / "cache" / "ddfm-adm256.safetensors")
     assert torch.equal(network.state_dict()["conv_out.bias"], state["out.2.bias"])
 
