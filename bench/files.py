@@ -9,6 +9,7 @@ processes that are gone.
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import hashlib
 import json
@@ -17,6 +18,7 @@ import platform
 import re
 import shutil
 import stat
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -133,6 +135,27 @@ def write_json(path: Path, value: Any) -> None:
     """Write JSON atomically and readable; the order of keys is kept, because it may be a column order."""
     text = json.dumps(value, indent=1, ensure_ascii=False, default=plain)
     write_bytes(path, text.encode() + b"\n")
+
+
+def sync_all(folder: Path) -> None:
+    """Write everything on the file system of a folder to the disk.
+
+    For a folder of many new files, before it is renamed: one call for all of them, where ``fsync`` of
+    each of 3,000 takes 10 s.
+
+    Raises:
+        OSError: the disk failed.
+    """
+    if sys.platform != "linux":
+        os.sync()
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        if ctypes.CDLL(None, use_errno=True).syncfs(handle):
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), str(folder))
+    finally:
+        os.close(handle)
 
 
 def file_names(folder: Path) -> set[str]:

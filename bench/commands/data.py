@@ -167,12 +167,13 @@ def _unpack(archive: Path, layout: str, root: Path, options: dict[str, Any]) -> 
     from ivif_bench.data.base import open_dataset
     from ivif_bench.data.prepare import md5_note
 
-    def is_root(folder: Path) -> bool:
+    def is_root(folder: Path) -> str:
         try:
             open_dataset(layout, folder, **options)
-        except UserError:
-            return False
-        return True
+        except UserError as problem:
+            # it was looked for in a temporary folder
+            return str(problem).replace(str(folder), str(root))
+        return ""
 
     found = checksums(archive)
     typer.echo(f"{archive}: sha256 {found.sha256}, md5 {found.md5}")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import os
 import shutil
 import stat
 import struct
@@ -22,8 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
-from ivif_bench.errors import UserError
-from ivif_bench.files import open_regular
+from ivif_bench.errors import UserError, first_few
+from ivif_bench.files import open_regular, sync_all
 
 MAX_RATIO = 100  # images hardly compress, label images at most about fifty times
 ALWAYS_ALLOWED = 64 * 2**20  # bytes; below this the ratio says nothing
@@ -69,21 +68,22 @@ def checksums(path: Path) -> Checksums:
     return Checksums(sha256.hexdigest(), md5.hexdigest())
 
 
-def unpack(archive: Path, root: Path, is_root: Callable[[Path], bool] | None = None) -> int:
+def unpack(archive: Path, root: Path, is_root: Callable[[Path], str] | None = None) -> int:
     """Unpack a zip, tar or tar.gz so that ``root`` appears complete or not at all.
 
     Args:
         archive: its format is detected by content, not by name.
         root: must be absent or an empty folder.
-        is_root: whether a folder is the root of the wanted dataset. If the archive as a whole is
-            not and its only top folder is (``MSRS-main/``), then that folder becomes ``root``.
+        is_root: why a folder is not the root of the wanted dataset; empty if it is. If the archive
+            as a whole is not and its only top folder is (``MSRS-main/``), then that folder becomes
+            ``root``.
 
     Returns:
         The number of files unpacked.
 
     Raises:
-        UserError: ``root`` has content, the archive is damaged or truncated, a member is not a
-            plain file or folder or points outside, or the whole would be too large.
+        UserError: ``root`` has content, the archive is damaged, truncated or of another dataset, a
+            member is not a plain file or folder or points outside, or the whole would be too large.
     """
     root = root.resolve()
     _demand_empty(root)
@@ -93,7 +93,9 @@ def unpack(archive: Path, root: Path, is_root: Callable[[Path], bool] | None = N
             folder = Path(outer) / "content"  # not outer: that one is closed to other users
             folder.mkdir()
             count = _extract(archive, folder)
-            _top(folder, is_root).replace(root)
+            top = _top(archive, folder, is_root)
+            sync_all(folder)
+            top.replace(root)
     except OSError as problem:
         raise UserError(
             f"cannot unpack {archive} into {root}: {problem.strerror or problem}"
@@ -111,13 +113,20 @@ def _demand_empty(root: Path) -> None:
         )
 
 
-def _top(folder: Path, is_root: Callable[[Path], bool] | None) -> Path:
+def _top(archive: Path, folder: Path, is_root: Callable[[Path], str] | None) -> Path:
     """The folder that is to become the root."""
-    if is_root is None or is_root(folder):
+    reason = is_root(folder) if is_root is not None else ""
+    if is_root is None or not reason:
         return folder
     inside = [item for item in folder.iterdir() if item.name != _JUNK]
-    alone = len(inside) == 1 and inside[0].is_dir() and is_root(inside[0])
-    return inside[0] if alone else folder
+    if len(inside) == 1 and inside[0].is_dir():
+        reason = is_root(inside[0])
+        if not reason:
+            return inside[0]
+    found = first_few(sorted(item.name for item in inside))
+    raise UserError(
+        f"{archive} is not this dataset, so nothing was unpacked: {reason}; it holds {found}"
+    )
 
 
 def _extract(archive: Path, folder: Path) -> int:
@@ -277,5 +286,3 @@ def _created(target: Path, name: str) -> Iterator[IO[bytes]]:
         raise ValueError(f"member {name[:120]!r} occurs twice") from None
     with file:
         yield file
-        file.flush()
-        os.fsync(file.fileno())

@@ -27,7 +27,7 @@ from ivif_bench.data.examine import Finding, equal_sides
 from ivif_bench.data.examined import Examiner
 from ivif_bench.data.splits import Split, canonical_hash
 from ivif_bench.errors import UserError, first_few
-from ivif_bench.files import read_json, write_bytes
+from ivif_bench.files import read_json, sync_all
 from ivif_bench.parallel import in_threads
 from ivif_bench.types import Boxes, Pair, Progress
 
@@ -326,8 +326,11 @@ def _place(out: Path, files: Mapping[str, bytes]) -> None:
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.new-") as outer:
             folder = Path(outer) / "content"  # not outer: that one is closed to other users
+            for parent in {(folder / name).parent for name in files}:
+                parent.mkdir(parents=True, exist_ok=True)
             for name, data in files.items():
-                write_bytes(folder / name, data)
+                (folder / name).write_bytes(data)
+            sync_all(folder)
             if out.is_dir():
                 out.replace(Path(outer) / "earlier")
             folder.replace(out)

@@ -279,15 +279,33 @@ def test_empty_root_is_filled(tmp_path: Path) -> None:
     assert files_below(tmp_path / "root") == FILES
 
 
+def _lacks(folder: Path, name: str) -> str:
+    return "" if (folder / name).is_dir() else f"no folder {name}"
+
+
+def test_many_small_files_are_not_written_to_the_disk_one_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """3,000 files took 16 s with one ``fsync`` each."""
+    synced: list[Path] = []
+    monkeypatch.setattr(archive, "sync_all", synced.append)
+    monkeypatch.setattr("os.fsync", lambda handle: pytest.fail("a file is synced by itself"))
+    files = {f"top/{index:04d}.png": b"x" * 50 for index in range(3000)}
+    assert unpack(make_zip(tmp_path / "a.zip", files), tmp_path / "root") == 3000
+    assert len(synced) == 1
+    assert files_below(tmp_path / "root") == files
+
+
 def test_single_top_folder_becomes_the_root_only_if_it_is_the_dataset(tmp_path: Path) -> None:
     files = {**FILES, "__MACOSX/top/._00000.png": b"fork"}
     path = make_zip(tmp_path / "a.zip", files)
-    unpack(path, tmp_path / "stripped", lambda folder: (folder / "Ir").is_dir())
+    unpack(path, tmp_path / "stripped", lambda folder: _lacks(folder, "Ir"))
     assert "Ir/00000.png" in files_below(tmp_path / "stripped")
-    unpack(path, tmp_path / "whole", lambda folder: (folder / "top").is_dir())
+    unpack(path, tmp_path / "whole", lambda folder: _lacks(folder, "top"))
     assert files_below(tmp_path / "whole") == files
-    unpack(path, tmp_path / "other", lambda folder: False)
-    assert files_below(tmp_path / "other") == files
+    with pytest.raises(UserError, match=r"nothing was unpacked: no folder Other; it holds top"):
+        unpack(path, tmp_path / "other", lambda folder: _lacks(folder, "Other"))
+    assert sorted(item.name for item in tmp_path.iterdir()) == ["a.zip", "stripped", "whole"]
 
 
 def test_checksums_are_those_of_hashlib(tmp_path: Path) -> None:

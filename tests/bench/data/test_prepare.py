@@ -315,6 +315,18 @@ def test_command_refuses_a_truncated_archive_and_leaves_no_root(demo: Path, tmp_
     assert [item.name for item in tmp_path.iterdir()] == [path.name]
 
 
+def test_command_after_the_wrong_archive_takes_the_right_one(demo: Path, tmp_path: Path) -> None:
+    wrong = Path(shutil.make_archive(str(tmp_path / "wrong"), "zip", demo / "MSRS"))
+    right = Path(shutil.make_archive(str(tmp_path / "right"), "zip", demo / "M3FD_Detection"))
+    root = tmp_path / "root"
+    refused = command("m3fd", "--root", root, "--archive", wrong)
+    assert isinstance(refused.exception, UserError)
+    assert "is not this dataset, so nothing was unpacked" in str(refused.exception)
+    assert ".unpack-" not in str(refused.exception), "names a folder that no longer exists"
+    assert not root.exists()
+    assert command("m3fd", "--root", root, "--archive", right).exit_code == 0
+
+
 def test_command_takes_layout_options_and_refuses_bad_ones(m3fd_copy: Path, tmp_path: Path) -> None:
     result = command("m3fd", "--root", m3fd_copy, "--option", "corner_orign=1")
     assert isinstance(result.exception, UserError)
