@@ -13,7 +13,6 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -233,7 +232,9 @@ def _length(url: str, text: str | None) -> int | None:
     if text is None:
         return None
     if not (text.isascii() and text.isdigit() and len(text) < 19):
-        raise UserError(f"{url}: the server's Content-Length {text[:40]!r} is not a number of bytes")
+        raise UserError(
+            f"{url}: the server's Content-Length {text[:40]!r} is not a number of bytes"
+        )
     return int(text)
 
 

@@ -109,7 +109,9 @@ def fetch(
         UserError: no checksum, no connection, an answer other than the file, or another checksum.
     """
     if not (sha256 or unchecked):
-        raise UserError(f"{url}: no sha256 is known to check it by; --unchecked accepts any content")
+        raise UserError(
+            f"{url}: no sha256 is known to check it by; --unchecked accepts any content"
+        )
     if not target.is_file():
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = target.with_name(f"{target.name}.part")

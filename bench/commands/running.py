@@ -106,6 +106,7 @@ def _run(
     split: str = "",
 ) -> None:
     from ivif_bench.commands.console import ProgressListener, console, print_json
+    from ivif_bench.commands.stopping import Terminated, terminable
     from ivif_bench.config import load_config
     from ivif_bench.pipeline.run import describe_failures, run
 
@@ -118,11 +119,17 @@ def _run(
         if task not in config.sections:
             raise UserError(f"{path} has no section {task!r}; add one or choose another command")
     try:
-        with ProgressListener() as listener:
+        with terminable(), ProgressListener() as listener:
             summary = run(config, tasks=tasks, workers=workers, listener=listener)
-    except KeyboardInterrupt:
-        console.print("interrupted; run the same command again to resume", markup=False)
-        raise typer.Exit(130) from None
+    except KeyboardInterrupt as stopped:
+        terminated = isinstance(stopped, Terminated)
+        console.print(
+            f"{'terminated' if terminated else 'interrupted'}; finished work is kept in "
+            f"{config.folder}: run the same command again to resume",
+            markup=False,
+            soft_wrap=True,
+        )
+        raise typer.Exit(143 if terminated else 130) from None
     for failure in summary.failures:
         console.print(f"failed: {failure}", markup=False, soft_wrap=True)
     if as_json:

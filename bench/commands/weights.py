@@ -50,9 +50,7 @@ def fetch(
     files = [file for file in method.weights if file.url]
     if not files:
         raise UserError(f"{name}: it has no weights to download; see 'ivif-bench weights list'")
-    expected_of = [
-        file.original_sha256 or ("" if file.original else file.sha256) for file in files
-    ]
+    expected_of = [file.original_sha256 or ("" if file.original else file.sha256) for file in files]
     if not (unchecked or all(expected_of)):
         missing = files[expected_of.index("")]
         raise UserError(

@@ -14,6 +14,7 @@ from ivif_bench.config import RunConfig
 from ivif_bench.errors import UserError, first_few
 from ivif_bench.files import read_json, remove_leftovers, temporary_folder, write_bytes, write_json
 from ivif_bench.origins import commit, own_version
+from ivif_bench.owner import occupying
 from ivif_bench.pipeline.costs import Costs
 from ivif_bench.pipeline.executors.local import LocalExecutor, visible_gpus
 from ivif_bench.pipeline.forecast import Countdown, Item, forecast
@@ -80,9 +81,21 @@ def run(
 
     Raises:
         UserError: the input has an error; finished work is kept.
+        KeyboardInterrupt: the user stopped it; finished work is kept, and nothing half-written is left.
     """
     check_report(config)
     listener = listener or Listener()
+    with occupying(config.folder, listener.note):
+        try:
+            return _run(config, tasks, workers, listener)
+        except KeyboardInterrupt:
+            remove_leftovers(config.folder)
+            raise
+
+
+def _run(
+    config: RunConfig, tasks: tuple[str, ...] | None, workers: int | None, listener: Listener
+) -> Summary:
     store = Store(config.folder)
     write_demo_data(config, listener)
     remove_leftovers(store.root)

@@ -17,23 +17,36 @@ import time
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
+from types import FrameType
 from typing import Any, TextIO
 
 from ivif_bench.errors import UserError
 from ivif_bench.pipeline.allocator import keep_memory
 from ivif_bench.types import Progress
 
+PATIENCE = 5.0  # seconds for a job to stop before it is killed
+
+
+class Stopped(BaseException):
+    """The run is being stopped; no error of the job's."""
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise Stopped
+
 
 def main(description: int, events: int) -> int:
     """Do the job described in an open file and write its events to another.
 
     Returns:
-        Exit code: 0, 2 for a user's error, 1 for a crash.
+        Exit code: 0, 2 for a user's error, 1 for a crash, 143 if it was stopped.
     """
     with os.fdopen(description, encoding="utf-8") as file:
         file.seek(0)
         job = json.load(file)
     keep_memory()
+    signal.signal(signal.SIGTERM, _stop)
     with os.fdopen(events, "w", encoding="utf-8", buffering=1) as told:
         _print_into(Path(job["log"]))
 
@@ -43,6 +56,8 @@ def main(description: int, events: int) -> int:
         started = time.monotonic()
         try:
             perform(job, progress)
+        except Stopped:
+            return 128 + signal.SIGTERM
         except UserError as problem:
             _tell(told, {"user_error": str(problem)})
             return 2

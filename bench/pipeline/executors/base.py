@@ -32,4 +32,4 @@ class Executor(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Release all resources; running jobs are killed."""
+        """Release all resources; running jobs are stopped, and killed if they do not stop."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ivif_bench.pipeline import worker
 from ivif_bench.pipeline.executors.base import Executor
 from ivif_bench.pipeline.jobs import Ended, Job, Progress
 
@@ -25,6 +26,7 @@ THREAD_VARIABLES = (
     "NUMBA_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS",
 )
+_PATIENCE = worker.PATIENCE + 3.0  # seconds until a warm process has stopped its jobs
 # Forking a process that has loaded libraries is safe on Linux only; elsewhere each job imports anew.
 _CAN_FORK = sys.platform == "linux"
 
@@ -122,14 +124,19 @@ class LocalExecutor(Executor):
         for running in self._running.values():
             os.close(running.events)
             if running.process is not None:
-                running.process.kill()
+                running.process.terminate()
         for server in self._servers.values():
-            busy = bool(server.jobs)
-            server.line.close()
-            if busy:  # its processes die with it
-                server.process.kill()
-        for server in self._servers.values():
-            server.process.wait()
+            server.line.close()  # it stops its jobs, and ends
+        processes = [server.process for server in self._servers.values()]
+        processes += [each.process for each in self._running.values() if each.process is not None]
+        try:
+            for process in processes:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(_PATIENCE)
+        finally:
+            for process in processes:
+                process.kill()
+                process.wait()
         self._selector.close()
         self._servers, self._running = {}, {}
 

@@ -3,8 +3,8 @@
 ``python -m ivif_bench.pipeline.executors.server SOCKET ENTRY ...`` imports the entries that are
 modules and calls those that are functions (``"module:function"``). They must compute nothing: threads
 do not survive a fork. Then it takes jobs from the socket, each with two open files (description and
-events, see ``ivif_bench.pipeline.worker``), and says there how each process ended. It ends when the
-other end is closed, and is killed with its parent; its processes are killed with it.
+events, see ``ivif_bench.pipeline.worker``), and says there how each process ended. When the other end is
+closed, it stops its processes and ends. It is killed with its parent, and its processes with it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ import select
 import signal
 import socket
 import sys
+import time
 import traceback
+from collections.abc import Iterable
 
 from ivif_bench import origins
 from ivif_bench.pipeline import worker
@@ -29,7 +31,8 @@ _LONGEST_MESSAGE = 4096
 def main(handle: int, entries: list[str]) -> int:
     """Serve jobs until the socket is closed."""
     worker.die_with(os.getppid())
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides, and kills
+    for number in (signal.SIGINT, signal.SIGTERM):  # sent to all of a group; the parent decides
+        signal.signal(number, signal.SIG_IGN)
     _warm_up(entries)
     gc.collect()
     gc.freeze()  # what is shared stays shared: the collector does not write into it
@@ -47,6 +50,7 @@ def main(handle: int, entries: list[str]) -> int:
                 continue
             message, files, _, _ = socket.recv_fds(server, _LONGEST_MESSAGE, 2)
             if not message:
+                _stop(jobs)
                 return 0
             asked = json.loads(message)
             child = os.fork()
@@ -82,6 +86,20 @@ def _report_ended(server: socket.socket, jobs: dict[int, int]) -> None:
             if child in jobs:
                 code = os.waitstatus_to_exitcode(status)
                 server.send(json.dumps({"number": jobs.pop(child), "code": code}).encode())
+
+
+def _stop(jobs: Iterable[int]) -> None:
+    """Ask jobs to stop, which removes what they had half written; those that do not are killed."""
+    left, until = set(jobs), time.monotonic() + worker.PATIENCE
+    for child in left:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, signal.SIGTERM)
+    while left and time.monotonic() < until:
+        with contextlib.suppress(ChildProcessError):
+            left = {child for child in left if not os.waitpid(child, os.WNOHANG)[0]}
+            time.sleep(0.01)
+            continue
+        return
 
 
 def _become_worker(description: int, events: int, server: int, gpu: bool) -> None:

@@ -1,8 +1,11 @@
-"""Nothing finished is lost and nothing half-finished is believed: kill -9, then the same command."""
+"""Nothing finished is lost and nothing half-finished is believed: a signal, then the same command."""
 
 from __future__ import annotations
 
 import json
+import os
+import platform
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -94,6 +97,48 @@ def test_killed_while_scoring_the_same_command_gives_the_same_bytes(uninterrupte
     assert "numba" in begun_before[0]["earlier"][0]["versions"]
 
 
+@pytest.mark.parametrize(
+    ("number", "code", "group"),
+    [(signal.SIGINT, 130, True), (signal.SIGTERM, 143, False), (signal.SIGTERM, 143, True)],
+)
+def test_a_stopped_run_says_how_to_resume_and_leaves_nothing_half_written(
+    uninterrupted, number, code, group
+):
+    """Ctrl-C and some batch systems signal the whole group, ``kill`` one process."""
+    folder, expected = uninterrupted
+    name = f"stopped-{number}-{group}"
+    run = folder / name / "small"
+    config = write_config(folder, name)
+    (folder / f"tmp-{name}").mkdir()
+    with subprocess.Popen(
+        command("run", config, "-j", "2"), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        text=True, start_new_session=True, env=os.environ | {"TMPDIR": str(folder / f"tmp-{name}")},
+    ) as process:  # fmt: skip
+        deadline = time.monotonic() + 120
+        while len(list(run.glob("fused/pairs/*/*.png"))) < COUNT:
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.002)
+        started = time.monotonic()
+        (os.killpg if group else os.kill)(process.pid, number)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == code, errors
+    assert time.monotonic() - started < 15
+    told = errors.strip().splitlines()[-1]
+    assert "run the same command again to resume" in told
+    assert str(run) in told
+    assert "Traceback" not in errors
+    assert list((folder / f"tmp-{name}").iterdir()) == []
+    assert [path for path in run.rglob("*") if "ivif-bench-" in path.name] == []
+    assert not (run / ".running.json").exists()
+    left = len(list(run.glob("fused/pairs/*/*.png")))
+    done = ivif("run", config, "-j", "2")
+    assert done.returncode == 0, done.stderr
+    assert f"{3 * COUNT - left} images fused" in done.stderr
+    assert "was killed" not in done.stderr
+    assert _bytes(run) == expected
+
+
 def test_a_finished_run_is_recognised(uninterrupted):
     folder, expected = uninterrupted
     again = ivif("run", folder / "whole.yaml")
@@ -109,7 +154,7 @@ def test_the_number_of_workers_changes_nothing(uninterrupted):
     assert _bytes(folder / "single" / "small") == expected
 
 
-def test_two_processes_on_one_run_directory_do_not_corrupt_it(uninterrupted):
+def test_of_two_processes_on_one_run_directory_one_waits_for_the_other(uninterrupted):
     folder, expected = uninterrupted
     config = write_config(folder, "both")
     processes = [
@@ -118,7 +163,16 @@ def test_two_processes_on_one_run_directory_do_not_corrupt_it(uninterrupted):
         )
         for _ in range(2)
     ]
+    told = []
     for process in processes:
         _, errors = process.communicate(timeout=300)
         assert process.returncode == 0, errors.decode()
+        told.append(errors.decode())
+    waited = [text for text in told if "waiting until it ends" in text]
+    assert len(waited) == 1
+    first = next(
+        process for process, text in zip(processes, told, strict=True) if text not in waited
+    )
+    assert f"process {first.pid} on {platform.node()}" in waited[0]
+    assert "0 images fused, 0 results computed, 3 already finished" in waited[0]
     assert _bytes(folder / "both" / "small") == expected
