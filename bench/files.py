@@ -25,7 +25,7 @@ from contextlib import contextmanager
 from functools import cache
 from io import BufferedReader
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 _UNFINISHED = re.compile(r"\.?ivif-bench-([0-9a-f]{8})-(\d+)-.+")
 _MOST = 1 << 30  # bytes that are read at once; far more than any image or list has
@@ -117,18 +117,40 @@ def parse_json(data: bytes | str) -> Any:
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a file atomically: it appears complete or not at all, even if the machine stops."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{_own_prefix()}", suffix=".part")
+    with naming(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{_own_prefix()}", suffix=".part")
+        try:
+            with os.fdopen(handle, "wb", buffering=0) as file:
+                write_all(file, data)
+                os.fsync(file.fileno())
+            Path(name).chmod(0o644)
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+
+
+def write_all(file: IO[bytes], data: bytes) -> None:
+    """Write to a file without a buffer, which may take less than all at a time."""
+    left = memoryview(data)
+    while left:
+        left = left[file.write(left) :]
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Name a file in the errors of writing it: the system says no path for a full disk."""
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
+        yield
+    except OSError as problem:
+        problem.filename, problem.filename2 = str(path), None
         raise
+
+
+def is_full(problem: OSError) -> bool:
+    """Whether nothing more can be written: a full disk, a quota, a limit, a disk that is read-only."""
+    return problem.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ivif_bench.files import parse_json
+from ivif_bench.files import naming, parse_json, write_all
 from ivif_bench.origins import Origins
 
 _Value = TypeVar("_Value")
@@ -64,14 +64,18 @@ def keeping(folder: Path, origins: Origins) -> Iterator[Keep]:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{os.getpid()}-{os.urandom(4).hex()}{_ENDING}"
     signed = -math.inf
-    with path.open("w", encoding="utf-8") as file:
+    # Without a buffer: closing a file writes what is left in it, and would fail again on a full disk.
+    with path.open("wb", buffering=0) as file:
 
         def keep(stem: str, value: Any) -> None:
             nonlocal signed
+            rows: list[dict[str, Any]] = []
             if time.monotonic() > signed + _SIGNED_EVERY:
-                file.write(json.dumps({"signature": origins.signature()}) + "\n")
+                rows.append({"signature": origins.signature()})
+            rows.append({"stem": stem, "value": value})
+            with naming(path):
+                write_all(file, "".join(json.dumps(row) + "\n" for row in rows).encode())
+            if len(rows) > 1:
                 signed = time.monotonic()
-            file.write(json.dumps({"stem": stem, "value": value}) + "\n")
-            file.flush()
 
         yield keep

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from pathlib import Path
 
@@ -75,9 +76,12 @@ class Costs:
         )
 
     def save(self) -> None:
-        """Write the measured times."""
+        """Write the measured times; without them only the forecast is worse."""
         if self._known:
-            write_json(self._path, {name: list(self._known[name]) for name in sorted(self._known)})
+            with contextlib.suppress(OSError):  # a full disk is reported by what needs it
+                write_json(
+                    self._path, {name: list(self._known[name]) for name in sorted(self._known)}
+                )
 
     def _place(self, name: str, gpu: bool) -> str:
         return f"gpu/{name}" if gpu and self._gpus else name

@@ -151,7 +151,10 @@ def _do(plan: RunPlan, workers: int, listener: Listener) -> tuple[Work, list[Uni
             costs.save()
     problems = [*work.fusing_problems, *graph.problems]
     if problems:
-        raise UserError("; ".join(problems))
+        more = f"; and {len(problems) - 3} more" if len(problems) > 3 else ""
+        raise UserError(
+            f"{'; '.join(problems[:3])}{more}; finished work is kept, the same command resumes it"
+        )
     return work, units
 
 

@@ -8,6 +8,7 @@ only once. The output of libraries goes to the job's log file; events are lines 
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
@@ -21,6 +22,7 @@ from types import FrameType
 from typing import Any, TextIO
 
 from ivif_bench.errors import UserError
+from ivif_bench.files import is_full
 from ivif_bench.pipeline.allocator import keep_memory
 from ivif_bench.types import Progress
 
@@ -48,13 +50,13 @@ def main(description: int, events: int) -> int:
     keep_memory()
     signal.signal(signal.SIGTERM, _stop)
     with os.fdopen(events, "w", encoding="utf-8", buffering=1) as told:
-        _print_into(Path(job["log"]))
 
         def progress(done: int, total: int, what: str) -> None:
             _tell(told, {"progress": [done, total, what]})
 
         started = time.monotonic()
         try:
+            _print_into(Path(job["log"]))
             perform(job, progress)
         except Stopped:
             return 128 + signal.SIGTERM
@@ -62,7 +64,12 @@ def main(description: int, events: int) -> int:
             _tell(told, {"user_error": str(problem)})
             return 2
         except BaseException as problem:
-            traceback.print_exc()
+            if isinstance(problem, OSError) and is_full(problem):
+                where = problem.filename or "a file"
+                _tell(told, {"user_error": f"cannot write {where}: {problem.strerror}"})
+                return 2
+            with contextlib.suppress(OSError):
+                traceback.print_exc()
             _tell(told, {"crash": f"{type(problem).__name__}: {problem}"})
             return 1
         _tell(told, {"seconds": round(time.monotonic() - started, 3)})

@@ -139,6 +139,31 @@ def test_a_stopped_run_says_how_to_resume_and_leaves_nothing_half_written(
     assert _bytes(run) == expected
 
 
+def test_a_full_disk_names_file_and_cause_in_one_line_and_loses_nothing(uninterrupted):
+    """Played by a limit on the size of files: it fails in the same system call as a full disk."""
+    folder, expected = uninterrupted
+    sizes = sorted(len(data) for name, data in expected.items() if name.endswith(".png"))
+    limit = sizes[len(sizes) // 2]
+    config = write_config(folder, "full")
+    full = subprocess.run(
+        ["prlimit", f"--fsize={limit}", *command("run", config, "-j", "2")],
+        capture_output=True, text=True, check=False, timeout=200,
+    )  # fmt: skip
+    assert full.returncode == 2, full.stderr
+    told = full.stderr.strip().splitlines()[-1]
+    assert told.startswith(f"ivif-bench: cannot write {folder / 'full' / 'small' / 'fused'}")
+    assert "File too large" in told
+    assert told.endswith("; finished work is kept, the same command resumes it")
+    assert "Traceback" not in full.stderr
+    run = folder / "full" / "small"
+    left = len(list(run.glob("fused/pairs/*/*.png")))
+    assert 0 < left < 3 * COUNT
+    assert [path for path in run.rglob("*") if "ivif-bench-" in path.name] == []
+    done = ivif("run", config, "-j", "2")
+    assert f"{3 * COUNT - left} images fused" in done.stderr
+    assert _bytes(run) == expected
+
+
 def test_a_finished_run_is_recognised(uninterrupted):
     folder, expected = uninterrupted
     again = ivif("run", folder / "whole.yaml")
