@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 
 import typer
@@ -24,10 +26,40 @@ app.add_typer(data.app, name="data")
 app.add_typer(weights.app, name="weights")
 
 
+class _ReaderGone(BaseException):
+    """Whoever read standard output has ended, such as ``head -1``; no error."""
+
+
+class _Output(io.TextIOWrapper):
+    """Standard output that tells a closed pipe from other errors: libraries exit with code 1 for it."""
+
+    def write(self, text: str) -> int:
+        try:
+            return super().write(text)
+        except BrokenPipeError:
+            raise _ReaderGone from None
+
+    def flush(self) -> None:
+        try:
+            super().flush()
+        except BrokenPipeError:
+            raise _ReaderGone from None
+
+
 def main() -> None:
     """Run the command line; a user's error is one line and exit code 2."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        old = sys.stdout
+        encoding, errors, lines = old.encoding, old.errors, old.line_buffering
+        sys.stdout = _Output(old.detach(), encoding, errors, line_buffering=lines)
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
+    except _ReaderGone:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for what is still to be flushed
+        sys.exit(0)
     except UserError as problem:
         print(f"ivif-bench: {problem}", file=sys.stderr)
         sys.exit(2)
