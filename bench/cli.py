@@ -8,7 +8,16 @@ import sys
 
 import typer
 
-from ivif_bench.commands import data, inspecting, planning, running, scoring, training, weights
+from ivif_bench.commands import (
+    cleaning,
+    data,
+    inspecting,
+    planning,
+    running,
+    scoring,
+    training,
+    weights,
+)
 from ivif_bench.errors import UserError
 
 app = typer.Typer(
@@ -21,6 +30,7 @@ running.register(app)
 planning.register(app)
 scoring.register(app)
 inspecting.register(app)
+cleaning.register(app)
 training.register(app)
 app.add_typer(data.app, name="data")
 app.add_typer(weights.app, name="weights")

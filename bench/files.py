@@ -144,7 +144,8 @@ def naming(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as problem:
-        problem.filename, problem.filename2 = str(path), None
+        if problem.errno is not None:
+            problem.filename = str(path)
         raise
 
 

@@ -7,7 +7,7 @@
     runs/<name>/fused/<dataset>/<method>-<key>/<stem>.png
     runs/<name>/given/<dataset>/<method>-<key>/<stem>.png     images that ``ivif_bench.judge`` was given
     runs/<name>/results/<task>/<dataset>/<method>-<key>.parquet   with a .json beside it
-    runs/<name>/checkpoints/<key>/        trained networks, shared by units
+    runs/<name>/checkpoints/<key>/        trained networks, shared by units, and hashes of their files
     runs/<name>/logs/, work/, cache/      messages, unfinished work, hashes and sizes of files
     runs/<name>/report/                   tables
 """
@@ -26,6 +26,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock
 
+from ivif_bench import contents
 from ivif_bench.files import plain, read_json, write_bytes, write_json
 from ivif_bench.fingerprints import Fingerprints
 from ivif_bench.naming import safe_name
@@ -82,6 +83,7 @@ def once(folder: Path, make: Callable[[Path], None], origins: Origins | None = N
                 origins.take_over(partial)
             make(partial)
             origins.sign(partial)
+            contents.record(partial)
             partial.replace(folder)
     return folder
 
@@ -152,6 +154,7 @@ class Store:
                 },
                 "about": unit.about.to_json(),
                 "bytes": len(data),
+                "sha256": hashlib.sha256(data).hexdigest(),
             },
             versions=this.versions,
             commit=this.commit,

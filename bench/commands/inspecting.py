@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ivif_bench.errors import UserError
+from ivif_bench.errors import UserError, first_few
+
+if TYPE_CHECKING:
+    from ivif_bench.config import RunConfig
 
 _SECONDS = 1.5  # between lines of progress, without a terminal
 JsonOption = Annotated[bool, typer.Option("--json", help="print as JSON")]
@@ -52,11 +55,19 @@ def list_components(
 
 def validate(
     config: Annotated[Path, typer.Argument(metavar="CONFIG", help="run configuration (YAML)")],
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify",
+            help="also check all finished images, results and checkpoints by their hashes",
+        ),
+    ] = False,
 ) -> None:
     """Check a configuration and open all it uses (datasets, images, weights), without computing.
 
     Options, methods, networks and metrics are loaded as a run would load them. The first problem is
-    printed in one line; the exit code is then 2.
+    printed in one line; the exit code is then 2. With --verify, every file is read, whatever its times
+    say, and all that do not fit are listed.
     """
     from ivif_bench.commands.progress import counting
     from ivif_bench.config import load_config
@@ -89,9 +100,34 @@ def validate(
         load_all(run_config, store.fingerprint, typer.echo)
     except UserError as problem:
         raise UserError(f"{config}: {problem}") from problem
+    if verify and not absent:
+        _verify(config, run_config)
     typer.echo(
         f"{config}: valid; {len(run_config.methods)} methods, tasks: {', '.join(run_config.sections)}"
     )
+
+
+def _verify(path: Path, config: RunConfig) -> None:
+    from ivif_bench.commands.progress import counting
+    from ivif_bench.fingerprints import Fingerprints
+    from ivif_bench.pipeline.plan import RunPlan
+    from ivif_bench.pipeline.verify import verify
+    from ivif_bench.store import Store
+
+    store = Store(config.folder)
+    store.fingerprint = Fingerprints(None)
+    with counting("verify", _SECONDS) as progress:
+        found = verify(RunPlan(config, store, progress=progress), progress)
+    for line in found.problems:
+        typer.echo(line)
+    if found.unrecorded:
+        typer.echo(f"note: an earlier version recorded no hash of {first_few(found.unrecorded, 3)}")
+    typer.echo(
+        f"{config.folder}: {found.images} fused images, {found.results} results and "
+        f"{found.checkpoints} checkpoints checked by their content"
+    )
+    if found.problems:
+        raise UserError(f"{path}: {len(found.problems)} files of the run do not fit")
 
 
 def doctor(as_json: JsonOption = False) -> None:

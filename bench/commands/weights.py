@@ -60,8 +60,12 @@ def fetch(
     for file, expected in zip(files, expected_of, strict=True):
         target = weights_folder() / (file.original or file.name)
         typer.echo(f"{file.url}\nterms: {file.terms}")
-        with counting(f"download {target.name}") as progress:
-            found = download(file.url, target, expected, progress, unchecked=unchecked)
+        try:
+            with counting(f"download {target.name}") as progress:
+                found = download(file.url, target, expected, progress, unchecked=unchecked)
+        except KeyboardInterrupt:
+            typer.echo("interrupted; run the same command again to resume", err=True)
+            raise typer.Exit(130) from None
         checked = "as expected" if expected else "not checked, because of --unchecked"
         typer.echo(f"{target}: sha256 {found} ({checked})")
         if file.converter:

@@ -100,12 +100,16 @@ class SegmentationAdapter(TaskAdapter):
         """Leaves ``segmentation-<key>/`` in ``space.shared``: predictions (PNG, class ids) and
         ``confusion.json``."""
 
+        counted: list[tuple[dict[str, np.ndarray], dict[str, int]]] = []
+        pairs = dataset.select(tuple(kept))
+
         def collect(partial: Path) -> None:
             for stem, path in kept.items():
                 shutil.copyfile(path, partial / f"{stem}.png")
+            counted.append(_count(protocol, dataset, pairs, partial))
 
         folder = space.once(f"segmentation-{unit.key}", collect)
-        matrices, images = _count(protocol, dataset, dataset.select(tuple(kept)), folder)
+        matrices, images = counted[0] if counted else _count(protocol, dataset, pairs, folder)
         return _records(unit, protocol, matrices, images)
 
     def metrics(self, protocol: SegmentationProtocol, pairs: Sequence[Pair]) -> list[str]:

@@ -146,7 +146,7 @@ def test_a_full_disk_names_file_and_cause_in_one_line_and_loses_nothing(uninterr
     limit = sizes[len(sizes) // 2]
     config = write_config(folder, "full")
     full = subprocess.run(
-        ["prlimit", f"--fsize={limit}", *command("run", config, "-j", "2")],
+        ["sh", "-c", f'ulimit -f {limit // 512} && exec "$@"', "sh", *command("run", config, "-j", "2")],
         capture_output=True, text=True, check=False, timeout=200,
     )  # fmt: skip
     assert full.returncode == 2, full.stderr
