@@ -111,6 +111,7 @@ def prepare(
     from ivif_bench.data.base import LAYOUTS, open_dataset
     from ivif_bench.data.prepare import prepare as write
     from ivif_bench.data.splits import PARTS, resolve_split
+    from ivif_bench.data.unpacked import prepared
     from ivif_bench.validation import checked
 
     options = parse_options(option)
@@ -131,6 +132,7 @@ def prepare(
             examiner=examiner,
             progress=progress,
         )
+    prepared(root)  # from now on it is never replaced
     found = done.summary["split"]
     typer.echo(f"split {found['name']!r}, sha256 {found['sha256']}")
     for part, about in done.summary["parts"].items():
@@ -163,9 +165,10 @@ def _examining(dataset: Dataset, memory: Path | None) -> Iterator[tuple[Examiner
 
 
 def _unpack(archive: Path, layout: str, root: Path, options: dict[str, Any]) -> None:
-    from ivif_bench.data.archive import checksums, unpack
+    from ivif_bench.data.archive import checksums
     from ivif_bench.data.base import open_dataset
     from ivif_bench.data.prepare import md5_note
+    from ivif_bench.data.unpacked import unpack_again
 
     def is_root(folder: Path) -> str:
         try:
@@ -179,4 +182,5 @@ def _unpack(archive: Path, layout: str, root: Path, options: dict[str, Any]) -> 
     typer.echo(f"{archive}: sha256 {found.sha256}, md5 {found.md5}")
     if note := md5_note(layout, found.md5):
         typer.echo(note)
-    typer.echo(f"{root}: {unpack(archive, root, is_root)} files unpacked")
+    count = unpack_again(archive, found.sha256, root, is_root)
+    typer.echo(f"{root}: {'already unpacked' if count is None else f'{count} files unpacked'}")

@@ -327,6 +327,37 @@ def test_command_after_the_wrong_archive_takes_the_right_one(demo: Path, tmp_pat
     assert command("m3fd", "--root", root, "--archive", right).exit_code == 0
 
 
+def test_command_replaces_an_archive_that_was_unpacked_but_not_prepared(
+    demo: Path, tmp_path: Path
+) -> None:
+    root, broken = tmp_path / "root", tmp_path / "broken"
+    shutil.copytree(demo / "M3FD_Detection", broken)
+    damaged = sorted((broken / "Ir").iterdir())[0]
+    damaged.write_bytes(b"no image")
+    first = Path(shutil.make_archive(str(tmp_path / "first"), "zip", broken))
+    right = Path(shutil.make_archive(str(tmp_path / "right"), "zip", demo / "M3FD_Detection"))
+    assert isinstance(command("m3fd", "--root", root, "--archive", first).exception, UserError)
+    assert (root / "Ir" / damaged.name).read_bytes() == b"no image"
+    again = command("m3fd", "--root", root, "--archive", first)
+    assert "already unpacked" in again.stdout
+    assert isinstance(again.exception, UserError)
+    (root / "mine.txt").write_text("mine")
+    kept = command("m3fd", "--root", root, "--archive", right)
+    assert "leave out --archive" in str(kept.exception), "it holds something of the user's"
+    (root / "mine.txt").unlink()
+    wrong = Path(shutil.make_archive(str(tmp_path / "wrong"), "zip", demo / "MSRS"))
+    assert "nothing was unpacked" in str(
+        command("m3fd", "--root", root, "--archive", wrong).exception
+    )
+    assert (root / "Ir" / damaged.name).read_bytes() == b"no image"
+    done = command("m3fd", "--root", root, "--archive", right)
+    assert done.exit_code == 0, done.output
+    assert (root / "Ir" / damaged.name).read_bytes() != b"no image"
+    assert sorted(item.name for item in tmp_path.iterdir() if item.is_dir()) == ["broken", "root"]
+    last = command("m3fd", "--root", root, "--archive", first)
+    assert "leave out --archive" in str(last.exception), "what was prepared is never replaced"
+
+
 def test_command_takes_layout_options_and_refuses_bad_ones(m3fd_copy: Path, tmp_path: Path) -> None:
     result = command("m3fd", "--root", m3fd_copy, "--option", "corner_orign=1")
     assert isinstance(result.exception, UserError)
