@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
 from ivif_bench.errors import UserError
-from ivif_bench.files import write_json
+from ivif_bench.files import read_json, write_json
 from ivif_bench.fingerprints import hash_file
 
 FILE = ".contents.json"
@@ -25,8 +24,8 @@ def record(folder: Path) -> None:
 def recorded(folder: Path) -> dict[str, str] | None:
     """Hashes of a folder's files by path, as recorded; None if nothing (readable) is recorded."""
     try:
-        found = json.loads((folder / FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        found = read_json(folder / FILE)
+    except (OSError, ValueError):
         return None
     plain = isinstance(found, dict) and all(isinstance(value, str) for value in found.values())
     return found if plain else None

@@ -6,7 +6,6 @@ shared disk has no locks between machines, the file beside it tells: its owner r
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import threading
@@ -18,7 +17,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from ivif_bench.files import write_json
+from ivif_bench.files import read_json, write_json
 
 FILE = ".running.json"
 _POLL = 0.5  # seconds
@@ -103,8 +102,8 @@ def _own() -> dict[str, Any]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        found = read_json(path)
+    except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -7,7 +7,6 @@ first one left, provided nothing was added or changed since.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 import tempfile
@@ -16,7 +15,7 @@ from pathlib import Path
 
 from ivif_bench.data.archive import unpack
 from ivif_bench.errors import UserError
-from ivif_bench.files import write_json
+from ivif_bench.files import read_json, write_json
 
 FILE = ".ivif-bench-unpacked.json"
 
@@ -68,9 +67,9 @@ def prepared(root: Path) -> None:
 def _archive_in(root: Path) -> str:
     """sha256 of the archive that a root holds unchanged and unprepared; empty if there is none."""
     try:
-        found = json.loads((root / FILE).read_text(encoding="utf-8"))
+        found = read_json(root / FILE)
         return str(found["archive"]) if found["files"] == _listing(root) else ""
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError):
         return ""
 
 

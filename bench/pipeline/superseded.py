@@ -15,6 +15,7 @@ from pathlib import Path
 from ivif_bench import contents, origins
 from ivif_bench.data.images import provenance_in, read_bytes
 from ivif_bench.errors import UserError, first_few
+from ivif_bench.files import read_json
 from ivif_bench.fusion import METHODS
 from ivif_bench.pipeline.plan import RunPlan
 from ivif_bench.types import Unit
@@ -107,8 +108,8 @@ def _results(plan: RunPlan, units: list[Unit]) -> Iterator[tuple[Path, tuple[Pat
         if keyed is None or path in needed or path.is_symlink():
             continue
         try:
-            ours = json.loads(beside.read_text(encoding="utf-8"))["key"] == keyed[1]
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            ours = read_json(beside)["key"] == keyed[1]
+        except (OSError, ValueError, KeyError, TypeError):
             continue
         if ours:
             yield path, (beside, path)  # the JSON, which says that it is complete, first

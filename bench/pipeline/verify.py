@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 from ivif_bench import contents
 from ivif_bench.errors import UserError
-from ivif_bench.files import file_names
+from ivif_bench.files import file_names, read_json
 from ivif_bench.fingerprints import hash_file
 from ivif_bench.fusion import METHODS
 from ivif_bench.parallel import in_threads
@@ -88,10 +87,10 @@ def _images(plan: RunPlan) -> Iterator[tuple[Path, dict[str, str]]]:
 def _result_misfit(path: Path) -> str | None:
     """Why a Parquet file is not the one that was written; empty if it is, None if no hash says so."""
     try:
-        said: dict[str, Any] = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        said: dict[str, Any] = read_json(path.with_suffix(".json"))
         key, what = said["key"], said["what"]
         size = what["bytes"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError):
         return "the JSON beside it is missing or damaged"
     if not path.stem.endswith(f"-{key}"):
         return f"the JSON beside it is that of another result ({str(key)[:40]})"
