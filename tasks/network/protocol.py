@@ -120,6 +120,9 @@ class NetworkProtocol(Protocol):
         if not isinstance(parts, Mapping) or set(parts) - {"inference", "training"}:
             raise UserError(f"{where}: expected the keys inference and training only")
         inference, training = parts.get("inference"), parts.get("training")
+        if training is None and info.data.get("mode") in TRAINED_MODES and spec.training:
+            demanded = any(field.is_required() for field in spec.training.model_fields.values())
+            training = None if demanded else {}  # every option has a default
         if training is not None and spec.training is None:
             raise UserError(
                 f"{where}.training: {spec.name!r} cannot be trained; modes: {', '.join(spec.modes)}"

@@ -11,6 +11,7 @@ import yaml
 
 from ivif_bench.errors import UserError
 from ivif_bench.tasks.detection.protocol import DetectionProtocol
+from ivif_bench.tasks.network.contract import NetworkSpec
 from ivif_bench.tasks.network.protocol import NetworkProtocol
 from ivif_bench.tasks.segmentation.protocol import SegmentationProtocol
 
@@ -26,6 +27,16 @@ def rewritten(model: type[NetworkProtocol], path: Path) -> dict[str, Any]:
     """A shipped protocol as a file in format 2."""
     content = model.load(str(path)).model_dump(mode="json", exclude_none=True)
     return {**content, "format": 2}
+
+
+@pytest.fixture
+def without_options(monkeypatch):
+    """A segmenter without options, and a protocol that names it and has no recipe."""
+    network = NetworkSpec("plain", "nowhere:Plain", "Plain", 1, "none")
+    monkeypatch.setitem(SegmentationProtocol.registry().specs(), "plain", network)
+    (path,) = [path for _, path in SHIPPED if path.stem == "demo-seg.v1"]
+    content = rewritten(SegmentationProtocol, path) | {"network": "plain", "initial": "scratch"}
+    return network, {key: value for key, value in content.items() if key != "recipe"}
 
 
 @pytest.mark.parametrize(("model", "path"), SHIPPED, ids=IDS)
@@ -114,6 +125,18 @@ def test_in_format_2_scores_and_thresholds_do_not_train_again_and_the_rest_does(
     longer = {**recipe["training"], "epochs": 4}
     others.append(part(recipe={"ultralytics": {**recipe, "training": longer}}))
     assert len({part(), *others}) == 1 + len(others)
+
+
+def test_a_recipe_may_be_left_out_where_every_option_has_a_default(without_options):
+    network, content = without_options
+    protocol = SegmentationProtocol.from_file(content)
+    assert protocol.training == network.training()
+    assert (
+        protocol.sha256
+        == SegmentationProtocol.from_file(
+            {**content, "recipe": {network.name: {"inference": {}, "training": {}}}}
+        ).sha256
+    )
 
 
 @pytest.mark.parametrize(
