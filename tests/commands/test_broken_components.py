@@ -15,10 +15,10 @@ BROKEN = "import not_installed_anywhere\n"
 REASON = "ModuleNotFoundError: No module named 'not_installed_anywhere'"
 METHOD = """from ivif_bench.fusion import FusionMethod, MethodSpec
 
-SPECS = (MethodSpec(name="half", entry="{entry}", title="Half", paper="", licence=""),)
+SPECS = (MethodSpec(name="third", entry="{entry}", title="Third", paper="", licence=""),)
 
 
-class Half(FusionMethod):
+class Third(FusionMethod):
     def fuse(self, infrared, visible, seeds):
         return infrared
 
@@ -118,19 +118,19 @@ def test_a_run_works_beside_broken_files_that_it_does_not_use(tree):
 
 def plugin(folder, text):
     """Settings under which a plug-in of one method is installed."""
-    write_plugin(folder / "site", {"plug_half.py": text}, {"ivif_bench.methods": "plug_half"})
+    write_plugin(folder / "site", {"plug_third.py": text}, {"ivif_bench.methods": "plug_third"})
     return {"PYTHONPATH": str(folder / "site")}
 
 
 def test_a_broken_plug_in_is_listed_and_stops_only_its_users(tmp_path):
-    variables = plugin(tmp_path, 'SPECS = (\n    "half"\n    2,\n')
+    variables = plugin(tmp_path, 'SPECS = (\n    "third"\n    2,\n')
     write_pairs(tmp_path / "pairs", 2, (176, 208))
-    place = f"{tmp_path}/site/plug_half.py"
+    place = f"{tmp_path}/site/plug_third.py"
 
     listed = ivif("list", "methods", "--json", variables=variables)
     items = json.loads(listed.stdout)
     assert [item["name"] for item in items if "broken" not in item] == sorted(
-        item["name"] for item in items if item["name"] != "plug_half"
+        item["name"] for item in items if item["name"] != "plug_third"
     )
     assert items[-1].keys() == {"name", "module", "file", "broken"}
     assert items[-1]["file"].startswith(f"{place}:")
@@ -139,11 +139,11 @@ def test_a_broken_plug_in_is_listed_and_stops_only_its_users(tmp_path):
     fine = write_config(tmp_path, methods=["visible"])
     with installed(tmp_path / "site", METHODS):
         assert ivif_here("validate", fine).returncode == 0
-    theirs = write_config(tmp_path, methods=["visible", "half"])
+    theirs = write_config(tmp_path, methods=["visible", "third"])
     for command in ("validate", "run"):
         with installed(tmp_path / "site", METHODS):
             line = refused(ivif_here(command, theirs))
-        assert "methods.1: fusion method 'half' cannot be used: " in line
+        assert "methods.1: fusion method 'third' cannot be used: " in line
         assert place in line
         assert "SyntaxError" in line
 
@@ -159,7 +159,7 @@ def test_a_plug_in_whose_module_is_gone_is_listed(tmp_path):
 
 
 def test_a_plug_in_that_takes_a_name_of_ours_stops_only_users_of_that_name(tmp_path):
-    plugin(tmp_path, METHOD.format(entry="Half").replace('"half"', '"average"'))
+    plugin(tmp_path, METHOD.format(entry="Third").replace('"third"', '"average"'))
     write_pairs(tmp_path / "pairs", 2, (176, 208))
     with installed(tmp_path / "site", METHODS):
         others = ivif_here("validate", write_config(tmp_path, methods=["max"]))
@@ -172,34 +172,34 @@ def test_a_plug_in_that_takes_a_name_of_ours_stops_only_users_of_that_name(tmp_p
 @pytest.mark.parametrize(
     ("entry", "words"),
     [
-        ("Haf", "entry 'plug_half:Haf': plug_half has no 'Haf'; did you mean Half?"),
+        ("Thrd", "entry 'plug_third:Thrd': plug_third has no 'Thrd'; did you mean Third?"),
         ("Another", "must be a class derived from FusionMethod or PrecomputedImages"),
-        ("plug_none:Half", "ModuleNotFoundError: No module named 'plug_none'"),
+        ("plug_none:Third", "ModuleNotFoundError: No module named 'plug_none'"),
     ],
 )
 def test_a_run_with_a_wrong_entry_stops_with_one_line(tmp_path, entry, words):
     plugin(tmp_path, METHOD.format(entry=entry))
     write_pairs(tmp_path / "pairs", 2, (176, 208))
     with installed(tmp_path / "site", METHODS):
-        done = ivif_here("fuse", write_config(tmp_path, methods=["half"]))
+        done = ivif_here("fuse", write_config(tmp_path, methods=["third"]))
     assert done.returncode == 2, done.stderr
     assert words in done.stderr
     assert "Traceback" not in done.stderr
 
 
 def test_a_plug_in_with_an_entry_in_its_own_file_runs(tmp_path):
-    plugin(tmp_path, METHOD.format(entry="Half"))
+    plugin(tmp_path, METHOD.format(entry="Third"))
     write_pairs(tmp_path / "pairs", 2, (176, 208))
     with installed(tmp_path / "site", METHODS):
-        done = ivif_here("fuse", write_config(tmp_path, methods=["half"]))
+        done = ivif_here("fuse", write_config(tmp_path, methods=["third"]))
     assert done.returncode == 0, done.stderr
     assert len(list((tmp_path / "runs").rglob("fused/**/*.png"))) == 2
 
 
 def test_a_method_registered_as_precomputed_must_be_of_that_kind(tmp_path):
-    text = METHOD.format(entry="Half").replace('licence=""', 'licence="", precomputed=True')
+    text = METHOD.format(entry="Third").replace('licence=""', 'licence="", precomputed=True')
     plugin(tmp_path, text)
     write_pairs(tmp_path / "pairs", 2, (176, 208))
     with installed(tmp_path / "site", METHODS):
-        line = refused(ivif_here("run", write_config(tmp_path, methods=["half"])))
-    assert "Half must derive from PrecomputedImages" in line
+        line = refused(ivif_here("run", write_config(tmp_path, methods=["third"])))
+    assert "Third must derive from PrecomputedImages" in line
