@@ -29,10 +29,10 @@ def score(
     infrared: Annotated[
         str | None,
         typer.Option(
-            help="infrared images, likewise; neither source for EN, SD, SF, AG, EI of fused images"
+            help="infrared images, in the same ways; leave out both sources for EN, SD, SF, AG and EI"
         ),
     ] = None,
-    visible: Annotated[str | None, typer.Option(help="visible images, likewise")] = None,
+    visible: Annotated[str | None, typer.Option(help="visible images, in the same ways")] = None,
     convention: Annotated[
         str, typer.Option(help="metric convention; see 'list conventions'")
     ] = "reference",
@@ -54,7 +54,7 @@ def score(
         typer.Option(
             "--format",
             help="print the table as markdown (md), latex, csv, json, ... (see 'list formats'); "
-            "default: markdown, or laid out for a terminal if it is one",
+            "default: markdown; on a terminal, an aligned table",
         ),
     ] = "",
     spread: Annotated[
@@ -73,7 +73,7 @@ def score(
 ) -> None:
     """Score folders of fused images and print their means as a table, as a run does.
 
-    Images are paired by stem, whatever the extension; a pattern says which part of a name that is.
+    Images are paired by stem, whatever the extension; in a pattern, {stem} marks the part of the name.
     """
     from ivif_bench.commands.progress import counting
     from ivif_bench.files import write_bytes, write_json
@@ -142,13 +142,11 @@ def _named(fused: list[str]) -> dict[str, str]:
 
 
 def _demand_writable(target: Path) -> None:
-    """Refuse a target before hours of scoring, not after them."""
+    """Refuse a target that cannot be written, before anything is scored."""
     folder = next(each for each in target.absolute().parents if each.exists())
     if target.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
-        raise UserError(
-            f"cannot write {target}: {'it is' if target.is_dir() else 'its'} "
-            f"{'a folder' if target.is_dir() else 'folder cannot be written'}; name a file"
-        )
+        reason = "it is a folder" if target.is_dir() else "its folder cannot be written"
+        raise UserError(f"cannot write {target}: {reason}; name a file")
 
 
 def register(app: typer.Typer) -> None:

@@ -195,7 +195,7 @@ class NetworkProtocol(Protocol):
 
     def write_format_1(self, values: dict[str, Any]) -> dict[str, Any]:
         """What ``read_format_1`` read, with every default, from values in format 2."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no format 1")
 
     @property
     def portable(self) -> Self:
