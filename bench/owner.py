@@ -21,6 +21,7 @@ from ivif_bench.files import read_json, write_json
 
 FILE = ".running.json"
 _POLL = 0.5  # seconds
+_WRITTEN_WITHIN = 5.0  # seconds between taking the lock and naming its owner, on a slow disk
 _RENEWED_EVERY = 10.0
 STALE_AFTER = 120.0  # seconds without being renewed, for an owner on another machine
 
@@ -43,7 +44,8 @@ def occupying(root: Path, note: Callable[[str], None]) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        note(f"{root}: {_text(_read(path))}; waiting until it ends, then its results are used")
+        owner = _read_from_holder(path)
+        note(f"{root}: {_text(owner)}; waiting until it ends, then its results are used")
         lock.acquire(poll_interval=_POLL)
     try:
         _settle_earlier(root, note)
@@ -70,7 +72,7 @@ def running(root: Path) -> str:
             owner = _read(root / FILE)
             return _text(owner) if _is_elsewhere(owner) and _age(root) < STALE_AFTER else ""
     except Timeout:
-        return _text(_read(root / FILE))
+        return _text(_read_from_holder(root / FILE))
 
 
 def _settle_earlier(root: Path, note: Callable[[str], None]) -> None:
@@ -106,6 +108,14 @@ def _read(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _read_from_holder(path: Path) -> dict[str, Any]:
+    """What the holder of the lock wrote; it locks first and writes then, so the file may come late."""
+    ended = time.monotonic() + _WRITTEN_WITHIN
+    while not (owner := _read(path)) and time.monotonic() < ended:
+        time.sleep(0.02)
+    return owner
 
 
 def _text(owner: dict[str, Any], verb: str = "has been running here since") -> str:

@@ -9,6 +9,7 @@ import threading
 import time
 
 import pytest
+from filelock import FileLock
 
 from ivif_bench.owner import FILE, STALE_AFTER, occupying, running
 
@@ -79,3 +80,25 @@ def test_a_file_with_foreign_content_is_one_line(content, tmp_path):
     with occupying(tmp_path, notes.append):
         pass
     assert [("\n" in note) for note in notes] == [False]
+
+
+def test_a_second_run_names_an_owner_that_writes_its_name_late(tmp_path):
+    notes = []
+
+    def hold() -> None:
+        with FileLock(tmp_path / ".running.lock"):
+            locked.set()
+            time.sleep(0.5)
+            _claim(tmp_path, platform.node(), age=0)
+            time.sleep(0.5)
+            (tmp_path / FILE).unlink()
+
+    locked = threading.Event()
+    thread = threading.Thread(target=hold)
+    thread.start()
+    locked.wait(10)
+    with occupying(tmp_path, notes.append):
+        pass
+    thread.join(10)
+    assert len(notes) == 1
+    assert "process 4711" in notes[0]
