@@ -20,7 +20,7 @@ from ivif_bench.tasks.network.contract import NetworkSpec
 from ivif_bench.types import Boxes
 
 if TYPE_CHECKING:
-    from ivif_bench.tasks.detection.detectors._yolov5_network import Model
+    from ivif_bench.tasks.detection.yolov5.network import Model
 
 _LICENCE = "weights of ultralytics/yolov5: AGPL-3.0 (GPL-3.0 up to v7.0); stand-in code Apache-2.0"
 _PARAMETERS = {
@@ -70,7 +70,7 @@ class OriginalYolov5(Detector):
             load_pickled_network,
             network_of,
         )
-        from ivif_bench.tasks.detection.detectors._yolov5_network import STAND_INS, Model
+        from ivif_bench.tasks.detection.yolov5.network import STAND_INS, Model
 
         torch.set_num_threads(self.threads)
         content = load_pickled_network(checkpoint, STAND_INS)
@@ -100,7 +100,7 @@ class OriginalYolov5(Detector):
         options = self.protocol.inference
         square, place = letterbox(image, options.image_size)
         with torch.inference_mode(), strict_float32():
-            boxes, scores = self._network(to_tensor(square).to(self.device))
+            boxes, scores = self._network.candidates(to_tensor(square).to(self.device))
         return select_boxes(
             boxes[0],
             scores[0],

@@ -1,12 +1,13 @@
-"""Stand-ins for the classes that an original YOLOv5 checkpoint names; inference only.
+"""The layers of the original YOLOv5, which its checkpoints are unpickled onto as well.
 
 A checkpoint of ultralytics/yolov5 is a pickled tree of modules. Unpickled onto these classes, it
-needs no clone of that repository and runs none of its code. What each one computes is written
-down in the fact sheet of detection, part 5; nothing here is copied.
+needs no clone of that repository and runs none of its code. Sources: the fact sheets of detection,
+part 5, and of YOLOv5 training, part 1.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -18,6 +19,15 @@ class Conv(nn.Module):
 
     conv: nn.Module
     act: nn.Module
+
+    def __init__(
+        self, given: int, made: int, kernel: int = 1, stride: int = 1, padding: int | None = None
+    ) -> None:
+        super().__init__()
+        padding = kernel // 2 if padding is None else padding
+        self.conv = nn.Conv2d(given, made, kernel, stride, padding, bias=False)
+        self.bn = nn.BatchNorm2d(made)
+        self.act = nn.SiLU(inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.conv(x)
@@ -32,6 +42,12 @@ class Bottleneck(nn.Module):
     cv2: nn.Module
     add: bool
 
+    def __init__(self, width: int, shortcut: bool) -> None:
+        super().__init__()
+        self.cv1 = Conv(width, width)
+        self.cv2 = Conv(width, width, 3)
+        self.add = shortcut
+
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = self.cv2(self.cv1(x))
         return x + y if self.add else y
@@ -45,6 +61,14 @@ class C3(nn.Module):
     cv3: nn.Module
     m: nn.Module
 
+    def __init__(self, given: int, made: int, repeats: int, shortcut: bool) -> None:
+        super().__init__()
+        half = made // 2
+        self.cv1 = Conv(given, half)
+        self.cv2 = Conv(given, half)
+        self.cv3 = Conv(2 * half, made)
+        self.m = nn.Sequential(*(Bottleneck(half, shortcut) for _ in range(repeats)))
+
     def forward(self, x: Tensor) -> Tensor:
         joined: Tensor = self.cv3(torch.cat((self.m(self.cv1(x)), self.cv2(x)), dim=1))
         return joined
@@ -56,6 +80,13 @@ class SPPF(nn.Module):
     cv1: nn.Module
     cv2: nn.Module
     m: nn.Module
+
+    def __init__(self, given: int, made: int, kernel: int) -> None:
+        super().__init__()
+        half = given // 2
+        self.cv1 = Conv(given, half)
+        self.cv2 = Conv(4 * half, made)
+        self.m = nn.MaxPool2d(kernel, 1, kernel // 2)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.cv1(x)
@@ -93,12 +124,16 @@ class Concat(nn.Module):
 
     d: int
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.d = 1
+
     def forward(self, xs: list[Tensor]) -> Tensor:
         return torch.cat(xs, dim=self.d)
 
 
 class Detect(nn.Module):
-    """The anchor head: per level a 1x1 convolution, decoded into boxes and scores."""
+    """The anchor head: per level a 1x1 convolution; ``anchors`` are in cells of their level."""
 
     m: nn.ModuleList
     na: int
@@ -106,13 +141,37 @@ class Detect(nn.Module):
     anchors: Tensor
     stride: Tensor
 
-    def forward(self, levels: list[Tensor]) -> tuple[Tensor, Tensor]:
-        """Candidates of one batch: xywh [B, N, 4] in input pixels, scores [B, N, classes]."""
-        boxes, scores = [], []
-        for index, (level, convolution) in enumerate(zip(levels, self.m, strict=True)):
+    def __init__(
+        self, widths: Sequence[int], classes: int, anchors: Tensor, strides: Sequence[float]
+    ) -> None:
+        super().__init__()
+        self.na = anchors.shape[1]
+        self.no = classes + 5
+        self.stride = torch.tensor(strides, dtype=torch.float32)
+        self.register_buffer("anchors", anchors / self.stride.view(-1, 1, 1))
+        self.m = nn.ModuleList(nn.Conv2d(width, self.na * self.no, 1) for width in widths)
+
+    def forward(self, levels: list[Tensor]) -> list[Tensor]:
+        """Raw predictions of each level, [B, anchors, H, W, 5 + classes]."""
+        found = []
+        for level, convolution in zip(levels, self.m, strict=True):
             raw = convolution(level)
             batch, _, height, width = raw.shape
-            out = raw.view(batch, self.na, self.no, height, width).permute(0, 1, 3, 4, 2).sigmoid()
+            split = raw.view(batch, self.na, self.no, height, width)
+            found.append(split.permute(0, 1, 3, 4, 2))
+        return found
+
+    def decode(self, levels: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Candidates of raw predictions.
+
+        Returns:
+            Boxes [B, N, 4], centre and size in input pixels, and scores [B, N, 1 + classes]:
+            objectness, and the probability of each class given an object.
+        """
+        boxes, scores = [], []
+        for index, raw in enumerate(levels):
+            height, width = raw.shape[2:4]
+            out = raw.sigmoid()
             stride = float(self.stride[index])
             rows, columns = torch.meshgrid(
                 torch.arange(height, device=raw.device),
@@ -124,7 +183,7 @@ class Detect(nn.Module):
             xy = (out[..., 0:2] * 2 - 0.5 + cell) * stride
             wh = (out[..., 2:4] * 2) ** 2 * anchor
             boxes.append(torch.cat((xy, wh), dim=-1).flatten(1, 3))
-            scores.append((out[..., 4:5] * out[..., 5:]).flatten(1, 3))
+            scores.append(out[..., 4:].flatten(1, 3))
         return torch.cat(boxes, dim=1), torch.cat(scores, dim=1)
 
 
@@ -134,7 +193,21 @@ class Model(nn.Module):
     model: nn.Sequential
     save: list[int]
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def __init__(self, layers: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.model = nn.Sequential(*layers)
+        wanted = [layer.f if isinstance(layer.f, list) else [layer.f] for layer in layers]
+        self.save = sorted({number for each in wanted for number in each if number != -1})
+
+    @property
+    def detect(self) -> Detect:
+        """The head, which is the last layer."""
+        head = self.model[-1]
+        assert isinstance(head, Detect)
+        return head
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """Raw predictions of each level, [B, anchors, H, W, 5 + classes]; ``x`` is [B, 3, H, W]."""
         kept: dict[int, Any] = {}
         value: Any = x
         for layer in self.model:
@@ -146,8 +219,13 @@ class Model(nn.Module):
             value = layer(given)
             if layer.i in self.save:
                 kept[int(layer.i)] = value
-        boxes, scores = value
-        return boxes, scores
+        levels: list[Tensor] = value
+        return levels
+
+    def candidates(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Boxes [B, N, 4] (centre, size; pixels) and scores [B, N, classes] of a batch."""
+        boxes, scores = self.detect.decode(self(x))
+        return boxes, scores[..., :1] * scores[..., 1:]
 
 
 # The only foreign names that a checkpoint may hold, and what takes their place.
