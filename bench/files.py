@@ -131,6 +131,24 @@ def write_bytes(path: Path, data: bytes) -> None:
             raise
 
 
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """An empty temporary file for a library to fill; it takes the place of ``path`` at the end."""
+    with naming(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{_own_prefix()}", suffix=".part")
+        os.close(handle)
+        try:
+            yield Path(name)
+            with open(name, "rb+", buffering=0) as file:  # noqa: PTH123
+                os.fsync(file.fileno())
+            Path(name).chmod(0o644)
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+
+
 def write_all(file: IO[bytes], data: bytes) -> None:
     """Write to a file without a buffer, which may take less than all at a time."""
     left = memoryview(data)

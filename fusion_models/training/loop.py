@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ivif_bench.curves import draw_curves
 from ivif_bench.device import strict_float32
 from ivif_bench.errors import UserError
 from ivif_bench.fusion_models.training.checkpoint import (
@@ -27,7 +28,7 @@ from ivif_bench.fusion_models.training.checkpoint import (
     write_checkpoint,
 )
 from ivif_bench.fusion_models.training.processes import Processes, join
-from ivif_bench.fusion_models.training.record import LOG, Log, draw_curves
+from ivif_bench.fusion_models.training.record import LOG, Log
 from ivif_bench.types import Progress
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -46,27 +46,6 @@ class Log:
         """Append a row."""
         with self.path.open("a") as file:
             file.write(json.dumps(row) + "\n")
-
-
-def draw_curves(rows: Sequence[Mapping[str, float]], path: Path) -> None:
-    """Losses and validation values over steps, one panel per quantity, as PNG."""
-    from matplotlib.figure import Figure
-
-    names = sorted({key for row in rows for key in row} - {"step", "seconds"})
-    if not names:
-        return
-    figure = Figure(figsize=(7, 2.2 * len(names)), layout="constrained")
-    for axes, name in zip(figure.subplots(len(names), 1, squeeze=False)[:, 0], names, strict=True):
-        points = [(row["step"], row[name]) for row in rows if name in row]
-        axes.plot(*zip(*points, strict=True), linewidth=1)
-        if all(value > 0 for _, value in points):
-            axes.set_yscale("log")
-        axes.set_title(name, loc="left", fontsize=9)
-        axes.grid(alpha=0.3)
-    axes.set_xlabel("step")
-    partial = path.with_suffix(".part.png")
-    figure.savefig(partial, dpi=100)
-    partial.replace(path)
 
 
 def write_grid(images: np.ndarray, path: Path, columns: int) -> None:

@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 from small_runs import write_pairs
 from torch import nn
 
+from ivif_bench.curves import draw_curves
 from ivif_bench.errors import UserError
 from ivif_bench.fusion_models.training import loop
 from ivif_bench.fusion_models.training.checkpoint import NAME
@@ -27,7 +28,7 @@ from ivif_bench.fusion_models.training.loop import (
     step_of,
     warmup_cosine,
 )
-from ivif_bench.fusion_models.training.record import LOG, Log, draw_curves
+from ivif_bench.fusion_models.training.record import LOG, Log
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -332,7 +333,7 @@ def test_checkpoint_names_its_step(tmp_path):
 
     _run(tmp_path)
     with safe_open(tmp_path / NAME, "pt") as file:
-        assert json.loads(file.metadata()["state"])["step"] == 40
+        assert json.loads(file.metadata()["state"])["state"]["step"] == 40
 
 
 def test_a_pool_that_keeps_everything_for_validation_is_refused():
@@ -358,6 +359,6 @@ def test_without_an_average_no_second_copy_of_the_weights_is_kept(tmp_path):
     settings = LoopSettings(4, average=0.0, log_every=2, check_every=4, save_every=4)
     found = run_loop(Line(), settings, tmp_path, False, lambda *a: None)
     kept = load_file(tmp_path / NAME)
-    assert not [name for name in kept if name.startswith("average/")]
+    assert not [name for name in kept if name.startswith("averages/")]
     for name, value in found["line"].items():
-        assert torch.equal(value, kept[f"network/line/{name}"])
+        assert torch.equal(value, kept[f"networks/line/{name}"])
