@@ -83,7 +83,7 @@ def build(
         ([17, 20, 23], Detect((c256, c512, c1024), classes, given, STRIDES)),
     ]
     for number, (source, layer) in enumerate(layers):
-        layer.i, layer.f = number, source
+        layer.__dict__.update(i=number, f=source)
     network = Model([layer for _, layer in layers])
     _initialise(network, classes, rules)
     return network

@@ -6,7 +6,6 @@ Source: the fact sheet of YOLOv5 training, part 2.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -15,38 +14,12 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from ivif_bench.tasks.detection.yolov5.matching import match
 from ivif_bench.tasks.detection.yolov5.overlap import complete_iou
 from ivif_bench.tasks.detection.yolov5.rules import RULES, Rules
+from ivif_bench.tasks.detection.yolov5.settings import LossSettings
 
 # Weights of the levels' objectness: more for fine levels, which have more cells.
 _BALANCE = {3: (4.0, 1.0, 0.4)}
 _BALANCE_OF_MORE = (4.0, 1.0, 0.25, 0.06, 0.02)
 _FOCAL_ALPHA = 0.25
-
-
-@dataclass(frozen=True)
-class LossSettings:
-    """Weights and switches of the loss, as hyper-parameter files give them.
-
-    Attributes:
-        box, obj, cls: weights of the three parts, before they are scaled for levels, classes, size.
-        obj_pw, cls_pw: weights of positive targets.
-        anchor_t: largest factor between an object's sides and those of its anchor.
-        fl_gamma: exponent of the focal loss; 0 is none.
-        label_smoothing: targets of classes are this far from 0 and 1, in all.
-        sort_overlaps: of several objects in one cell the one with the largest overlap counts, not
-            the last one.
-        autobalance: the weights of the levels follow their losses.
-    """
-
-    box: float = 0.05
-    obj: float = 1.0
-    cls: float = 0.5
-    obj_pw: float = 1.0
-    cls_pw: float = 1.0
-    anchor_t: float = 4.0
-    fl_gamma: float = 0.0
-    label_smoothing: float = 0.0
-    sort_overlaps: bool = False
-    autobalance: bool = False
 
 
 def alone(count: Tensor) -> Tensor:

@@ -196,8 +196,9 @@ class Model(nn.Module):
     def __init__(self, layers: Sequence[nn.Module]) -> None:
         super().__init__()
         self.model = nn.Sequential(*layers)
-        wanted = [layer.f if isinstance(layer.f, list) else [layer.f] for layer in layers]
-        self.save = sorted({number for each in wanted for number in each if number != -1})
+        sources: list[Any] = [layer.f for layer in layers]
+        wanted = [source if isinstance(source, list) else [source] for source in sources]
+        self.save = sorted({int(number) for each in wanted for number in each if number != -1})
 
     @property
     def detect(self) -> Detect:

@@ -8,14 +8,14 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ivif_bench.tasks.detection.yolov5.schedule import Rates
+from ivif_bench.tasks.detection.yolov5.settings import OptimizerName
 
-OptimizerName = Literal["SGD", "Adam", "AdamW"]
 _NORMS = (nn.modules.batchnorm._BatchNorm, nn.GroupNorm, nn.LayerNorm)
 
 

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from ivif_bench.tasks.detection.yolov5.loss import Loss, LossSettings
+from ivif_bench.tasks.detection.yolov5.loss import Loss
 from ivif_bench.tasks.detection.yolov5.matching import match
 from ivif_bench.tasks.detection.yolov5.overlap import complete_iou
+from ivif_bench.tasks.detection.yolov5.settings import LossSettings
 
 pytestmark = pytest.mark.golden
 _GROUPS = (slice(0, 2), slice(2, 4), slice(4, 5), slice(5, None))

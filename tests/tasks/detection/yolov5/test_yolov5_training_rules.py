@@ -16,7 +16,7 @@ from ivif_bench.tasks.detection.yolov5.building import (
     build,
     initial_biases,
 )
-from ivif_bench.tasks.detection.yolov5.loss import Loss, LossSettings
+from ivif_bench.tasks.detection.yolov5.loss import Loss
 from ivif_bench.tasks.detection.yolov5.optimization import (
     Average,
     Stepper,
@@ -27,6 +27,7 @@ from ivif_bench.tasks.detection.yolov5.optimization import (
 )
 from ivif_bench.tasks.detection.yolov5.rules import RULES
 from ivif_bench.tasks.detection.yolov5.schedule import Rates, Schedule
+from ivif_bench.tasks.detection.yolov5.settings import LossSettings
 
 _RULES = RULES["v7.0"]
 _TINY = (0.33, 0.0625, 6)
