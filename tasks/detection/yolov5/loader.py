@@ -15,8 +15,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from ivif_bench.tasks.detection.geometry import Letterbox, letterbox
-from ivif_bench.tasks.detection.yolov5.images import ResizedImages, TrainingImages, fractions
+from ivif_bench.tasks.detection.yolov5.images import TrainingImages
+from ivif_bench.tasks.detection.yolov5.labels import in_fractions, in_pixels, of_batch
 from ivif_bench.tasks.detection.yolov5.letterboxing import batch_shape, by_aspect
+from ivif_bench.tasks.detection.yolov5.samples import ResizedImages
 
 _SEED = 6148914691236517205 - 1  # the original's constant, and its rank of a single process
 _AHEAD = 2  # batches that are made in advance
@@ -115,13 +117,7 @@ def _made(images: TrainingImages, key: _Key) -> Batch:
         images.fill(each, epoch, number)
         for each, number in zip(planes.numpy(), numbers, strict=True)
     ]
-    return Batch(epoch, position, planes, joined(rows))
-
-
-def joined(rows: list[np.ndarray]) -> Tensor:
-    """float32 [M, 6] of the rows [N, 5] of each image, with the number of the image before them."""
-    images = np.repeat(np.arange(len(rows), dtype=np.float32), [len(each) for each in rows])
-    return torch.from_numpy(np.concatenate((images[:, None], np.concatenate(rows)), axis=1))
+    return Batch(epoch, position, planes, torch.from_numpy(of_batch(rows)))
 
 
 def _by_thread(images: TrainingImages, keys: Iterator[_Key]) -> Iterator[Batch]:
@@ -156,6 +152,7 @@ def _by_processes(images: TrainingImages, keys: Iterator[_Key], workers: int) ->
         _Keyed(images),  # type: ignore[arg-type]
         batch_size=None,
         sampler=keys,  # type: ignore[arg-type]
+        generator=torch.Generator(),  # else a number is drawn from the training's
         num_workers=workers,
         prefetch_factor=_AHEAD,
         worker_init_fn=_one_thread,
@@ -165,8 +162,7 @@ def _by_processes(images: TrainingImages, keys: Iterator[_Key], workers: int) ->
 
 
 def _one_thread(_: int) -> None:
-    cv2.setNumThreads(0)  # in this thread; the pool of the parent does not survive the fork
-    torch.set_num_threads(1)
+    cv2.setNumThreads(0)  # in this thread; the parent's pool does not survive the fork
 
 
 def validation_batches(images: ResizedImages, batch: int) -> Iterator[ValidationBatch]:
@@ -184,7 +180,7 @@ def validation_batches(images: ResizedImages, batch: int) -> Iterator[Validation
         yield ValidationBatch(
             numbers,
             torch.from_numpy(np.stack([image.transpose(2, 0, 1) for image, _, _ in parts])),
-            joined([rows for _, rows, _ in parts]),
+            torch.from_numpy(of_batch([rows for _, rows, _ in parts])),
             [place for _, _, place in parts],
         )
 
@@ -193,14 +189,11 @@ def validation_item(
     images: ResizedImages, number: int, shape: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray, Letterbox]:
     """One image in a rectangle: RGB uint8 [H, W, 3], rows float32 [N, 5] in fractions, its place."""
-    image, rows = images.image(number), images.rows[number]
+    image = images.image(number)
     padded, inner = letterbox(image, shape, enlarge=False)
     height, width = (inner.scale * each for each in image.shape[:2])
-    half = rows[:, 3:] / 2
-    corners = np.concatenate((rows[:, 1:3] - half, rows[:, 1:3] + half), axis=1)
-    corners = corners * (width, height, width, height) + (inner.left, inner.top) * 2
-    found = fractions(np.concatenate((rows[:, :1], corners), axis=1), shape[1], shape[0])
+    rows = in_pixels(images.rows[number], width, height, inner.left, inner.top)
     rows_before, columns_before = images.sizes[number].tolist()
     scale = inner.scale * image.shape[0] / rows_before  # as the original: of the height, for both
     place = Letterbox(scale, inner.left, inner.top, rows_before, columns_before)
-    return padded, found, place
+    return padded, in_fractions(rows, shape[1], shape[0]), place
