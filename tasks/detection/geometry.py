@@ -1,4 +1,4 @@
-"""Between an image and a network's square: letterbox, suppression, and back to pixels."""
+"""Between an image and a network's input: letterbox, suppression, and back to pixels."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ MAX_CANDIDATES = 30_000  # yolov5's limit; bounds the time of suppression
 
 @dataclass(frozen=True, slots=True)
 class Letterbox:
-    """How an image was put into a square.
+    """How an image was put into a network's input, mostly a square.
 
     Attributes:
-        scale: square pixels per image pixel.
-        left, top: padding before the image, in square pixels, not rounded.
+        scale: pixels of the input per image pixel.
+        left, top: padding before the image, in pixels of the input, not rounded.
         height, width: of the image.
     """
 
@@ -36,7 +36,7 @@ class Letterbox:
     width: int
 
     def to_image(self, xyxy: np.ndarray) -> np.ndarray:
-        """Boxes [N, 4] from square to image pixels, cut at the image's border."""
+        """Boxes [N, 4] from pixels of the input to image pixels, cut at the image's border."""
         moved = xyxy.astype(np.float64) - np.array([self.left, self.top, self.left, self.top])
         moved /= self.scale
         moved[:, 0::2] = moved[:, 0::2].clip(0, self.width)
@@ -44,27 +44,45 @@ class Letterbox:
         return moved
 
 
-def letterbox(image: np.ndarray, side: int) -> tuple[np.ndarray, Letterbox]:
-    """Scale an image (bilinear) to fit a square and centre it on gray 114.
+def letterbox(
+    image: np.ndarray,
+    shape: int | tuple[int, int],
+    *,
+    enlarge: bool = True,
+    least_padding: int | None = None,
+) -> tuple[np.ndarray, Letterbox]:
+    """Scale an image (bilinear) to fit a rectangle and centre it on gray 114.
 
     Args:
         image: uint8 [H, W, 3].
-        side: of the square, in pixels.
+        shape: height and width of the rectangle, in pixels; one number for a square.
+        enlarge: smaller images are enlarged to fit; False leaves them at their size.
+        least_padding: a stride: the rectangle loses the largest multiple of it that is padding.
 
     Returns:
-        uint8 [side, side, 3] and how to get back.
+        uint8 [height, width, 3], the given array itself if nothing changes, and how to get back.
     """
+    rows, columns = (shape, shape) if isinstance(shape, int) else shape
     height, width = image.shape[:2]
-    scale = min(side / height, side / width)
-    inner_height, inner_width = round(height * scale), round(width * scale)
+    scale = min(rows / height, columns / width)
+    if not enlarge:
+        scale = min(scale, 1.0)
+    inner_height, inner_width = max(round(height * scale), 1), max(round(width * scale), 1)
     if (inner_height, inner_width) != (height, width):
         image = cv2.resize(image, (inner_width, inner_height), interpolation=cv2.INTER_LINEAR)
-    left, top = (side - inner_width) / 2, (side - inner_height) / 2
+    if least_padding is not None:
+        rows = inner_height + (rows - inner_height) % least_padding
+        columns = inner_width + (columns - inner_width) % least_padding
+    left, top = (columns - inner_width) / 2, (rows - inner_height) / 2
     # An odd rest goes to the right and to the bottom.
     first_row, first_column = round(top - 0.1), round(left - 0.1)
-    square = np.full((side, side, 3), PAD_VALUE, np.uint8)
-    square[first_row : first_row + inner_height, first_column : first_column + inner_width] = image
-    return square, Letterbox(scale, left, top, height, width)
+    after = (rows - inner_height - first_row, columns - inner_width - first_column)
+    place = Letterbox(scale, left, top, height, width)
+    if not any((first_row, first_column, *after)):
+        return image, place
+    padded = np.full((rows, columns, 3), PAD_VALUE, np.uint8)
+    padded[first_row : first_row + inner_height, first_column : first_column + inner_width] = image
+    return padded, place
 
 
 def to_tensor(square: np.ndarray) -> Tensor:
