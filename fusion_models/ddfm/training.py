@@ -31,9 +31,9 @@ from ivif_bench.fusion_models.training.loop import (
     run_loop,
     warmup_cosine,
 )
-from ivif_bench.fusion_models.training.processes import join
 from ivif_bench.fusion_models.training.record import write_grid
 from ivif_bench.origins import commit
+from ivif_bench.processes import join
 from ivif_bench.training import TrainingRequest
 
 SIDE = 64

@@ -34,8 +34,8 @@ from ivif_bench.fusion_models.sr3.schedule import add_noise
 from ivif_bench.fusion_models.sr3.unet import UNet
 from ivif_bench.fusion_models.training.images import Crops, PairPool, read_sources
 from ivif_bench.fusion_models.training.loop import Recipe, Step, run_loop, warmup_cosine
-from ivif_bench.fusion_models.training.processes import join
 from ivif_bench.fusion_models.training.record import write_grid
+from ivif_bench.processes import join
 from ivif_bench.training import TrainingRequest
 
 WIDTHS = {"lite": 8, "published": 32, "tiny": 8}  # by preset

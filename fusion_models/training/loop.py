@@ -27,8 +27,8 @@ from ivif_bench.fusion_models.training.checkpoint import (
     read_checkpoint,
     write_checkpoint,
 )
-from ivif_bench.fusion_models.training.processes import Processes, join
 from ivif_bench.fusion_models.training.record import LOG, Log
+from ivif_bench.processes import Processes, join
 from ivif_bench.types import Progress
 
 

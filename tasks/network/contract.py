@@ -36,6 +36,7 @@ class NetworkSpec:
         licence: of the code and of the weights.
         family: networks that take the same recipe; its own name if left out.
         modes: protocol modes that it can be used in.
+        checkpoints: weights that can be judged after a training; ``best`` needs a validation part.
         inference: model of the options that predictions depend on, in every mode.
         training: model of the options of its training; None if it cannot be trained.
         version: raised whenever equal weights and protocol give other predictions, or training
@@ -52,6 +53,7 @@ class NetworkSpec:
     licence: str
     family: str = ""
     modes: tuple[str, ...] = ("retrain", "frozen")
+    checkpoints: tuple[str, ...] = ("last",)
     inference: type[Recipe] = Recipe
     training: type[Recipe] | None = Recipe
     version: int = 1
@@ -73,17 +75,25 @@ class Network(ABC):
         protocol: classes, ``inference`` and ``training`` options, ``transfer``.
         device: ``cpu`` or ``cuda``.
         threads: CPU threads; sums depend on it in their last bits.
+        workers: processes that prepare training images, where a network has any; no number
+            depends on it.
     """
 
     protocol: NetworkProtocol
 
     def __init__(
-        self, name: str, protocol: NetworkProtocol, device: str = "cpu", threads: int = 1
+        self,
+        name: str,
+        protocol: NetworkProtocol,
+        device: str = "cpu",
+        threads: int = 1,
+        workers: int = 0,
     ) -> None:
         self.name = name
         self.protocol = protocol
         self.device = device
         self.threads = threads
+        self.workers = workers
 
     @abstractmethod
     def fit(

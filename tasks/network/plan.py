@@ -41,6 +41,7 @@ class UnitBuilder:
         self.ref = inputs.refs[dataset.name]
         self.fingerprint = inputs.fingerprint
         self.threads = section.threads
+        self.workers = section.workers
         self.gpus = section.gpus
         self.spec = protocol.registry().get(protocol.network)
         self.weights = weights_file(protocol, section.weights_path)
@@ -80,6 +81,7 @@ class UnitBuilder:
             "kind": protocol.registry().kind,
             "weights": None if self.weights is None else str(self.weights.absolute()),
             "training_key": training_key,
+            "workers": self.workers,
             "train": _files(train, teacher),
             "test": _files(test, fused),
         }

@@ -93,8 +93,10 @@ class NetworkProtocol(Protocol):
     )
     seeds: Seeds = Field(description="training seeds, each once")
     chroma: Chroma = Field(description="colour in which all images are judged")
-    checkpoint: Literal["last"] = Field(
-        "last", description="the last weights are judged; nothing is ever selected on test images"
+    checkpoint: Literal["last", "best"] = Field(
+        "last",
+        description="weights that are judged: the last ones, or those with the best validation on a "
+        "part of the training images; nothing is ever selected on test images",
     )
 
     @field_validator("classes", "seeds")
@@ -140,6 +142,13 @@ class NetworkProtocol(Protocol):
             raise ValueError(f"mode {self.mode!r} needs 'training'")
         if self.format == 2 and not self.trained and self.training is not None:
             raise ValueError(f"mode {self.mode!r} takes no 'training'")
+        spec = self.registry().get(self.network)
+        if self.checkpoint not in spec.checkpoints:
+            raise ValueError(
+                f"{spec.name} has checkpoint {' or '.join(spec.checkpoints)}, not {self.checkpoint!r}"
+            )
+        if self.checkpoint == "best" and not getattr(self.training, "validation", 0):
+            raise ValueError("checkpoint 'best' needs a 'validation' part above 0 in 'training'")
         if not self.trained and self.initial == "scratch":
             raise ValueError(f"mode {self.mode!r} needs initial weights, not 'scratch'")
         return self

@@ -115,7 +115,8 @@ def _network(unit: Unit, protocol: NetworkProtocol) -> Network:
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     adapter = protocol.registry().load(protocol.network)
-    network: Network = adapter(protocol.network, protocol, device, unit.threads)
+    workers = int(unit.payload["workers"])
+    network: Network = adapter(protocol.network, protocol, device, unit.threads, workers)
     return network
 
 

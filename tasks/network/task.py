@@ -28,7 +28,10 @@ class NetworkSection(Section):
         initial: initial weights in place of the protocol's.
         weights: file for protocols whose ``initial`` is ``user``.
         threads: CPU threads; sums depend on it in their last bits, so it is part of a unit's key.
-        gpus: 1 gives a unit a GPU to itself where there are any, 0 keeps it on the CPU.
+        workers: processes that prepare training images for each training, beside its threads; 0
+            prepares them in the training's own process. No number depends on it.
+        gpus: GPUs of each unit, for itself, where there are any; 0 keeps it on the CPU. With more
+            than one, detectors that can do it divide each batch of a training among them.
     """
 
     model: ClassVar[type[NetworkProtocol]]
@@ -40,6 +43,7 @@ class NetworkSection(Section):
     initial: str | None = None
     weights: str | None = None
     threads: int = Field(default=1, ge=1)
+    workers: int = Field(default=0, ge=0)
     gpus: int = Field(default=1, ge=0)
 
     def resolved(self) -> Any:

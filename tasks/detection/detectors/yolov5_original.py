@@ -1,28 +1,32 @@
-"""Original ultralytics/yolov5 checkpoints (v6, v7), inference only, without their code.
+"""The original, anchor-based YOLOv5 (v6.0 to v7.0), trained and run by our own code.
 
-These are the anchor networks that papers call YOLOv5; the ``ultralytics`` package builds others
-under the same name. To train one, use a clone of ultralytics/yolov5 and give its ``best.pt`` here.
+These are the networks that papers call YOLOv5; the ``ultralytics`` package builds others under the
+same name. Published checkpoints (``.pt``) are read without their code.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ivif_bench.device import strict_float32
 from ivif_bench.errors import UserError
+from ivif_bench.tasks.detection.checkpoint import read_checkpoint, write_checkpoint
 from ivif_bench.tasks.detection.detectors._boxes import BoxInference
 from ivif_bench.tasks.detection.geometry import letterbox, select_boxes, to_tensor
 from ivif_bench.tasks.detection.registry import Detector
-from ivif_bench.tasks.network.contract import NetworkSpec
-from ivif_bench.types import Boxes
+from ivif_bench.tasks.detection.yolov5.recipe import Yolov5Training
+from ivif_bench.tasks.network.contract import NetworkSpec, Sample
+from ivif_bench.types import Boxes, Progress
 
 if TYPE_CHECKING:
     from ivif_bench.tasks.detection.yolov5.network import Model
+    from ivif_bench.tasks.detection.yolov5.training import Job
 
-_LICENCE = "weights of ultralytics/yolov5: AGPL-3.0 (GPL-3.0 up to v7.0); stand-in code Apache-2.0"
+_LICENCE = "weights of ultralytics/yolov5: AGPL-3.0 (GPL-3.0 up to v7.0); our code Apache-2.0"
 _PARAMETERS = {
     "n": 1_872_157,
     "s": 7_235_389,
@@ -30,6 +34,7 @@ _PARAMETERS = {
     "l": 46_563_709,
     "x": 86_749_405,
 }
+_CHECKPOINT = "detector.safetensors"
 
 SPECS = tuple(
     NetworkSpec(
@@ -39,60 +44,72 @@ SPECS = tuple(
         family="yolov5-original",
         parameters=count,
         licence=_LICENCE,
-        modes=("zeroshot-coco", "released"),
+        modes=("retrain", "frozen", "zeroshot-coco", "released"),
         inference=BoxInference,
-        training=None,
+        training=Yolov5Training,
+        checkpoints=("last", "best"),
         version=2,
         packages=("torchvision",),
-        warm=("torchvision",),
+        warm=("torchvision", "ivif_bench.tasks.detection.yolov5.network"),
     )
     for size, count in _PARAMETERS.items()
 )
 
 
 class OriginalYolov5(Detector):
-    """A pickled network of ultralytics/yolov5 on stand-in classes, float32."""
+    """An original YOLOv5; its names are its sizes. Predictions are in float32."""
 
     _network: Model
     _names: tuple[str, ...] = ()
 
-    def fit(self, *_: Any, **__: Any) -> NoReturn:
-        raise UserError(
-            f"detector {self.name!r} is inference only; train it in a clone of ultralytics/yolov5 "
-            "and give its checkpoint with mode 'released', or use yolov5n ... yolov5x"
-        )
+    def fit(
+        self,
+        train: Sequence[Sample],
+        seed: int,
+        folder: Path,
+        log: Path,
+        initial: Path | None,
+        progress: Progress,
+    ) -> Path:
+        from ivif_bench.tasks.detection.yolov5 import training
+
+        checkpoint = folder / _CHECKPOINT
+        if checkpoint.is_file():
+            return checkpoint
+        job = self._job(seed, folder, log, initial)
+        count = self._processes()
+        if count == 1:
+            state = training.train(job, train, progress)
+        else:
+            progress(0, 1, f"training on {count} GPUs")
+            state = training.launch(job, train, count)
+        write_checkpoint(checkpoint, state, self.name, self.protocol.classes)
+        training.remove_state(folder)
+        return checkpoint
+
+    def check_initial(self, weights: Path | None) -> None:
+        if weights is not None:
+            from ivif_bench.tasks.detection.yolov5.training import new_network
+
+            new_network(self._job(0, Path(), Path("/dev/null"), weights))
 
     def load(self, checkpoint: Path) -> tuple[str, ...]:
         import torch
 
-        from ivif_bench.tasks.detection.detectors._safe_pickle import (
-            class_names,
-            load_pickled_network,
-            network_of,
-        )
-        from ivif_bench.tasks.detection.yolov5.network import STAND_INS, Model
+        from ivif_bench.tasks.detection.yolov5.transfer import fill, read_network
 
         torch.set_num_threads(self.threads)
-        content = load_pickled_network(checkpoint, STAND_INS)
-        network = network_of(content, checkpoint, Model)
-        assert isinstance(network, Model)
-        for module in network.modules():
-            if isinstance(module, torch.nn.Upsample):
-                module.recompute_scale_factor = None  # files from before torch 1.11 lack it
-        self._names = class_names(network, checkpoint)
-        count = sum(parameter.numel() for parameter in network.parameters())
-        self._check(checkpoint, count)
+        if checkpoint.suffix == ".safetensors":
+            from ivif_bench.tasks.detection.yolov5.building import network_for
+
+            found = read_checkpoint(checkpoint, self.name)
+            network, self._names = network_for(self._size, found.state, checkpoint), found.names
+            fill(network, found.state, checkpoint)
+        else:
+            network, self._names = read_network(checkpoint)
+            self._check(checkpoint, sum(each.numel() for each in network.parameters()))
         self._network = network.eval().to(self.device)
         return self._names
-
-    def _check(self, checkpoint: Path, count: int) -> None:
-        """Refuse a checkpoint of another size: the table would name the wrong network."""
-        nearest = min(SPECS, key=lambda spec: abs(spec.parameters - count))
-        if nearest.name != self.name:
-            raise UserError(
-                f"weights {checkpoint}: {count:,} parameters are those of {nearest.name}, "
-                f"but the protocol's detector is {self.name}"
-            )
 
     def predict(self, image: np.ndarray) -> Boxes:
         import torch
@@ -111,3 +128,44 @@ class OriginalYolov5(Detector):
             options.max_det,
             options.multi_label,
         )
+
+    @property
+    def _size(self) -> str:
+        return self.name.removeprefix("yolov5")[0]
+
+    def _job(self, seed: int, folder: Path, log: Path, initial: Path | None) -> Job:
+        from ivif_bench.tasks.detection.yolov5.training import Job
+
+        protocol = self.protocol
+        return Job(
+            name=self.name,
+            size=self._size,
+            classes=protocol.classes,
+            image_size=protocol.inference.image_size,
+            recipe=protocol.training,
+            transfer=protocol.transfer,
+            select=protocol.checkpoint,
+            seed=seed,
+            initial=initial,
+            folder=folder,
+            log=log,
+            device=self.device,
+            threads=self.threads,
+            workers=self.workers,
+        )
+
+    def _processes(self) -> int:
+        if self.device == "cpu":
+            return 1
+        import torch
+
+        return max(torch.cuda.device_count(), 1)
+
+    def _check(self, checkpoint: Path, count: int) -> None:
+        """Refuse a checkpoint of another size: the table would name the wrong network."""
+        nearest = min(SPECS, key=lambda spec: abs(spec.parameters - count))
+        if nearest.name != self.name:
+            raise UserError(
+                f"weights {checkpoint}: {count:,} parameters are those of {nearest.name}, "
+                f"but the protocol's detector is {self.name}"
+            )

@@ -6,10 +6,13 @@ Source: the fact sheet of YOLOv5 training, part 1.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from ivif_bench.errors import UserError
 from ivif_bench.tasks.detection.yolov5.network import C3, SPPF, Concat, Conv, Detect, Model
 from ivif_bench.tasks.detection.yolov5.rules import RULES, Rules
 
@@ -87,6 +90,24 @@ def build(
     network = Model([layer for _, layer in layers])
     _initialise(network, classes, rules)
     return network
+
+
+def network_for(size: str, state: Mapping[str, Tensor], path: Path) -> Model:
+    """A network of the shape that weights are for; ``fill`` puts them in.
+
+    Args:
+        size: letter of the size.
+
+    Raises:
+        UserError: the weights have no head of YOLOv5.
+    """
+    anchors, bias = state.get("model.24.anchors"), state.get("model.24.m.0.bias")
+    if anchors is None or bias is None or anchors.ndim != 3 or len(bias) % anchors.shape[1]:
+        raise UserError(f"weights {path}: not those of an original YOLOv5")
+    classes = len(bias) // anchors.shape[1] - 5
+    if classes < 1 or len(anchors) != len(STRIDES):
+        raise UserError(f"weights {path}: not those of an original YOLOv5")
+    return build(*SIZES[size], classes, anchors=anchors.float())
 
 
 def initial_biases(stride: float, classes: int, rules: Rules) -> tuple[float, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import NamedTuple
@@ -84,7 +84,8 @@ def training_batches(
     order: Callable[[int], list[int]],
     workers: int,
     skip: int = 0,
-) -> Iterator[Batch]:
+    part: tuple[int, int] = (0, 1),
+) -> Generator[Batch, None, None]:
     """All batches of some epochs; the last one of each may be short.
 
     OpenCV uses one thread meanwhile: images are augmented beside the training, one at a time in this
@@ -98,16 +99,20 @@ def training_batches(
             while the batches of the epoch before are used.
         workers: processes; with 0, a thread of this process makes batches in advance.
         skip: batches of the first epoch that are left out, and not made.
+        part: rank and number of the processes that divide every batch among them.
     """
-    keys = islice(_keys(batch, epochs, order), skip, None)
+    keys = islice(_keys(batch, epochs, order, part), skip, None)
     return _by_processes(images, keys, workers) if workers else _by_thread(images, keys)
 
 
-def _keys(batch: int, epochs: range, order: Callable[[int], list[int]]) -> Iterator[_Key]:
+def _keys(
+    batch: int, epochs: range, order: Callable[[int], list[int]], part: tuple[int, int]
+) -> Iterator[_Key]:
+    rank, count = part
     for epoch in epochs:
         numbers = order(epoch)
         for position, first in enumerate(range(0, len(numbers), batch)):
-            yield epoch, position, numbers[first : first + batch]
+            yield epoch, position, numbers[first : first + batch][rank::count]
 
 
 def _made(images: TrainingImages, key: _Key) -> Batch:
@@ -120,7 +125,7 @@ def _made(images: TrainingImages, key: _Key) -> Batch:
     return Batch(epoch, position, planes, torch.from_numpy(of_batch(rows)))
 
 
-def _by_thread(images: TrainingImages, keys: Iterator[_Key]) -> Iterator[Batch]:
+def _by_thread(images: TrainingImages, keys: Iterator[_Key]) -> Generator[Batch, None, None]:
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
     with ThreadPoolExecutor(1) as pool:
@@ -147,7 +152,9 @@ class _Keyed:
         return _made(self._images, key)
 
 
-def _by_processes(images: TrainingImages, keys: Iterator[_Key], workers: int) -> Iterator[Batch]:
+def _by_processes(
+    images: TrainingImages, keys: Iterator[_Key], workers: int
+) -> Generator[Batch, None, None]:
     loader: DataLoader[Batch] = DataLoader(
         _Keyed(images),  # type: ignore[arg-type]
         batch_size=None,

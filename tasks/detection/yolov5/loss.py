@@ -98,7 +98,7 @@ class Loss:
 
     def _matched(self, index: int, raw: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Target of every cell's objectness, and the losses of boxes and classes of one level."""
-        objectness = torch.zeros_like(raw[..., 4])
+        objectness = raw.new_zeros(raw.shape[:-1])
         batch, _, height, width, _ = raw.shape
         size = (height, width)
         rows = match(targets, self.anchors[index].to(targets), size, self.settings.anchor_t)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from ivif_bench.tasks.detection.yolov5.schedule import Rates
 from ivif_bench.tasks.detection.yolov5.settings import OptimizerName
 
+NetworkT = TypeVar("NetworkT", bound=nn.Module)
 _NORMS = (nn.modules.batchnorm._BatchNorm, nn.GroupNorm, nn.LayerNorm)
 
 
@@ -70,7 +71,7 @@ def round_to_half(network: nn.Module) -> None:
                 value.copy_(value.half())
 
 
-class Average:
+class Average(Generic[NetworkT]):
     """Moving average of a network's weights and running statistics; integers stay as they were.
 
     Attributes:
@@ -78,7 +79,7 @@ class Average:
         updates: number of updates so far.
     """
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: NetworkT) -> None:
         self.network = copy.deepcopy(network).eval().requires_grad_(False)
         self.updates = 0
         self._own = _floats(self.network)
@@ -121,7 +122,7 @@ class Stepper:
         self,
         network: nn.Module,
         optimizer: torch.optim.Optimizer,
-        average: Average,
+        average: Average[Any],
         clip: float | None,
         scaler: torch.amp.GradScaler | None = None,
     ) -> None:

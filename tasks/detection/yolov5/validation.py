@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from ivif_bench.tasks.detection.geometry import candidates, suppress
-from ivif_bench.tasks.detection.yolov5.images import ResizedImages
 from ivif_bench.tasks.detection.yolov5.loader import validation_batches
 from ivif_bench.tasks.detection.yolov5.loss import Loss
 from ivif_bench.tasks.detection.yolov5.network import Model
+from ivif_bench.tasks.detection.yolov5.samples import ResizedImages
 from ivif_bench.tasks.detection.yolov5_ap import iou_matrix, match
 from ivif_bench.tasks.detection.yolov5_curves import Curve, curves
 

@@ -74,11 +74,6 @@ def test_a_checkpoint_without_a_network_is_a_user_error(tmp_path: Path) -> None:
         _detector().load(path)
 
 
-def test_training_is_refused_with_the_way_to_do_it() -> None:
-    with pytest.raises(UserError, match="inference only"):
-        _detector().fit([], 0, Path(), Path(), None, lambda *_: None)
-
-
 @pytest.mark.golden
 def test_the_genuine_checkpoint_equals_its_own_state_dict_and_has_coco_names(shared: Path) -> None:
     weights = shared / "data/weights"

@@ -1,7 +1,4 @@
-"""Training with several processes, as started by torch's launcher (``torchrun``).
-
-Each process draws its own batches; gradients are averaged; the first process writes the files.
-"""
+"""Several processes that train one network, as started by torch's launcher."""
 
 from __future__ import annotations
 
@@ -10,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
-from torch import distributed, nn
+from torch import Tensor, distributed, nn
 
 
 @dataclass(frozen=True)
@@ -33,6 +30,26 @@ class Processes:
             if parameter.grad is not None:
                 distributed.all_reduce(parameter.grad)
                 parameter.grad /= self.count
+
+    def sum_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
+        """Replace each gradient by its sum over the processes, all in one exchange."""
+        if self.count == 1:
+            return
+        given = [each for each in parameters if each.requires_grad]
+        grads = [torch.zeros_like(each) if each.grad is None else each.grad for each in given]
+        flat = torch.cat([grad.flatten() for grad in grads])
+        distributed.all_reduce(flat)
+        parts = torch.split(flat, [grad.numel() for grad in grads])
+        for each, part in zip(given, parts, strict=True):
+            each.grad = part.view_as(each)
+
+    def total(self, value: Tensor) -> Tensor:
+        """The sum of a tensor without gradient over the processes."""
+        if self.count == 1:
+            return value
+        summed = value.detach().clone()
+        distributed.all_reduce(summed)
+        return summed
 
     def wait(self) -> None:
         """Wait until every process has reached this call."""
