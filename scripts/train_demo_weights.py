@@ -1,6 +1,7 @@
 """Train the small detector and segmenter that the demo starts from.
 
     python scripts/train_demo_weights.py detection
+    python scripts/train_demo_weights.py detection-original
     python scripts/train_demo_weights.py segmentation
 
 Scenes come from a seed range of their own, never used by a run. Scene i is shown to the network as
@@ -28,6 +29,11 @@ from ivif_bench.types import Pair, Progress
 
 SEED = 50  # seed of the scenes; demo runs use small seeds, tests up to 9
 SHOWN_AS = ("visible", "infrared", "average", "laplacian")
+WEIGHTS = {
+    "detection": "demo-yolov5n",
+    "detection-original": "demo-yolov5n-original",
+    "segmentation": "demo-segformer-b0",
+}
 ROOM = Path(__file__).resolve().parent.parent / "tasks"
 
 
@@ -49,8 +55,8 @@ def training_pairs(dataset: Dataset) -> tuple[Pair, ...]:
     return dataset.select(dataset.official_splits()["train"])
 
 
-def train_detector(scenes: int, folder: Path) -> Path:
-    """Train the demo detector; returns the checkpoint."""
+def train_detector(scenes: int, folder: Path, name: str = "demo-yolov5n") -> Path:
+    """Train a detector of the demo; returns the checkpoint."""
     from ivif_bench.tasks.detection.protocol import load_protocol
     from ivif_bench.tasks.detection.registry import DETECTORS
 
@@ -59,7 +65,7 @@ def train_detector(scenes: int, folder: Path) -> Path:
     train = []
     for index, pair in enumerate(training_pairs(dataset)):
         train.append(Sample(pair.stem, shown(pair, index), dataset.boxes(pair)))
-    protocol = load_protocol(str(ROOM / "detection" / "weights" / "demo-yolov5n.recipe.yaml"))
+    protocol = load_protocol(str(ROOM / "detection" / "weights" / f"{name}.recipe.yaml"))
     detector = DETECTORS.load(protocol.network)(protocol.network, protocol)
     checkpoint: Path = detector.fit(
         train, 0, folder / "fit", folder / "train.log", None, report_progress()
@@ -100,25 +106,28 @@ def report_progress() -> Progress:
 
 
 def main() -> None:
-    """Train one of the two and put its weights where the package ships them."""
+    """Train one of the networks and put its weights where the package ships them."""
     from safetensors import safe_open
     from safetensors.torch import load_file, save_file
 
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("task", choices=("detection", "segmentation"))
+    parser.add_argument("task", choices=tuple(WEIGHTS))
     parser.add_argument("--scenes", type=int, default=480)
     parser.add_argument("--work", type=Path, help="folder to work in; kept, so training can go on")
     arguments = parser.parse_args()
     folder = arguments.work or Path(tempfile.mkdtemp(prefix="ivif-demo-weights-"))
-    train = train_detector if arguments.task == "detection" else train_segmenter
-    name = "demo-yolov5n" if arguments.task == "detection" else "demo-segformer-b0"
-    checkpoint = train(arguments.scenes, folder)
+    name = WEIGHTS[arguments.task]
+    task = arguments.task.partition("-")[0]
+    if task == "detection":
+        checkpoint = train_detector(arguments.scenes, folder, name)
+    else:
+        checkpoint = train_segmenter(arguments.scenes, folder)
     with safe_open(checkpoint, "pt") as file:
         metadata = file.metadata()
     half = {k: v.half() if v.is_floating_point() else v for k, v in load_file(checkpoint).items()}
-    target = ROOM / arguments.task / "weights" / f"{name}.safetensors"
+    target = ROOM / task / "weights" / f"{name}.safetensors"
     target.parent.mkdir(parents=True, exist_ok=True)
     save_file(half, target, metadata=metadata)
     print(f"wrote {target}: {target.stat().st_size / 1e6:.1f} MB")
