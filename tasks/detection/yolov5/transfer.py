@@ -100,9 +100,7 @@ def transfer(
     missing = [key for key in own if key not in taken and not key.startswith(head)]
     foreign = [key for key in state if key not in own]
     if missing or foreign:
-        raise UserError(
-            f"initial weights are of another network: {(missing + foreign)[0]} differs"
-        )
+        raise UserError(f"initial weights are of another network: {(missing + foreign)[0]} differs")
     network.load_state_dict({**own, **{key: value.float() for key, value in taken.items()}})
     return f"initial weights: {len(taken)} of {len(own)} tensors taken"
 
@@ -118,5 +116,3 @@ def fill(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
     except RuntimeError as problem:
         lines = str(problem).splitlines()
         raise UserError(f"weights {path}: do not fit: {lines[-1].strip()[:160]}") from problem
-
-
