@@ -163,21 +163,26 @@ def _by_processes(images: TrainingImages, keys: Iterator[_Key], workers: int) ->
         multiprocessing_context="fork",  # shares the images in memory
     )
     batches = iter(loader)
-    while True:
-        try:
-            batch = next(batches, None)
-        except RuntimeError as problem:
-            if "DataLoader worker (pid" not in str(problem):
-                raise
-            raise UserError(
-                "a process that makes training images was ended, mostly for want of memory (each "
-                f"keeps {_AHEAD} batches in /dev/shm): use fewer 'workers', or 0"
-            ) from problem
-        if batch is None:
-            return
-        if isinstance(batch, UserError):
-            raise batch
-        yield batch
+    try:
+        while (batch := _next(batches)) is not None:
+            if isinstance(batch, UserError):
+                raise batch
+            yield batch
+    finally:
+        del batches  # ends the workers now, and not when an error is forgotten
+
+
+def _next(batches: Iterator[Batch | UserError]) -> Batch | UserError | None:
+    """The next batch, why there is none, or None at the end."""
+    try:
+        return next(batches, None)
+    except RuntimeError as problem:
+        if "DataLoader worker (pid" not in str(problem):
+            raise
+    return UserError(
+        "a process that makes training images was ended, mostly for want of memory (each keeps "
+        f"{_AHEAD} batches in /dev/shm): use fewer 'workers', or 0"
+    )
 
 
 def _one_thread(_: int) -> None:

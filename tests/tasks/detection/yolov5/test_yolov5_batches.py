@@ -119,7 +119,7 @@ def test_errors_of_samples_reach_the_training():
     images = TrainingImages(samples, CLASSES, 64, _OPTIONS, 0, memory=0)
     samples.refuse = True
     for workers in (0, 1):
-        with pytest.raises(UserError, match="^image 'x': damaged$"):
+        with pytest.raises(UserError, match=r"^image 'x': damaged$"):
             list(training_batches(images, 2, range(1), lambda _: [0, 1, 2], workers))
 
 
@@ -127,7 +127,7 @@ def test_a_worker_that_is_ended_is_reported_in_one_line():
     images = _images()
     images.fill = lambda planes, epoch, index: os.kill(os.getpid(), signal.SIGKILL)
     with pytest.raises(
-        UserError, match="^a process that makes training images was ended.*'workers'"
+        UserError, match=r"^a process that makes training images was ended.*'workers'"
     ):
         _batches(images, workers=1)
 
