@@ -15,6 +15,7 @@ from ivif_bench.tasks.detection.yolov5.augmentation import Augmentation
 from ivif_bench.tasks.detection.yolov5.colour import change_colour
 from ivif_bench.tasks.detection.yolov5.labels import in_fractions, in_pixels
 from ivif_bench.tasks.detection.yolov5.mosaic import Picture, copy_paste, mixup, mosaic
+from ivif_bench.tasks.detection.yolov5.rules import RULES, Version
 from ivif_bench.tasks.detection.yolov5.samples import MEMORY, ResizedImages
 from ivif_bench.tasks.network.contract import Sample
 from ivif_bench.types import Progress
@@ -29,7 +30,7 @@ class TrainingImages:
         samples, classes, image_size, memory, progress: as for ``ResizedImages``.
         augmentation: the options.
         seed: of all random numbers.
-        rules: tag of the original whose filter of boxes is used: ``v6.0``, or ``v6.1`` to ``v7.0``.
+        rules: version of the original whose filter of boxes is used.
         outlines: for each sample the polygon [K, 2] of each of its boxes, as fractions of width and
             height; without, nothing is copied and pasted, as in the original.
 
@@ -44,7 +45,7 @@ class TrainingImages:
         image_size: int,
         augmentation: Augmentation,
         seed: int,
-        rules: str = "v7.0",
+        rules: Version = "v7.0",
         *,
         outlines: Sequence[Sequence[np.ndarray]] | None = None,
         memory: int = MEMORY,
@@ -54,7 +55,7 @@ class TrainingImages:
         self.image_size = image_size
         self._options = augmentation
         self._seed = seed
-        self._most_aspect = perspective.MOST_ASPECT[rules]
+        self._most_aspect = RULES[rules].largest_aspect
         self._outlines = outlines
 
     def __len__(self) -> int:

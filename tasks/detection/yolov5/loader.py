@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from ivif_bench.errors import UserError
 from ivif_bench.tasks.detection.geometry import Letterbox, letterbox
 from ivif_bench.tasks.detection.yolov5.images import TrainingImages
 from ivif_bench.tasks.detection.yolov5.labels import in_fractions, in_pixels, of_batch
@@ -143,19 +144,22 @@ def _by_thread(images: TrainingImages, keys: Iterator[_Key]) -> Generator[Batch,
 
 
 class _Keyed:
-    """What a loader sees: a key gives a whole batch."""
+    """What a loader sees: a key gives a whole batch, or why there is none."""
 
     def __init__(self, images: TrainingImages) -> None:
         self._images = images
 
-    def __getitem__(self, key: _Key) -> Batch:
-        return _made(self._images, key)
+    def __getitem__(self, key: _Key) -> Batch | UserError:
+        try:
+            return _made(self._images, key)
+        except UserError as problem:  # as an error it would bring a traceback of the worker along
+            return problem
 
 
 def _by_processes(
     images: TrainingImages, keys: Iterator[_Key], workers: int
 ) -> Generator[Batch, None, None]:
-    loader: DataLoader[Batch] = DataLoader(
+    loader: DataLoader[Batch | UserError] = DataLoader(
         _Keyed(images),  # type: ignore[arg-type]
         batch_size=None,
         sampler=keys,  # type: ignore[arg-type]
@@ -165,7 +169,27 @@ def _by_processes(
         worker_init_fn=_one_thread,
         multiprocessing_context="fork",  # shares the images in memory
     )
-    yield from loader
+    batches = iter(loader)
+    try:
+        while (batch := _next(batches)) is not None:
+            if isinstance(batch, UserError):
+                raise batch
+            yield batch
+    finally:
+        del batches  # ends the workers now, and not when an error is forgotten
+
+
+def _next(batches: Iterator[Batch | UserError]) -> Batch | UserError | None:
+    """The next batch, why there is none, or None at the end."""
+    try:
+        return next(batches, None)
+    except RuntimeError as problem:
+        if "DataLoader worker (pid" not in str(problem):
+            raise
+    return UserError(
+        "a process that makes training images was ended, mostly for want of memory (each keeps "
+        f"{_AHEAD} batches in /dev/shm): use fewer 'workers', or 0"
+    )
 
 
 def _one_thread(_: int) -> None:

@@ -14,7 +14,6 @@ from ivif_bench.tasks.detection.yolov5.augmentation import Augmentation
 LEAST_SIDE = 2.0  # pixels: boxes that are not wider and higher are dropped
 LEAST_AREA = 0.10  # share of the area that must remain
 LEAST_AREA_OUTLINED = 0.01  # the same of a box around a polygon
-MOST_ASPECT = {"v6.0": 20.0, "v6.1": 100.0, "v6.2": 100.0, "v7.0": 100.0}
 _POINTS = 1000  # on the border of a polygon
 
 

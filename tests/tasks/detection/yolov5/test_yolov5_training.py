@@ -41,8 +41,8 @@ def protocol(training: dict | None = None, **changes: object) -> DetectionProtoc
     return DetectionProtocol.from_file({**values, **changes})
 
 
-@pytest.fixture
-def train() -> list[Sample]:
+def made() -> list[Sample]:
+    """Ten noisy images with one car each."""
     rng = np.random.default_rng(0)
     samples = []
     for index in range(10):
@@ -51,6 +51,11 @@ def train() -> list[Sample]:
         boxes = Boxes(np.array([[12, 10, 44, 40.0]]), ("Car",))
         samples.append(Sample(f"{index:05d}", image, boxes))
     return samples
+
+
+@pytest.fixture
+def train() -> list[Sample]:
+    return made()
 
 
 def fit(folder: Path, train: list[Sample], seed: int = 0, **kwargs) -> Path:
