@@ -27,6 +27,7 @@ class Letterbox:
         scale: pixels of the input per image pixel.
         left, top: padding before the image, in pixels of the input, not rounded.
         height, width: of the image.
+        across: the scale from left to right, where it is another.
     """
 
     scale: float
@@ -34,11 +35,13 @@ class Letterbox:
     top: float
     height: int
     width: int
+    across: float | None = None
 
     def to_image(self, xyxy: np.ndarray) -> np.ndarray:
         """Boxes [N, 4] from pixels of the input to image pixels, cut at the image's border."""
         moved = xyxy.astype(np.float64) - np.array([self.left, self.top, self.left, self.top])
-        moved /= self.scale
+        across = self.scale if self.across is None else self.across
+        moved /= (across, self.scale, across, self.scale)
         moved[:, 0::2] = moved[:, 0::2].clip(0, self.width)
         moved[:, 1::2] = moved[:, 1::2].clip(0, self.height)
         return moved

@@ -1,4 +1,8 @@
-"""Training images: augmented by random numbers that depend on (seed, epoch, index) only."""
+"""Training images: augmented by random numbers that depend on (seed, epoch, index) only.
+
+The original blurs one image in a hundred, and as many lose their colour or get another contrast, where
+the package albumentations is installed; here that is left out.
+"""
 
 from __future__ import annotations
 

@@ -224,7 +224,8 @@ def validation_item(
     padded, inner = letterbox(image, shape, enlarge=False)
     height, width = (inner.scale * each for each in image.shape[:2])
     rows = in_pixels(images.rows[number], width, height, inner.left, inner.top)
-    rows_before, columns_before = images.sizes[number].tolist()
-    scale = inner.scale * image.shape[0] / rows_before  # as the original: of the height, for both
-    place = Letterbox(scale, inner.left, inner.top, rows_before, columns_before)
+    full_height, full_width = images.sizes[number].tolist()
+    # Whole pixels make the scales of the two axes differ; exact ones leave overlaps as they are.
+    scale, across = height / full_height, width / full_width
+    place = Letterbox(scale, inner.left, inner.top, full_height, full_width, across)
     return padded, in_fractions(rows, shape[1], shape[0]), place
