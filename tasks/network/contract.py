@@ -40,6 +40,8 @@ class NetworkSpec:
         training: model of the options of its training; None if it cannot be trained.
         version: raised whenever equal weights and protocol give other predictions, or training
             gives other weights, so that old results are computed again.
+        training_version: raised instead where only training gives other weights: results of weights
+            that are not trained here stay valid.
         packages: distributions that its predictions come from; footers name their versions.
         warm: modules to import, or functions to call (``"module:function"``) that import, before
             it is built; a warm process does it once for many. They must not compute anything.
@@ -55,6 +57,7 @@ class NetworkSpec:
     inference: type[Recipe] = Recipe
     training: type[Recipe] | None = Recipe
     version: int = 1
+    training_version: int = 1
     packages: tuple[str, ...] = ()
     warm: tuple[str, ...] = ()
 

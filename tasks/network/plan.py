@@ -103,7 +103,8 @@ class UnitBuilder:
 
         Equal for all methods of a frozen protocol, so that its network is trained once.
         """
-        protocol = self.protocol
+        protocol, spec = self.protocol, self.spec
+        raised = protocol.trained and spec.training_version > 1  # the first is in no key
         return key_of(
             protocol.registry().kind,
             self.task.training_version,
@@ -115,6 +116,7 @@ class UnitBuilder:
             self._marks(train, teacher),
             self.threads,
             *protocol.training_remarks,
+            *([f"training version {spec.training_version}"] if raised else []),
         )
 
     def _marks(self, stems: Sequence[str], fused: FusedSet | None) -> list[list[str]]:

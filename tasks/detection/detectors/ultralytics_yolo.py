@@ -18,12 +18,15 @@ from ivif_bench.data.images import encode_png
 from ivif_bench.device import strict_float32
 from ivif_bench.errors import UserError
 from ivif_bench.files import write_bytes
+from ivif_bench.fingerprints import hash_file
+from ivif_bench.origins import sign
 from ivif_bench.tasks.detection.detectors._boxes import BoxInference
 from ivif_bench.tasks.detection.detectors._hermetic import engine
 from ivif_bench.tasks.detection.detectors._ultralytics_recipe import UltralyticsTraining
 from ivif_bench.tasks.detection.geometry import letterbox, select_boxes, to_tensor
 from ivif_bench.tasks.detection.registry import Detector
 from ivif_bench.tasks.network.contract import NetworkSpec, Sample
+from ivif_bench.tasks.network.training_state import STATE
 from ivif_bench.types import Boxes, Progress
 
 if TYPE_CHECKING:
@@ -54,6 +57,7 @@ SPECS = tuple(
         inference=BoxInference,
         training=UltralyticsTraining,
         version=2,
+        training_version=2,
         packages=("ultralytics", "torchvision"),
         warm=(
             "ivif_bench.tasks.detection.detectors._hermetic:engine",
@@ -80,26 +84,56 @@ class UltralyticsYolo(Detector):
         initial: Path | None,
         progress: Progress,
     ) -> Path:
+        checkpoint = folder / "detector.safetensors"
+        if not checkpoint.is_file():  # else finished in an attempt that was stopped right after
+            self._train(checkpoint, train, seed, log, initial, progress)
+        (folder / STATE).unlink(missing_ok=True)
+        shutil.rmtree(folder / "work", ignore_errors=True)
+        return checkpoint
+
+    def _train(
+        self,
+        checkpoint: Path,
+        train: Sequence[Sample],
+        seed: int,
+        log: Path,
+        initial: Path | None,
+        progress: Progress,
+    ) -> None:
+        folder = checkpoint.parent
         weights = None if initial is None else read_weights(initial, self.name)
         work = folder / "work"
         shutil.rmtree(work, ignore_errors=True)  # left by a crash
         layout = write_yolo_layout(train, self.protocol.classes, work / "data")
+        sign(folder)
         network = engine().train(
             architecture=f"{self.name}.yaml",
             layout=layout,
             protocol=self.protocol,
             seed=seed,
             weights=weights,
-            folder=work / "run",
+            place=engine().Place(folder, self._identity(train, seed, initial)),
             log=log,
             device=self.device,
             threads=self.threads,
             progress=progress,
         )
-        checkpoint = folder / "detector.safetensors"
         save_weights(checkpoint, network, self.name, self.protocol.classes)
-        shutil.rmtree(work)
-        return checkpoint
+
+    def _identity(self, train: Sequence[Sample], seed: int, initial: Path | None) -> dict[str, Any]:
+        """What decides the weights, besides the content of images, which their owner answers for."""
+        assert self.protocol.training is not None
+        recipe = self.protocol.training.model_dump(mode="json", exclude={"workers"})
+        return {
+            "network": self.name,
+            "classes": list(self.protocol.classes),
+            "recipe": recipe,
+            "image_size": self.protocol.inference.image_size,
+            "seed": seed,
+            "images": len(train),
+            "initial": None if initial is None else hash_file(str(initial)),
+            "transfer": self.protocol.transfer,
+        }
 
     def check_initial(self, weights: Path | None) -> None:
         if weights is not None:
