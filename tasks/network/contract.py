@@ -16,12 +16,29 @@ from ivif_bench.tasks.network.protocol import NetworkProtocol
 from ivif_bench.types import Progress
 
 
-class Sample(NamedTuple):
-    """A training image: ``image`` is RGB uint8 [H, W, 3], ``target`` what the task predicts."""
-
+class _Sample(NamedTuple):
     stem: str
     image: np.ndarray
     target: Any
+
+
+class Sample(_Sample):
+    """A training image: the tuple (stem, image, target), and where it is.
+
+    Attributes:
+        stem: its name.
+        image: RGB uint8 [H, W, 3].
+        target: what the task predicts.
+        path: a PNG with these pixels, which may be linked or read, and stays until the training
+            ends; None if there is none.
+    """
+
+    path: Path | None
+
+    def __new__(cls, stem: str, image: np.ndarray, target: Any, path: Path | None = None) -> Sample:
+        made = super().__new__(cls, stem, image, target)
+        made.path = path
+        return made
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,9 @@ yolov5xu. Titles say so. Checkpoints are ours: safetensors, with class names in 
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -227,11 +229,12 @@ def write_yolo_layout(train: Sequence[Sample], classes: Sequence[str], folder: P
     images.mkdir(parents=True)
     labels.mkdir(parents=True)
     objects = 0
-    for stem, image, boxes in train:
+    for sample in train:
+        stem, image, boxes = sample
         path = images / f"{stem}.png"
         if path.exists():
             raise UserError(f"training images: stem {stem!r} twice")
-        write_bytes(path, encode_png(image))
+        _place_image(path, image, sample.path)
         lines = _yolo_lines(boxes, ids, image.shape[:2])
         (labels / f"{stem}.txt").write_text("".join(lines), encoding="ascii")
         objects += sum(name in ids for name in boxes.classes)
@@ -247,6 +250,15 @@ def write_yolo_layout(train: Sequence[Sample], classes: Sequence[str], folder: P
     }
     data.write_text(json.dumps(content), encoding="utf-8")
     return data
+
+
+def _place_image(path: Path, image: np.ndarray, prepared: Path | None) -> None:
+    """Write an image as PNG: a link to the file that has it, or else a file of its own."""
+    if prepared is not None:
+        with contextlib.suppress(OSError):  # another file system, or one without links
+            os.link(prepared, path)
+            return
+    write_bytes(path, encode_png(image))
 
 
 def _yolo_lines(boxes: Boxes, ids: Mapping[str, int], size: tuple[int, int]) -> list[str]:
