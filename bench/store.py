@@ -7,7 +7,8 @@
     runs/<name>/fused/<dataset>/<method>-<key>/<stem>.png
     runs/<name>/given/<dataset>/<method>-<key>/<stem>.png     images that ``ivif_bench.judge`` was given
     runs/<name>/results/<task>/<dataset>/<method>-<key>.parquet   with a .json beside it
-    runs/<name>/checkpoints/<key>/        trained networks, shared by units, and hashes of their files
+    runs/<name>/checkpoints/<key>/        trained networks, shared by units, and hashes of their files;
+                                          training images, as long as a unit needs them
     runs/<name>/logs/, work/, cache/      messages, unfinished work, hashes and sizes of files
     runs/<name>/report/                   tables
 """
@@ -113,6 +114,11 @@ class Store:
     def log_path(self, unit: Unit) -> Path:
         name = f"{safe_name(unit.dataset)}-{safe_name(unit.method)}-seed{unit.seed}-{unit.key}.log"
         return self.root / "logs" / unit.task / name
+
+    @property
+    def shared(self) -> Path:
+        """The folder for what several units use."""
+        return self.root / "checkpoints"
 
     def is_done(self, unit: Unit) -> bool:
         """Whether a unit's results are complete.

@@ -166,6 +166,13 @@ class Task(ABC):
         """Do the work that ``shared_work`` names, and store it in ``workspace.shared``."""
         raise NotImplementedError(f"{type(self).__name__} shares no work")
 
+    def temporary(self, unit: Unit) -> tuple[str, ...]:
+        """Names of folders in ``Workspace.shared`` that a unit needs only until it has its result.
+
+        A run removes them when no unfinished unit needs them.
+        """
+        return ()
+
     def images(self, unit: Unit) -> tuple[str, ...]:
         """Stems that may be divided among processes; empty if the unit cannot be divided."""
         return ()

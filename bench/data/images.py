@@ -133,13 +133,19 @@ def size_in_header(path: Path) -> tuple[int, int] | None:
     return (header.height, header.width) if header.height and header.width else None
 
 
-def encode_png(image: np.ndarray, provenance: Mapping[str, object] | None = None) -> bytes:
+def encode_png(
+    image: np.ndarray, provenance: Mapping[str, object] | None = None, compression: int = 4
+) -> bytes:
     """PNG bytes of uint8 [H, W] or RGB [H, W, 3]; ``provenance`` becomes a text chunk inside.
 
     The bytes depend only on the arguments, so equal images are equal files.
+
+    Args:
+        compression: from 0, which is fast, to 9, which is small.
     """
     bgr = image if image.ndim == 2 else image[:, :, ::-1]
-    good, buffer = cv2.imencode(".png", np.ascontiguousarray(bgr), [cv2.IMWRITE_PNG_COMPRESSION, 4])
+    options = [cv2.IMWRITE_PNG_COMPRESSION, compression]
+    good, buffer = cv2.imencode(".png", np.ascontiguousarray(bgr), options)
     if not good:
         raise RuntimeError("OpenCV could not encode a PNG")
     data = buffer.tobytes()

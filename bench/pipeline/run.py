@@ -133,6 +133,7 @@ def _do(plan: RunPlan, workers: int, listener: Listener) -> tuple[Work, list[Uni
             write_json(store.root / "plan.json", document)
 
     def ended(event: Ended) -> None:
+        work.ended(event)
         costs.learn(event)
         countdown.ended(event)
         listener.finished(event.job)

@@ -51,14 +51,18 @@ def superseded(plan: RunPlan) -> list[Superseded]:
             f"{plan.store.root}: images of {first_few(missing)} are still to be fused, so it is not "
             "known which results are needed; finish the run first"
         )
-    units = [
-        unit
+    planned = [
+        (task, unit)
         for _, task, section in plan.sections
         for method in plan.methods_of(task, section)
         for unit in plan.units(task, section, method)
     ]
-    root = plan.store.root
-    found = [*_images(plan), *_results(plan, units), *_checkpoints(root / "checkpoints", units)]
+    units = [unit for _, unit in planned]
+    temporary, needed = set[str](), set[str]()
+    for task, unit in planned:
+        (temporary if plan.store.is_done(unit) else needed).update(task.temporary(unit))
+    checkpoints = _checkpoints(plan.store.shared, units, temporary - needed)
+    found = [*_images(plan), *_results(plan, units), *checkpoints]
     return [
         Superseded(path, files, sum(file.stat().st_size for file in files)) for path, files in found
     ]
@@ -115,14 +119,20 @@ def _results(plan: RunPlan, units: list[Unit]) -> Iterator[tuple[Path, tuple[Pat
             yield path, (beside, path)  # the JSON, which says that it is complete, first
 
 
-def _checkpoints(place: Path, units: list[Unit]) -> Iterator[tuple[Path, tuple[Path, ...]]]:
-    """A checkpoint is named by the key of its unit, or by that of a training, which its units name."""
+def _checkpoints(
+    place: Path, units: list[Unit], unneeded: set[str]
+) -> Iterator[tuple[Path, tuple[Path, ...]]]:
+    """A checkpoint is named by the key of its unit, or by that of a training, which its units name.
+
+    Args:
+        unneeded: names of folders that only units that are finished name.
+    """
     texts = [json.dumps(unit.to_json()) for unit in units]
     for folder in sorted(place.glob("*")):
         keyed, known = _KEYED.fullmatch(folder.name), contents.recorded(folder)
         if keyed is None or known is None or not _is_folder(folder):
             continue
-        if any(keyed[1] in text for text in texts):
+        if folder.name not in unneeded and any(keyed[1] in text for text in texts):
             continue
         if contents.misfits(folder):
             continue  # someone put other files there

@@ -80,7 +80,7 @@ def unit_job(job: Mapping[str, Any], progress: Progress) -> None:
         return
     workspace = Workspace(
         scratch=store.work_folder(unit),
-        shared=store.root / "checkpoints",
+        shared=store.shared,
         log=Path(job["log"]),
         progress=progress,
     )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 
 from ivif_bench.fusion import METHODS
 from ivif_bench.pipeline.costs import Costs
 from ivif_bench.pipeline.fuse import fusing_jobs
 from ivif_bench.pipeline.graph import Graph
-from ivif_bench.pipeline.jobs import FUSING
+from ivif_bench.pipeline.jobs import FUSING, Ended
 from ivif_bench.pipeline.plan import RunPlan
 from ivif_bench.pipeline.units import jobs_of
 from ivif_bench.task import Section, Task
@@ -44,6 +45,7 @@ class Work:
         self._planned = planned
         self._units: dict[tuple[int, str], list[Unit]] = {}
         self.missing: dict[str, Unit] = {}
+        self._temporary: dict[str, set[str]] = {}  # name of a folder to unfinished units
 
     def begin(self) -> None:
         """Add all fusing, and the planning of all units behind it.
@@ -78,6 +80,16 @@ class Work:
                 self._graph.after(needs, self._planning(index, task, section, method_name))
         self._graph.after([name for names in fusing.values() for name in names], self._all_planned)
 
+    def ended(self, event: Ended) -> None:
+        """Remove what only the units needed that are finished now; to be called for each job."""
+        if event.problem or event.job.name not in self.missing:
+            return
+        for name, units in list(self._temporary.items()):
+            units.discard(event.job.name)
+            if not units:
+                del self._temporary[name]
+                shutil.rmtree(self._plan.store.shared / name, ignore_errors=True)
+
     @property
     def fused(self) -> int:
         """Number of images fused by jobs that succeeded."""
@@ -111,6 +123,8 @@ class Work:
             for unit in units:
                 if not store.is_done(unit):
                     self.missing[unit.key] = unit
+                    for name in task.temporary(unit):
+                        self._temporary.setdefault(name, set()).add(unit.key)
                     self._graph.add(jobs_of(task, unit, store, self._costs, self._workers))
 
         return plan

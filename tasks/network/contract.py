@@ -16,12 +16,29 @@ from ivif_bench.tasks.network.protocol import NetworkProtocol
 from ivif_bench.types import Progress
 
 
-class Sample(NamedTuple):
-    """A training image: ``image`` is RGB uint8 [H, W, 3], ``target`` what the task predicts."""
-
+class _Sample(NamedTuple):
     stem: str
     image: np.ndarray
     target: Any
+
+
+class Sample(_Sample):
+    """A training image: the tuple (stem, image, target), and where it is.
+
+    Attributes:
+        stem: its name.
+        image: RGB uint8 [H, W, 3].
+        target: what the task predicts.
+        path: a PNG with these pixels, which may be linked or read, and stays until the training
+            ends; None if there is none.
+    """
+
+    path: Path | None
+
+    def __new__(cls, stem: str, image: np.ndarray, target: Any, path: Path | None = None) -> Sample:
+        made = super().__new__(cls, stem, image, target)
+        made.path = path
+        return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +58,8 @@ class NetworkSpec:
         training: model of the options of its training; None if it cannot be trained.
         version: raised whenever equal weights and protocol give other predictions, or training
             gives other weights, so that old results are computed again.
+        training_version: raised instead where only training gives other weights: results of weights
+            that are not trained here stay valid.
         packages: distributions that its predictions come from; footers name their versions.
         warm: modules to import, or functions to call (``"module:function"``) that import, before
             it is built; a warm process does it once for many. They must not compute anything.
@@ -57,6 +76,7 @@ class NetworkSpec:
     inference: type[Recipe] = Recipe
     training: type[Recipe] | None = Recipe
     version: int = 1
+    training_version: int = 1
     packages: tuple[str, ...] = ()
     warm: tuple[str, ...] = ()
 

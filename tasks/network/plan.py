@@ -82,6 +82,7 @@ class UnitBuilder:
             "weights": None if self.weights is None else str(self.weights.absolute()),
             "training_key": training_key,
             "workers": self.workers,
+            "prepared": self._prepared_name(train, teacher),
             "train": _files(train, teacher),
             "test": _files(test, fused),
         }
@@ -105,7 +106,8 @@ class UnitBuilder:
 
         Equal for all methods of a frozen protocol, so that its network is trained once.
         """
-        protocol = self.protocol
+        protocol, spec = self.protocol, self.spec
+        raised = protocol.trained and spec.training_version > 1  # the first is in no key
         return key_of(
             protocol.registry().kind,
             self.task.training_version,
@@ -117,9 +119,20 @@ class UnitBuilder:
             self._marks(train, teacher),
             self.threads,
             *protocol.training_remarks,
+            *([f"training version {spec.training_version}"] if raised else []),
         )
 
-    def _marks(self, stems: Sequence[str], fused: FusedSet | None) -> list[list[str]]:
+    def _prepared_name(self, train: tuple[str, ...], teacher: FusedSet | None) -> str:
+        """Name of the folder that takes the training images; it hashes what decides their pixels."""
+        if not train:
+            return ""
+        source = self.protocol.train_on if teacher is None else None
+        marks = self._marks(train, teacher, with_truth=False)
+        return f"images-{key_of('prepared', self.protocol.chroma, source, marks)}"
+
+    def _marks(
+        self, stems: Sequence[str], fused: FusedSet | None, with_truth: bool = True
+    ) -> list[list[str]]:
         """Stems with the hashes of every file that is read for them."""
         marks = []
         for pair in self.dataset.select(tuple(stems)):
@@ -128,7 +141,7 @@ class UnitBuilder:
             else:
                 files = self.task.files_read(pair, fused.images[pair.stem])
             truth = self.task.truth_file(pair)
-            files += [] if truth is None else [truth]
+            files += [truth] if truth is not None and with_truth else []
             marks.append([pair.stem, *(self.fingerprint(path) for path in files)])
         return marks
 

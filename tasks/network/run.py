@@ -3,55 +3,34 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from ivif_bench.data.base import Dataset, open_ref
-from ivif_bench.data.chroma import fused_rgb, source_rgb
+from ivif_bench.data.chroma import fused_rgb
 from ivif_bench.errors import UserError
 from ivif_bench.files import write_json
 from ivif_bench.kept import keeping, read_kept
 from ivif_bench.task import Workspace
 from ivif_bench.tasks.network.adapter import TaskAdapter
-from ivif_bench.tasks.network.contract import Network, Sample
+from ivif_bench.tasks.network.contract import Network
 from ivif_bench.tasks.network.protocol import NetworkProtocol
-from ivif_bench.types import DatasetRef, Pair, Record, Unit
+from ivif_bench.tasks.network.samples import Samples, prepared
+from ivif_bench.types import DatasetRef, Record, Unit
 
 _TRAINED = "trained.json"  # names the checkpoint in its folder; written last
-
-
-@dataclass(frozen=True)
-class Samples(Sequence[Sample]):
-    """Training images with their targets, read when they are indexed.
-
-    Attributes:
-        files: the fused file of each pair; None to see the source that the protocol trains on.
-    """
-
-    task: TaskAdapter
-    protocol: NetworkProtocol
-    dataset: Dataset
-    pairs: tuple[Pair, ...]
-    files: tuple[str | None, ...]
-
-    def __len__(self) -> int:
-        return len(self.pairs)
-
-    def __getitem__(self, index: int) -> Sample:  # type: ignore[override]
-        pair, file, protocol = self.pairs[index], self.files[index], self.protocol
-        if file is None:
-            image = source_rgb(pair, str(protocol.train_on), protocol.chroma)
-        else:
-            image = fused_rgb(Path(file), pair, protocol.chroma)
-        return Sample(pair.stem, image, self.task.target(protocol, self.dataset, pair, image))
 
 
 def training_name(unit: Unit) -> str:
     """Name of the folder with the network that a unit is judged by; equal for equal trainings."""
     kind = unit.payload["kind"]
     return f"{kind}-{unit.payload['training_key']}"
+
+
+def prepared_name(unit: Unit) -> str:
+    """Name of the folder with the training images that a unit needs; empty if it trains on none."""
+    return str(unit.payload.get("prepared", ""))
 
 
 def train(task: TaskAdapter, unit: Unit, workspace: Workspace) -> None:
@@ -138,6 +117,8 @@ def _checkpoint(
         files: Mapping[str, str | None] = unit.payload["train"]
         pairs = dataset.select(tuple(files))
         samples = Samples(task, protocol, dataset, pairs, tuple(files[pair.stem] for pair in pairs))
+        if name := prepared_name(unit):
+            samples = prepared(samples, name, workspace)
         done = network.fit(samples, unit.seed, partial, workspace.log, weights, workspace.progress)
         write_json(partial / _TRAINED, {"checkpoint": str(done.relative_to(partial))})
 

@@ -107,6 +107,10 @@ class NetworkTask(Task):
     def do_shared_work(self, unit: Unit, workspace: Workspace) -> None:
         run.train(self.adapter, unit, workspace)
 
+    def temporary(self, unit: Unit) -> tuple[str, ...]:
+        name = run.prepared_name(unit)
+        return (name,) if name else ()
+
     def images(self, unit: Unit) -> tuple[str, ...]:
         retrained = unit.payload["protocol"]["mode"] == "retrain"
         return () if retrained else tuple(unit.payload["test"])

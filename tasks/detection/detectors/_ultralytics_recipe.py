@@ -58,7 +58,8 @@ class UltralyticsTraining(Recipe):
     dfl: float = Field(ge=0, description="weight of the distribution focal loss")
     precision: Literal["fp32", "bf16"] = Field(description="arithmetic; bf16 needs a GPU")
     workers: int = Field(
-        ge=0, description="processes that augment; on a CPU ultralytics always uses none"
+        ge=0,
+        description="processes that load and augment, on a CPU at most two; no image depends on it",
     )
     augmentation: Augmentation = Field(description="augmentation of training images")
 

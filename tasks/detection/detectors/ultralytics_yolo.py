@@ -6,7 +6,9 @@ yolov5xu. Titles say so. Checkpoints are ours: safetensors, with class names in 
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,12 +20,15 @@ from ivif_bench.data.images import encode_png
 from ivif_bench.device import strict_float32
 from ivif_bench.errors import UserError
 from ivif_bench.files import write_bytes
+from ivif_bench.fingerprints import hash_file
+from ivif_bench.origins import sign
 from ivif_bench.tasks.detection.detectors._boxes import BoxInference
 from ivif_bench.tasks.detection.detectors._hermetic import engine
 from ivif_bench.tasks.detection.detectors._ultralytics_recipe import UltralyticsTraining
 from ivif_bench.tasks.detection.geometry import letterbox, select_boxes, to_tensor
 from ivif_bench.tasks.detection.registry import Detector
 from ivif_bench.tasks.network.contract import NetworkSpec, Sample
+from ivif_bench.tasks.network.training_state import STATE
 from ivif_bench.types import Boxes, Progress
 
 if TYPE_CHECKING:
@@ -54,6 +59,7 @@ SPECS = tuple(
         inference=BoxInference,
         training=UltralyticsTraining,
         version=2,
+        training_version=2,
         packages=("ultralytics", "torchvision"),
         warm=(
             "ivif_bench.tasks.detection.detectors._hermetic:engine",
@@ -80,26 +86,56 @@ class UltralyticsYolo(Detector):
         initial: Path | None,
         progress: Progress,
     ) -> Path:
+        checkpoint = folder / "detector.safetensors"
+        if not checkpoint.is_file():  # else finished in an attempt that was stopped right after
+            self._train(checkpoint, train, seed, log, initial, progress)
+        (folder / STATE).unlink(missing_ok=True)
+        shutil.rmtree(folder / "work", ignore_errors=True)
+        return checkpoint
+
+    def _train(
+        self,
+        checkpoint: Path,
+        train: Sequence[Sample],
+        seed: int,
+        log: Path,
+        initial: Path | None,
+        progress: Progress,
+    ) -> None:
+        folder = checkpoint.parent
         weights = None if initial is None else read_weights(initial, self.name)
         work = folder / "work"
         shutil.rmtree(work, ignore_errors=True)  # left by a crash
         layout = write_yolo_layout(train, self.protocol.classes, work / "data")
+        sign(folder)
         network = engine().train(
             architecture=f"{self.name}.yaml",
             layout=layout,
             protocol=self.protocol,
             seed=seed,
             weights=weights,
-            folder=work / "run",
+            place=engine().Place(folder, self._identity(train, seed, initial)),
             log=log,
             device=self.device,
             threads=self.threads,
             progress=progress,
         )
-        checkpoint = folder / "detector.safetensors"
         save_weights(checkpoint, network, self.name, self.protocol.classes)
-        shutil.rmtree(work)
-        return checkpoint
+
+    def _identity(self, train: Sequence[Sample], seed: int, initial: Path | None) -> dict[str, Any]:
+        """What decides the weights, besides the content of images, which their owner answers for."""
+        assert self.protocol.training is not None
+        recipe = self.protocol.training.model_dump(mode="json", exclude={"workers"})
+        return {
+            "network": self.name,
+            "classes": list(self.protocol.classes),
+            "recipe": recipe,
+            "image_size": self.protocol.inference.image_size,
+            "seed": seed,
+            "images": len(train),
+            "initial": None if initial is None else hash_file(str(initial)),
+            "transfer": self.protocol.transfer,
+        }
 
     def check_initial(self, weights: Path | None) -> None:
         if weights is not None:
@@ -193,11 +229,12 @@ def write_yolo_layout(train: Sequence[Sample], classes: Sequence[str], folder: P
     images.mkdir(parents=True)
     labels.mkdir(parents=True)
     objects = 0
-    for stem, image, boxes in train:
+    for sample in train:
+        stem, image, boxes = sample
         path = images / f"{stem}.png"
         if path.exists():
             raise UserError(f"training images: stem {stem!r} twice")
-        write_bytes(path, encode_png(image))
+        _place_image(path, image, sample.path)
         lines = _yolo_lines(boxes, ids, image.shape[:2])
         (labels / f"{stem}.txt").write_text("".join(lines), encoding="ascii")
         objects += sum(name in ids for name in boxes.classes)
@@ -213,6 +250,15 @@ def write_yolo_layout(train: Sequence[Sample], classes: Sequence[str], folder: P
     }
     data.write_text(json.dumps(content), encoding="utf-8")
     return data
+
+
+def _place_image(path: Path, image: np.ndarray, prepared: Path | None) -> None:
+    """Write an image as PNG: a link to the file that has it, or else a file of its own."""
+    if prepared is not None:
+        with contextlib.suppress(OSError):  # another file system, or one without links
+            os.link(prepared, path)
+            return
+    write_bytes(path, encode_png(image))
 
 
 def _yolo_lines(boxes: Boxes, ids: Mapping[str, int], size: tuple[int, int]) -> list[str]:
