@@ -8,6 +8,7 @@ import sys
 from importlib import metadata
 
 import pytest
+import yaml
 
 from ivif_bench.errors import UserError
 from ivif_bench.options import described
@@ -89,11 +90,17 @@ def test_every_option_says_what_it_is(registry, name, base):
 
 @pytest.mark.parametrize(("task", "name"), TRAINED, ids=[name for _, name in TRAINED])
 def test_a_wrong_key_in_a_recipe_is_one_line_with_file_and_key(task, name, tmp_path):
-    text = (task.SHIPPED_PROTOCOLS / f"{name}.yaml").read_text()
-    inside = text.replace("training:\n", "training:\n  surprise: 1\n")
+    content = yaml.safe_load((task.SHIPPED_PROTOCOLS / f"{name}.yaml").read_text())
+    parts, where = content, ""
+    if content.get("format") == 2:
+        family = next(iter(content["recipe"]))
+        parts, where = content["recipe"][family], f"recipe.{family}."
+    if "training" in parts:
+        parts, where = parts["training"], f"{where}training."
+    parts["surprise"] = 1
+    key = f"{where}surprise"
     path = tmp_path / "mine.yaml"
-    path.write_text(inside if inside != text else f"{text}surprise: 1\n")
-    key = "training.surprise" if inside != text else "surprise"
+    path.write_text(yaml.safe_dump(content))
     with pytest.raises(UserError) as caught:
         task.load_protocol(str(path))
     assert f"{path}: {key}: unknown key; " in str(caught.value)

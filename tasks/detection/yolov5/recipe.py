@@ -66,8 +66,15 @@ class Yolov5Training(Recipe):
         description="of several objects in one cell the best overlap counts, not the last one",
     )
     autobalance: bool = Field(False, description="the weights of levels follow their losses")
+    image_weights: bool = Field(
+        False,
+        description="images with rare or badly found classes are drawn more often, by the last "
+        "validation; the same image may come several times in an epoch",
+    )
     multi_scale: bool = Field(False, description="each batch has another size, from 50 to 150 %")
-    freeze: tuple[int, ...] = Field((), description="layers whose weights stay as they are")
+    freeze: tuple[int, ...] = Field(
+        (), strict=False, description="layers whose weights stay as they are"
+    )
     precision: Literal["fp32", "bf16", "fp16"] = Field(
         "fp32", description="arithmetic of the network; bf16 and fp16 need a GPU"
     )
@@ -100,6 +107,8 @@ class Yolov5Training(Recipe):
     def _patience_needs_validation(self) -> Yolov5Training:
         if self.patience and not self.validation:
             raise ValueError("'patience' needs a 'validation' part above 0")
+        if self.image_weights and not self.validation:
+            raise ValueError("'image_weights' needs a 'validation' part above 0")
         return self
 
     @property

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -22,7 +22,7 @@ from torch.nn.functional import interpolate
 from ivif_bench.processes import Processes
 from ivif_bench.tasks.detection.yolov5.building import STRIDES
 from ivif_bench.tasks.detection.yolov5.images import TrainingImages
-from ivif_bench.tasks.detection.yolov5.loader import shuffled_order, training_batches
+from ivif_bench.tasks.detection.yolov5.loader import Batch, shuffled_order, training_batches
 from ivif_bench.tasks.detection.yolov5.loss import Loss
 from ivif_bench.tasks.detection.yolov5.network import Model
 from ivif_bench.tasks.detection.yolov5.optimization import (
@@ -36,6 +36,7 @@ from ivif_bench.tasks.detection.yolov5.optimization import (
 from ivif_bench.tasks.detection.yolov5.recipe import Yolov5Training
 from ivif_bench.tasks.detection.yolov5.rules import RULES
 from ivif_bench.tasks.detection.yolov5.samples import ResizedImages
+from ivif_bench.tasks.detection.yolov5.sampling import drawn_images
 from ivif_bench.tasks.detection.yolov5.validation import Validation, validate
 from ivif_bench.tasks.network.curves import Curves
 from ivif_bench.tasks.network.training_state import (
@@ -126,6 +127,7 @@ class Trainer:
         self.stepper = Stepper(network, self.optimizer, self.average, self.rules.clip, scaler)
         self.loss = self._loss(network, self.processes)
         self.parts = torch.zeros(3, dtype=torch.float64)
+        self.ap = torch.zeros(network.detect.no - 5, dtype=torch.float64)  # by class, so far
         self.best: dict[str, Any] = {"fitness": -1.0, "epoch": -1, "state": {}}
 
     def run(self, progress: Progress) -> Mapping[str, Tensor]:
@@ -136,15 +138,7 @@ class Trainer:
         """
         epochs, batches = self.recipe.epochs, self.schedule.batches
         epoch, skip = self._restore()
-        given = training_batches(
-            self.images,
-            self.recipe.batch,
-            range(epoch, epochs),
-            self._order,
-            self.workers,
-            skip,
-            (self.processes.rank, self.processes.count),
-        )
+        given = self._batches(range(epoch, epochs), skip)
         began = time.monotonic()
         self.network.train()
         with stop_requests() as stop_requested, contextlib.closing(given):
@@ -167,7 +161,25 @@ class Trainer:
             return state
         return self.average.network.state_dict()
 
+    def _batches(self, epochs: range, skip: int) -> Generator[Batch, None, None]:
+        # An order by the last validation is known when that has ended, so nothing runs ahead.
+        spans = [range(e, e + 1) for e in epochs] if self.recipe.image_weights else [epochs]
+        for number, span in enumerate(spans):
+            yield from training_batches(
+                self.images,
+                self.recipe.batch,
+                span,
+                self._order,
+                self.workers,
+                0 if number else skip,
+                (self.processes.rank, self.processes.count),
+            )
+
     def _order(self, epoch: int) -> list[int]:
+        if self.recipe.image_weights:
+            numbers = [rows[:, 0] for rows in self.images.images.rows]
+            generator = np.random.default_rng((self.setting.seed, epoch))
+            return drawn_images(numbers, self.ap.numpy(), generator)
         return shuffled_order(len(self.images), epoch, self.setting.seed, self.rules.shuffled)
 
     def _iterate(self, epoch: int, position: int, pictures: Tensor, targets: Tensor) -> None:
@@ -215,10 +227,11 @@ class Trainer:
                 row |= {"mAP50": checked.map50, "mAP50_95": checked.map50_95}
             row |= {"seconds": seconds, "memory_mb": peak_memory_mb(self.device)}
             self.curves.append(epoch + 1, row)
-        if self.validation is not None:  # the others must end in the same epoch
-            best = torch.tensor(float(self.best["epoch"]), device=self.device)
-            best *= self.processes.rank == 0
+        if self.recipe.validation:  # the others must end in the same epoch
+            first = self.processes.rank == 0
+            best = torch.tensor(float(self.best["epoch"]) * first, device=self.device)
             self.best["epoch"] = int(self.processes.total(best))
+            self.ap = self.processes.total((self.ap * first).to(self.device)).cpu()
 
     def _validate(self, epoch: int) -> Validation | None:
         if self.validation is None:
@@ -229,6 +242,7 @@ class Trainer:
         if found.fitness >= self.best["fitness"]:
             state = {key: value.clone() for key, value in network.state_dict().items()}
             self.best = {"fitness": found.fitness, "epoch": epoch, "state": state}
+        self.ap = torch.from_numpy(found.ap)
         return found
 
     def _patience_ended(self, epoch: int) -> bool:
@@ -282,6 +296,7 @@ class Trainer:
             "parts": self.parts,
             "balance": self.loss.balance,
             "best": self.best,
+            "ap": self.ap,
         }
         write_state(self.folder, state, self.setting.identity)
 
@@ -303,6 +318,7 @@ class Trainer:
         self.parts = state["parts"]
         self.loss.balance = list(state["balance"])
         self.best = state["best"]
+        self.ap = state["ap"]
         if self.processes.rank == 0:
             self.curves.keep(state["epoch"])
         return state["epoch"], state["position"]

@@ -32,6 +32,7 @@ class Validation(NamedTuple):
         loss: parts of the loss (box, objectness, class), means over the batches.
         precision, recall: means over the classes, at the confidence with the best mean F1.
         map50, map50_95: means over the classes that have objects.
+        ap: float64 [classes], mean over the thresholds; ``map50_95`` for classes without objects.
     """
 
     loss: tuple[float, float, float]
@@ -39,6 +40,7 @@ class Validation(NamedTuple):
     recall: float
     map50: float
     map50_95: float
+    ap: np.ndarray
 
     @property
     def fitness(self) -> float:
@@ -82,9 +84,13 @@ def validate(
     found_curves: list[Curve] = curves(
         np.concatenate(hits), np.concatenate(scores), np.concatenate(labels), np.concatenate(wanted)
     )
-    mean = np.mean([[c.precision, c.recall, c.ap[0], c.ap.mean()] for c in found_curves], axis=0)
+    means = np.mean([[c.precision, c.recall, c.ap[0], c.ap.mean()] for c in found_curves], axis=0)
+    precision, recall, map50, map50_95 = means.tolist()
     box, objectness, label = (parts / batches).tolist()
-    return Validation((box, objectness, label), *(float(value) for value in mean))
+    ap = np.full(network.detect.no - 5, map50_95)
+    for curve in found_curves:
+        ap[curve.label] = curve.ap.mean()
+    return Validation((box, objectness, label), precision, recall, map50, map50_95, ap)
 
 
 def _detections(boxes: Tensor, scores: Tensor) -> tuple[Tensor, Tensor, Tensor]:

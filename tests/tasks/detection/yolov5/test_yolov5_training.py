@@ -195,6 +195,14 @@ def test_training_ends_early_if_the_validation_gets_no_better(tmp_path, train):
     assert len(read_curves(tmp_path / "a/curves.csv")) <= 9
 
 
+def test_images_drawn_by_the_last_validation_are_the_same_after_a_break(tmp_path, train):
+    recipe = protocol({"validation": 0.3, "image_weights": True})
+    whole = fit(tmp_path / "whole", train, recipe=recipe)
+    with pytest.raises(Stopped):
+        fit(tmp_path / "broken", train, recipe=recipe, progress=_stop_at(2))
+    assert fit(tmp_path / "broken", train, recipe=recipe).read_bytes() == whole.read_bytes()
+
+
 def test_anchors_are_fitted_to_boxes_that_none_matches(tmp_path, train):
     thin = [
         Sample(each.stem, each.image, Boxes(np.array([[3.0, 20, 43 + index, 22.5]]), ("Car",)))
