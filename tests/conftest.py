@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
+from component_use import Recorder, leave_out
 
 os.environ.setdefault("YOLO_AUTOINSTALL", "false")
 os.environ.setdefault("YOLO_OFFLINE", "true")
@@ -16,6 +18,24 @@ if (
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+WATCH = os.environ.get("IVIF_BENCH_WATCH")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A watched run records its tests, in the process that gets the reports of all workers."""
+    if WATCH and "PYTEST_XDIST_WORKER" not in os.environ:
+        config.pluginmanager.register(Recorder(REPOSITORY, Path(WATCH)))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    leave_out(config, items)
+
+
+def pytest_runtest_setup() -> None:
+    """A watched test asks the registries itself, not a cache that another one has filled."""
+    interface = sys.modules.get("ivif_bench.tasks.quality.interface")
+    if WATCH and interface is not None:
+        interface._evaluator.cache_clear()
 
 
 def shared_root() -> Path:
