@@ -27,6 +27,19 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Recorder(REPOSITORY, Path(WATCH)))
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc):
+    """What a watched run notes while parameters are read belongs to the file."""
+    if not WATCH:
+        return (yield)
+    watched = sys.modules["sitecustomize"]
+    watched.collected = metafunc.definition.nodeid.partition("::")[0]
+    try:
+        return (yield)
+    finally:
+        watched.collected = ""
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     leave_out(config, items)
 

@@ -78,8 +78,10 @@ def _quick_suite(copy: Copy, repository: Path, files: Sequence[str] = ()) -> Non
     with TemporaryDirectory(prefix="ivif-") as folder:
         names = Path(folder) / "left-out"
         names.write_text("\n".join(left_out), encoding="utf-8")
-        options = ["-q", "-n", "2", "--dist", "loadscope", f"--basetemp={folder}/tmp", "-m", marks]
-        files = files or files_to_run(repository, copy.root, left_out)
+        options = ["-q", f"--basetemp={folder}/tmp", "-m", marks]
+        if not files:
+            files = files_to_run(repository, copy.root, left_out)
+            options += ["-n", "2", "--dist", "loadscope"]
         _passes(copy, "pytest", *options, *files, **{LEFT_OUT: str(names)})
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,7 @@ def independent(repository: Path) -> set[str]:
         return set()
     files = (repository / RECORD).glob("*.txt")
     notes = {line for file in files for line in file.read_text(encoding="utf-8").splitlines()}
+    notes = _with_importers(notes, repository)
     return {test for test in record["tests"] if not _is_noted(test, notes)}
 
 
@@ -79,11 +81,25 @@ def _record(repository: Path) -> dict[str, Any]:
 
 
 def _is_noted(test: str, notes: set[str]) -> bool:
-    """The test, its file, a conftest.py above it, or a file that any test may import."""
+    """The test, its file, a conftest.py above it, or a process of which no test is known."""
     file = test.partition("::")[0]
     above = {f"{parent}/conftest.py" for parent in Path(file).parents}
-    everything = {note for note in notes if note == "?" or note.startswith("tests/support/")}
-    return bool(everything or notes & {test, file, *above})
+    return bool(notes & {"?", test, file, *above})
+
+
+def _with_importers(notes: set[str], repository: Path) -> set[str]:
+    """Also the files that name a noted file of ``tests/support``, which is imported only once."""
+    texts = {
+        str(path.relative_to(repository)): path.read_text(encoding="utf-8")
+        for path in (repository / "tests").rglob("*.py")
+    }
+    found, new = set(notes), {note for note in notes if note.startswith("tests/support/")}
+    while new:
+        names = re.compile(rf"\b({'|'.join(Path(each).stem for each in new)})\b")
+        new = {file for file, text in texts.items() if names.search(text)} - found
+        found |= new
+        new = {file for file in new if file.startswith("tests/support/")}
+    return found
 
 
 def leave_out(config: pytest.Config, items: list[pytest.Item]) -> None:

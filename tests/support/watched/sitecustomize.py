@@ -29,6 +29,7 @@ FOLDERS = (
 )
 _PACKAGES = tuple(f"ivif_bench.{each.removeprefix('bench/')}".replace("/", ".") for each in FOLDERS)
 _noted: set[str] = set()
+collected = ""  # the file whose tests are being made, as tests/conftest.py says
 
 
 def _where() -> str:
@@ -41,7 +42,7 @@ def _where() -> str:
         name = frame.f_code.co_filename
         if name.startswith(_TESTS) and not name.startswith(_HERE):
             return "tests/" + name.removeprefix(_TESTS)
-    return "?"
+    return collected or "?"
 
 
 def _note() -> None:
@@ -121,7 +122,10 @@ class _Finder(MetaPathFinder):
 def _lists_components(folder: object) -> bool:
     if not isinstance(folder, str | os.PathLike):
         return False
-    return str(Path(folder).absolute()).endswith(FOLDERS) and not any(
+    path = str(Path(folder).absolute())
+    if path.startswith(_TESTS):  # has a folder of the same name
+        return False
+    return path.endswith(FOLDERS) and not any(
         "importlib" in name or "pkgutil" in name for name in _callers()
     )
 
@@ -154,6 +158,6 @@ def _hook(event: str, arguments: tuple) -> None:
             _note()
 
 
-if _NOTES:
+if _NOTES and __name__ == "sitecustomize":
     sys.meta_path.insert(0, _Finder())
     sys.addaudithook(_hook)
