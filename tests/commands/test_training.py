@@ -80,7 +80,8 @@ def test_wrong_settings_are_refused_before_anything_is_written(pairs, tmp_path, 
 
 @pytest.mark.slow
 def test_killed_and_resumed_gives_the_weights_of_an_uninterrupted_training(pairs, tmp_path):
-    arguments = ["train", "ddfm", "--preset", "tiny", "--data", pairs, "--steps", "120"]
+    settings = ["--steps", "40", "--option", "batch=2"]  # a checkpoint after 25
+    arguments = ["train", "ddfm", "--preset", "tiny", "--data", pairs, *settings]
     whole = ivif(*arguments, "--out", tmp_path / "whole")
     assert whole.returncode == 0, whole.stderr
     killed = subprocess.Popen(command(*arguments, "--out", tmp_path / "killed"))

@@ -227,7 +227,7 @@ def test_mixed_precision_keeps_the_losses_in_float32(pool):
 
 
 COMMAND = [sys.executable, "-m", "ivif_bench.cli", "train", "dmnet", "--preset", "lite"]
-QUICK = [f"--option={key}={value}" for key, value in TINY.items()] + ["--steps=60"]
+QUICK = [f"--option={key}={value}" for key, value in TINY.items()] + ["--steps=30"]
 
 
 def environment() -> dict[str, str]:
@@ -256,16 +256,24 @@ def test_the_lite_recipe_trains_both_stages_and_the_losses_fall(tmp_path):
     assert about["preset"] == "lite"
 
 
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory) -> tuple[list[str], dict[str, torch.Tensor]]:
+    """A command up to its ``--out``, and the weights that it gives."""
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    write_pairs(folder / "pairs", 4, (40, 48))
+    command = [*COMMAND, *QUICK, "--data", str(folder / "pairs"), "--out"]
+    whole = [*command, str(folder / "out")]
+    subprocess.run(whole, check=True, env=environment(), capture_output=True)
+    return command, load_file(folder / "out" / "dmnet.safetensors")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("stage", ["stage-1", "stage-2"])
-def test_a_killed_training_goes_on_to_the_same_weights(tmp_path, stage):
-    data = tmp_path / "pairs"
-    write_pairs(data, 4, (40, 48))
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    arguments = [*COMMAND, *QUICK, "--data", str(data), "--out"]
-    subprocess.run([*arguments, str(whole)], check=True, env=environment(), capture_output=True)
+def test_a_killed_training_goes_on_to_the_same_weights(uninterrupted, tmp_path, stage):
+    command, expected = uninterrupted
+    killed = tmp_path / "killed"
     process = subprocess.Popen(
-        [*arguments, str(killed)],
+        [*command, str(killed)],
         env=environment(),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -276,9 +284,8 @@ def test_a_killed_training_goes_on_to_the_same_weights(tmp_path, stage):
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not (killed / "dmnet.safetensors").exists(), "the training was over before the kill"
-    resumed = [*arguments, str(killed), "--resume"]
+    resumed = [*command, str(killed), "--resume"]
     subprocess.run(resumed, check=True, env=environment(), capture_output=True)
-    expected = load_file(whole / "dmnet.safetensors")
     found = load_file(killed / "dmnet.safetensors")
     assert expected.keys() == found.keys()
     assert all(torch.equal(expected[key], found[key]) for key in expected)

@@ -180,7 +180,10 @@ def test_a_run_without_a_readable_cache_ends_as_any_other(kind: str, tmp_path: P
     cache.mkdir(parents=True)
     for name in ("fingerprints.jsonl", "checked.jsonl", "sizes.jsonl"):
         _put(kind, cache / name)
-    ended = ivif("run", write_config(tmp_path, methods=["visible"]), timeout=50)
+    config = write_config(
+        tmp_path, methods=["visible"], quality={"dataset": "pairs", "metrics": ["EN"]}
+    )
+    ended = ivif("run", config, timeout=50)
     assert ended.returncode == 0, ended.stderr
 
 

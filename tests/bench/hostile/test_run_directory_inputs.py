@@ -117,7 +117,10 @@ def test_a_run_replaces_foreign_files_of_its_directory(tmp_path: Path) -> None:
         (folder / "cache" / name).write_bytes(list(FOREIGN.values())[8 + index])
     foreign = {"units": [{"task": ["x"], "dataset": {}}], "methods": 1}
     (folder / "plan.json").write_text(json.dumps(foreign))
-    ended = ivif("run", write_config(tmp_path, methods=["visible"]), timeout=100)
+    config = write_config(
+        tmp_path, methods=["visible"], quality={"dataset": "pairs", "metrics": ["EN"]}
+    )
+    ended = ivif("run", config, timeout=100)
     assert ended.returncode == 0, ended.stderr
     assert [unit["method"] for unit in json.loads((folder / "plan.json").read_text())["units"]] == [
         "visible"
