@@ -118,6 +118,33 @@ def test_a_process_without_a_handler_ends_by_the_signal(tmp_path):
     assert read_state(tmp_path, {})["step"] < 1000
 
 
+_WORKER = """
+import json, os, sys, tempfile
+from pathlib import Path
+from ivif_bench.pipeline import worker
+program = sys.argv[2]
+worker.perform = lambda job, progress: exec(program)
+file = tempfile.TemporaryFile()
+file.write(json.dumps({"log": sys.argv[1] + "/log"}).encode())
+file.flush()
+print("begun", flush=True)
+worker._print_into = lambda log: None
+sys.exit(worker.main(os.dup(file.fileno()), os.open(os.devnull, os.O_WRONLY)))
+"""
+
+
+def test_a_job_of_a_run_that_is_stopped_saves_its_state_and_ends_as_stopped(tmp_path):
+    with subprocess.Popen(
+        [sys.executable, "-c", _WORKER, str(tmp_path), _TRAINING], stdout=subprocess.PIPE, text=True
+    ) as process:
+        lines = [process.stdout.readline() for _ in range(2)]
+        process.terminate()
+        rest, _ = process.communicate(timeout=30)
+    assert lines == ["begun\n"] * 2  # the process, and the training in it
+    assert (process.returncode, rest) == (128 + signal.SIGTERM, "")
+    assert read_state(tmp_path, {})["step"] < 1000
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_memory_of_a_cpu_training_is_the_peak_that_the_system_counts():
     status = Path("/proc/self/status").read_text()
