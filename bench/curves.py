@@ -1,49 +1,106 @@
-"""Curves of a training as a figure: one panel per quantity."""
+"""Curves of trainings: read from their table, drawn with one panel per quantity."""
 
 from __future__ import annotations
 
+import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ivif_bench.files import write_bytes
+from ivif_bench.files import read_text, write_bytes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+EPOCH = "epoch"
+# How a training ran, not what came of it: columns without a panel.
+COSTS = ("seconds", "memory_mb")
+
+Rows = Sequence[Mapping[str, float]]
 
 
-def draw_curves(
-    rows: Sequence[Mapping[str, float]],
-    path: Path,
-    *,
-    over: str = "step",
-    left_out: Iterable[str] = ("seconds",),
-    kinds: Sequence[str] = ("png",),
-) -> None:
-    """Draw all quantities of rows, with one panel for each; nothing if there are none.
+def read_curves(path: Path) -> list[dict[str, float]]:
+    """The rows of a ``curves.csv``; none if there is no such file, or it is not one.
 
-    Equal rows give equal files. A quantity that is always positive gets a logarithmic axis.
+    Numbers are read back as they were; ``epoch`` counts from 1.
+    """
+    try:
+        found = list(csv.DictReader(io.StringIO(read_text(path)), strict=True))
+        rows = [{str(k): float(v) for k, v in row.items() if v != ""} for row in found]
+    except (OSError, ValueError, TypeError, csv.Error):
+        return []
+    return rows if all(EPOCH in row for row in rows) else []
+
+
+def figure_of(
+    series: Mapping[str, Sequence[Rows]], over: str, left_out: Iterable[str] = COSTS
+) -> Figure | None:
+    """Rows of trainings over a quantity, with one panel for each other quantity; None without any.
+
+    A quantity that is always positive gets a logarithmic axis.
 
     Args:
-        rows: numbers by name; a row may lack some.
-        path: file of the figure; its ending is replaced by each of ``kinds``.
+        series: rows of trainings by label; those of one label have one colour.
         over: the quantity of the horizontal axis.
         left_out: quantities without a panel.
-        kinds: ``png``, ``pdf``.
     """
     from matplotlib.figure import Figure
 
-    names = sorted({key for row in rows for key in row} - {over, *left_out})
+    every = [row for trainings in series.values() for rows in trainings for row in rows]
+    names = sorted({key for row in every for key in row} - {over, *left_out})
     if not names:
-        return
+        return None
     figure = Figure(figsize=(7, 2.2 * len(names)), layout="constrained")
-    for axes, name in zip(figure.subplots(len(names), 1, squeeze=False)[:, 0], names, strict=True):
-        points = [(row[over], row[name]) for row in rows if name in row]
-        axes.plot(*zip(*points, strict=True), linewidth=1, marker="." if len(points) < 30 else "")
-        if all(value > 0 for _, value in points):
-            axes.set_yscale("log")
-        axes.set_title(name, loc="left", fontsize=9, parse_math=False)
-        axes.grid(alpha=0.3)
-    axes.set_xlabel(over)
+    panels = figure.subplots(len(names), 1, squeeze=False)[:, 0]
+    for axes, name in zip(panels, names, strict=True):
+        _draw(axes, series, over, name)
+    panels[-1].set_xlabel(over)
+    if len(series) > 1:
+        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right upper", fontsize=7)
+    return figure
+
+
+def file_of(figure: Figure, kind: str) -> bytes:
+    """A figure as ``png`` or ``pdf``, without time or version inside: equal figures, equal files."""
+    sink = io.BytesIO()
+    undated = {"CreationDate": None} if kind == "pdf" else {"Software": None}
+    figure.savefig(sink, format=kind, dpi=100, metadata=undated)
+    return sink.getvalue()
+
+
+def draw_curves(
+    rows: Rows,
+    path: Path,
+    *,
+    over: str = "step",
+    left_out: Iterable[str] = COSTS,
+    kinds: Sequence[str] = ("png",),
+) -> None:
+    """Draw the curves of one training as ``path`` with the ending of each kind; see ``figure_of``."""
+    figure = figure_of({"": [rows]}, over, left_out)
+    if figure is None:
+        return
     for kind in kinds:
-        sink = io.BytesIO()
-        undated = {"CreationDate": None} if kind == "pdf" else {"Software": None}
-        figure.savefig(sink, format=kind, dpi=100, metadata=undated)
-        write_bytes(path.with_suffix(f".{kind}"), sink.getvalue())
+        write_bytes(path.with_suffix(f".{kind}"), file_of(figure, kind))
+
+
+def _draw(axes: Axes, series: Mapping[str, Sequence[Rows]], over: str, name: str) -> None:
+    positive = True
+    for number, (label, trainings) in enumerate(series.items()):
+        for at, rows in enumerate(trainings):
+            points = [(row[over], row[name]) for row in rows if name in row]
+            positive = positive and all(value > 0 for _, value in points)
+            axes.plot(
+                [x for x, _ in points],
+                [y for _, y in points],
+                linewidth=1,
+                color=f"C{number % 10}",
+                marker="." if len(points) < 30 else "",
+                label="_" if at else label,  # one entry of the legend for all seeds
+            )
+    if positive:
+        axes.set_yscale("log")
+    axes.set_title(name, loc="left", fontsize=9, parse_math=False)
+    axes.grid(alpha=0.3)

@@ -165,6 +165,7 @@ class About:
         warnings: sentences that a caption must carry, such as ``PSEUDO LABELS``.
         missing: stems that the method lacks.
         judges: distributions that made the numbers; footers print their versions.
+        training: folder in ``checkpoints`` of the network that was trained for it.
     """
 
     split: str = ""
@@ -181,6 +182,7 @@ class About:
     warnings: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     judges: tuple[str, ...] = ()
+    training: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values, without what is empty."""

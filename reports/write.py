@@ -12,6 +12,7 @@ from ivif_bench.errors import UserError, first_few
 from ivif_bench.files import write_bytes, write_json
 from ivif_bench.naming import safe_name
 from ivif_bench.registry import suggest
+from ivif_bench.reports import trainings
 from ivif_bench.reports.comparison import comparisons
 from ivif_bench.reports.formats import BY_DEFAULT, FORMATS
 from ivif_bench.reports.frame import RunResults, load_run
@@ -74,6 +75,7 @@ def write_report(run: Path, formats: Sequence[str] = BY_DEFAULT) -> list[Path]:
         texts |= FORMATS.load(name)(report.title, report.tables, report.remarks)
     written: dict[str, bytes] = {name: text.encode() for name, text in texts.items()}
     written |= _figures(results, report)
+    written |= trainings.files_of(results)
     for name, data in written.items():
         write_bytes(folder / name, data)
     write_json(folder / "report.json", _provenance(results, report, written))

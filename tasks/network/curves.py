@@ -6,14 +6,13 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from ivif_bench.curves import draw_curves
-from ivif_bench.files import read_text, write_bytes
+from ivif_bench.curves import EPOCH, draw_curves, read_curves
+from ivif_bench.files import write_bytes
+from ivif_bench.tasks.network.training_state import peak_memory_mb
 
 CURVES = "curves.csv"
-_EPOCH = "epoch"
-# How a training ran, not what came of it: columns without a panel in the figure.
-COSTS = ("seconds", "memory_mb")
 
 
 class Curves:
@@ -37,23 +36,23 @@ class Curves:
             ValueError: there is a row of that epoch or a later one.
         """
         rows = self.rows()
-        if rows and rows[-1][_EPOCH] >= epoch:
-            raise ValueError(f"{self.path} has a row of epoch {rows[-1][_EPOCH]:.0f} already")
-        self._write([*rows, {_EPOCH: epoch, **values}])
+        if rows and rows[-1][EPOCH] >= epoch:
+            raise ValueError(f"{self.path} has a row of epoch {rows[-1][EPOCH]:.0f} already")
+        self._write([*rows, {EPOCH: epoch, **values}])
 
     def keep(self, epochs_done: int) -> None:
         """Drop the rows after an epoch, because those epochs will be run again."""
         rows = self.rows()
-        kept = [row for row in rows if row[_EPOCH] <= epochs_done]
+        kept = [row for row in rows if row[EPOCH] <= epochs_done]
         if len(kept) < len(rows):
             self._write(kept)
 
     def draw(self, path: Path) -> None:
         """Draw all columns but seconds and memory over epochs, as ``path`` with .png and with .pdf."""
-        draw_curves(self.rows(), path, over=_EPOCH, left_out=COSTS, kinds=("png", "pdf"))
+        draw_curves(self.rows(), path, over=EPOCH, kinds=("png", "pdf"))
 
     def _write(self, rows: Sequence[Mapping[str, float]]) -> None:
-        names = list(dict.fromkeys([_EPOCH, *(name for row in rows for name in row)]))
+        names = list(dict.fromkeys([EPOCH, *(name for row in rows for name in row)]))
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(names)
@@ -62,17 +61,23 @@ class Curves:
         write_bytes(self.path, text.getvalue().encode())
 
 
-def read_curves(path: Path) -> list[dict[str, float]]:
-    """The rows of a ``curves.csv``; none if there is no such file, or it is not one.
+def described(folder: Path, seconds: float, device: str) -> dict[str, Any]:
+    """What the folder of a finished training says of it, beside the checkpoint.
 
-    Numbers are read back as they were; ``epoch`` counts from 1.
+    Args:
+        seconds: how long this process trained; with curves, those of all processes count.
+
+    Returns:
+        ``seconds`` (of all epochs), ``memory_mb`` (the most), and ``curves``, the file, if it has any.
     """
-    try:
-        found = list(csv.DictReader(io.StringIO(read_text(path)), strict=True))
-        rows = [{str(k): float(v) for k, v in row.items() if v != ""} for row in found]
-    except (OSError, ValueError, TypeError, csv.Error):
-        return []
-    return rows if all(_EPOCH in row for row in rows) else []
+    rows = Curves(folder).rows()
+    if not rows:
+        return {"seconds": round(seconds, 3), "memory_mb": round(peak_memory_mb(device), 1)}
+    return {
+        "seconds": round(sum(row.get("seconds", 0.0) for row in rows), 3),
+        "memory_mb": max(row.get("memory_mb", 0.0) for row in rows),
+        "curves": CURVES,
+    }
 
 
 def _text(value: float) -> str:

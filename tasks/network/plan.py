@@ -75,6 +75,7 @@ class UnitBuilder:
         if not test or (protocol.trained and not train):  # an empty row, which says what is missing
             test, lost_test, train = (), self.split.test, ()
         training_key = self._training_key(train, teacher, seed)
+        training = training_name(protocol.registry().kind, training_key) if train else ""
         payload: dict[str, Any] = {
             "dataset": asdict(self.ref),
             "protocol": protocol.model_dump(mode="json"),
@@ -95,7 +96,7 @@ class UnitBuilder:
             seed=seed,
             key=key_of(task, self.task.version, *parts, self._marks(test, fused), self.threads),
             payload=payload,
-            about=self._about(test, lost_train, lost_test),
+            about=self._about(test, lost_train, lost_test, training),
             threads=self.threads,
             gpus=self.gpus,
             warm=("ivif_bench.tasks.network.run", type(self.task).__module__, *self.spec.warm),
@@ -146,7 +147,11 @@ class UnitBuilder:
         return marks
 
     def _about(
-        self, test: tuple[str, ...], lost_train: tuple[str, ...], lost_test: tuple[str, ...]
+        self,
+        test: tuple[str, ...],
+        lost_train: tuple[str, ...],
+        lost_test: tuple[str, ...],
+        training: str,
     ) -> About:
         protocol, task = self.protocol, self.task
         lost = (("trained", lost_train), ("judged", lost_test))
@@ -166,6 +171,7 @@ class UnitBuilder:
             warnings=(*task.warnings(protocol), *holes),
             missing=tuple(sorted({*lost_train, *lost_test})),
             judges=(*self.spec.packages, *task.judges),
+            training=training,
         )
 
     def _network(self) -> str:
@@ -179,6 +185,11 @@ class UnitBuilder:
         parts.append(protocol.training.summary if protocol.trained else "")
         parts.append(f"trained on {protocol.train_on}" if protocol.train_on else "")
         return ", ".join(filter(None, parts))
+
+
+def training_name(kind: str, training_key: str) -> str:
+    """Name of the folder of a trained network; equal for equal trainings."""
+    return f"{kind}-{training_key}"
 
 
 def _there(stems: tuple[str, ...], fused: FusedSet) -> tuple[tuple[str, ...], tuple[str, ...]]:

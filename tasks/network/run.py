@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,17 +16,18 @@ from ivif_bench.kept import keeping, read_kept
 from ivif_bench.task import Workspace
 from ivif_bench.tasks.network.adapter import TaskAdapter
 from ivif_bench.tasks.network.contract import Network
+from ivif_bench.tasks.network.curves import described
+from ivif_bench.tasks.network.plan import training_name
 from ivif_bench.tasks.network.protocol import NetworkProtocol
 from ivif_bench.tasks.network.samples import Samples, prepared
 from ivif_bench.types import DatasetRef, Record, Unit
 
-_TRAINED = "trained.json"  # names the checkpoint in its folder; written last
+_TRAINED = "trained.json"  # of a training: its checkpoint, curves and costs; written last
 
 
-def training_name(unit: Unit) -> str:
+def training_of(unit: Unit) -> str:
     """Name of the folder with the network that a unit is judged by; equal for equal trainings."""
-    kind = unit.payload["kind"]
-    return f"{kind}-{unit.payload['training_key']}"
+    return training_name(unit.payload["kind"], unit.payload["training_key"])
 
 
 def prepared_name(unit: Unit) -> str:
@@ -119,8 +121,10 @@ def _checkpoint(
         samples = Samples(task, protocol, dataset, pairs, tuple(files[pair.stem] for pair in pairs))
         if name := prepared_name(unit):
             samples = prepared(samples, name, workspace)
+        started = time.monotonic()
         done = network.fit(samples, unit.seed, partial, workspace.log, weights, workspace.progress)
-        write_json(partial / _TRAINED, {"checkpoint": str(done.relative_to(partial))})
+        about = described(partial, time.monotonic() - started, network.device)
+        write_json(partial / _TRAINED, {"checkpoint": str(done.relative_to(partial)), **about})
 
-    folder = workspace.once(training_name(unit), fit)
+    folder = workspace.once(training_of(unit), fit)
     return folder / str(json.loads((folder / _TRAINED).read_text())["checkpoint"])

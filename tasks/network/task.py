@@ -102,7 +102,7 @@ class NetworkTask(Task):
 
     def shared_work(self, unit: Unit) -> str:
         frozen = unit.payload["protocol"]["mode"] == "frozen" and unit.payload["train"]
-        return run.training_name(unit) if frozen else ""
+        return run.training_of(unit) if frozen else ""
 
     def do_shared_work(self, unit: Unit, workspace: Workspace) -> None:
         run.train(self.adapter, unit, workspace)

@@ -19,7 +19,7 @@ import shutil
 import time
 import uuid
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,8 @@ from ivif_bench.device import strict_float32
 from ivif_bench.files import write_bytes
 from ivif_bench.origins import sign
 from ivif_bench.tasks.network.contract import Sample
+from ivif_bench.tasks.network.curves import Curves
+from ivif_bench.tasks.network.training_state import peak_memory_mb
 from ivif_bench.tasks.segmentation.protocol import SegmentationProtocol
 from ivif_bench.tasks.segmentation.segmenters._mmseg_data import TrainingData
 from ivif_bench.tasks.segmentation.segmenters._mmseg_recipe import MmsegTraining, training_of
@@ -75,7 +77,9 @@ def train(
             optim_wrapper=_optimizer(recipe),
             param_scheduler=_schedule(recipe),
             default_hooks={"checkpoint": None, "logger": {"type": "LoggerHook", "interval": 50}},
-            custom_hooks=[_Restartable(folder / _RESTART, seed, progress, restart_seconds)],
+            custom_hooks=[
+                _Restartable(folder / _RESTART, seed, progress, restart_seconds, len(samples))
+            ],
             env_cfg={"mp_cfg": {"mp_start_method": multiprocessing.get_start_method()}},
             log_processor={"by_epoch": False},
             randomness={"seed": seed},
@@ -188,15 +192,24 @@ class _Restartable(Hook):  # type: ignore[misc]
 
     priority = "VERY_LOW"  # after the schedulers, so that a restart point holds their step too
 
-    def __init__(self, path: Path, seed: int, progress: Progress, seconds: float) -> None:
+    def __init__(
+        self, path: Path, seed: int, progress: Progress, seconds: float, images: int
+    ) -> None:
         self.path = path
         self.seed = seed
         self.progress = progress
         self.seconds = seconds
-        self.saved = time.monotonic()
+        self.images = images
+        self.curves = Curves(path.parent)
+        self.sums: dict[str, Any] = {}  # of the losses of an epoch, over the steps so far
+        self.steps = 0
+        self.spent = 0.0  # seconds of the epoch, before the last start
+        self.saved = self.started = time.monotonic()
 
     def before_train(self, runner: Runner) -> None:
+        self.started = time.monotonic()
         if not self.path.is_file():
+            self.curves.keep(0)
             return
         state = torch.load(self.path, map_location="cpu", weights_only=True)
         runner.model.load_state_dict(state["model"])
@@ -204,6 +217,9 @@ class _Restartable(Hook):  # type: ignore[misc]
         for scheduler, content in zip(runner.param_schedulers, state["schedule"], strict=True):
             scheduler.load_state_dict(content)
         runner.train_loop._iter = state["iteration"]  # what Runner.resume does; there is no setter
+        if "sums" in state:  # else of a version without curves
+            self.sums, self.steps, self.spent = state["sums"], state["steps"], state["spent"]
+        self.curves.keep(state["iteration"] * runner.train_dataloader.batch_size // self.images)
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         mark = np.random.SeedSequence((self.seed, batch_idx)).generate_state(1)[0]
@@ -213,10 +229,28 @@ class _Restartable(Hook):  # type: ignore[misc]
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
         done = batch_idx + 1
+        self._note(runner, done, outputs or {})
         if time.monotonic() - self.saved >= self.seconds and done < runner.max_iters:
             self._save(runner, done)
             self.saved = time.monotonic()
         self.progress(done, runner.max_iters, "training")
+
+    def _note(self, runner: Runner, done: int, losses: Mapping[str, Any]) -> None:
+        """Add up the losses of a step; where it ends a pass over the images, write a row."""
+        for name, value in losses.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value.detach()
+        self.steps += 1
+        batch = runner.train_dataloader.batch_size
+        epoch = done * batch // self.images
+        if epoch == (done - 1) * batch // self.images:
+            return
+        now = time.monotonic()
+        row = {name: float(total) / self.steps for name, total in self.sums.items()}
+        row["lr"] = float(runner.optim_wrapper.optimizer.param_groups[0]["lr"])
+        row["seconds"] = round(self.spent + now - self.started, 3)
+        row["memory_mb"] = round(peak_memory_mb(next(runner.model.parameters()).device), 1)
+        self.curves.append(epoch, row)
+        self.sums, self.steps, self.spent, self.started = {}, 0, 0.0, now
 
     def _save(self, runner: Runner, done: int) -> None:
         buffer = io.BytesIO()
@@ -226,6 +260,9 @@ class _Restartable(Hook):  # type: ignore[misc]
                 "model": runner.model.state_dict(),
                 "optimizer": runner.optim_wrapper.state_dict(),
                 "schedule": [each.state_dict() for each in runner.param_schedulers],
+                "sums": {name: float(total) for name, total in self.sums.items()},
+                "steps": self.steps,
+                "spent": self.spent + time.monotonic() - self.started,
             },
             buffer,
         )

@@ -8,14 +8,15 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
+from ivif_bench.curves import read_curves
 from ivif_bench.data.images import read_rgb
 from ivif_bench.errors import UserError
-from ivif_bench.tasks.network.curves import CURVES, Curves, read_curves
+from ivif_bench.tasks.network.curves import CURVES, Curves, described
 from ivif_bench.tasks.network.training_state import (
     STATE,
     peak_memory_mb,
@@ -117,11 +118,38 @@ def test_a_process_without_a_handler_ends_by_the_signal(tmp_path):
     assert read_state(tmp_path, {})["step"] < 1000
 
 
-def test_memory_of_a_cpu_training_grows_with_what_it_uses():
-    before = peak_memory_mb("cpu")
-    held = np.ones(int(before * 1e6 / 8) + 10_000_000)
-    assert peak_memory_mb(torch.device("cpu")) >= before + 70
-    assert held.all()
+_WORKER = """
+import json, os, sys, tempfile
+from pathlib import Path
+from ivif_bench.pipeline import worker
+program = sys.argv[2]
+worker.perform = lambda job, progress: exec(program)
+file = tempfile.TemporaryFile()
+file.write(json.dumps({"log": sys.argv[1] + "/log"}).encode())
+file.flush()
+print("begun", flush=True)
+worker._print_into = lambda log: None
+sys.exit(worker.main(os.dup(file.fileno()), os.open(os.devnull, os.O_WRONLY)))
+"""
+
+
+def test_a_job_of_a_run_that_is_stopped_saves_its_state_and_ends_as_stopped(tmp_path):
+    with subprocess.Popen(
+        [sys.executable, "-c", _WORKER, str(tmp_path), _TRAINING], stdout=subprocess.PIPE, text=True
+    ) as process:
+        lines = [process.stdout.readline() for _ in range(2)]
+        process.terminate()
+        rest, _ = process.communicate(timeout=30)
+    assert lines == ["begun\n"] * 2  # the process, and the training in it
+    assert (process.returncode, rest) == (128 + signal.SIGTERM, "")
+    assert read_state(tmp_path, {})["step"] < 1000
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_memory_of_a_cpu_training_is_the_peak_that_the_system_counts():
+    status = Path("/proc/self/status").read_text()
+    kib = next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))
+    assert peak_memory_mb(torch.device("cpu")) == pytest.approx(int(kib) * 1024 / 1e6, rel=0.05)
 
 
 ROW = {"loss": 0.1 + 0.2, "lr": 1e-5, "seconds": 2.0, "memory_mb": 700.5}
@@ -171,3 +199,12 @@ def test_the_figure_has_a_panel_for_each_curve_and_is_the_same_each_time(tmp_pat
     image = read_rgb(tmp_path / "one.png")
     assert image.shape == (440, 700, 3)  # loss and lr, not seconds and memory
     assert image.min() < 50
+
+
+def test_a_finished_training_says_what_all_its_epochs_took(tmp_path):
+    alone = described(tmp_path, 1.23456, "cpu")
+    assert alone == {"seconds": 1.235, "memory_mb": pytest.approx(peak_memory_mb("cpu"), rel=0.1)}
+    for epoch, memory in ((1, 700.5), (2, 650.0)):
+        Curves(tmp_path).append(epoch, {**ROW, "memory_mb": memory})
+    expected = {"seconds": 4.0, "memory_mb": 700.5, "curves": CURVES}
+    assert described(tmp_path, 1.0, "cpu") == expected

@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 import yaml
 
+from ivif_bench.curves import COSTS
 from ivif_bench.errors import UserError
 from ivif_bench.tasks.network.contract import Sample
+from ivif_bench.tasks.network.curves import Curves
 from ivif_bench.tasks.network.weights import weights_file
 from ivif_bench.tasks.segmentation.protocol import SHIPPED_PROTOCOLS, SegmentationProtocol
 from ivif_bench.tasks.segmentation.registry import SEGMENTERS
@@ -128,8 +130,17 @@ def test_a_killed_training_goes_on_to_the_same_weights(tmp_path, trained):
     checkpoint = fit(tmp_path, progress=lambda done, *_: steps.append(done))
     assert steps == [1, 2, 3, 4, 5, 6]
     assert sha256(checkpoint) == sha256(trained)
+    again, whole = (_losses(folder) for folder in (tmp_path, trained.parent))
+    assert again == whole
+    assert again[-1]["loss"] > 0
     assert not (tmp_path / "restart.pt").exists()
     assert not (tmp_path / "work").exists()
+
+
+def _losses(folder):
+    """Rows of a training's curves without what it cost."""
+    rows = Curves(folder).rows()
+    return [{k: v for k, v in row.items() if k not in COSTS} for row in rows]
 
 
 def test_a_finished_training_is_not_repeated(tmp_path):
