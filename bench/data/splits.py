@@ -150,12 +150,24 @@ def find_split(dataset: Dataset, wanted: str | Mapping[str, str]) -> Split:
     """The split as ``resolve_split`` finds it, but unchecked: an audit lists what is wrong."""
     if not isinstance(wanted, str):
         _check_parts(wanted, "split lists")
-        parts = {part: _stems_in(dataset, Path(path)) for part, path in wanted.items()}
+        parts = {part: read_part(Path(path), dataset) for part, path in wanted.items()}
         return Split("user list", parts)
     if wanted == "all":
         return Split("all", {"test": tuple(pair.stem for pair in dataset.pairs)})
     if wanted == "official":
         return official_split(dataset)
+    split = lone_split(wanted)
+    if wanted in shipped_splits() or set(split.parts) != {"test"}:
+        return split
+    return Split(split.name, {"test": _of_pairs(dataset, split.test, Path(wanted))})
+
+
+def lone_split(wanted: str) -> Split:
+    """A split that needs no dataset: a shipped name, a split file, or a list (its stems are test).
+
+    Raises:
+        UserError: neither a file nor a shipped split.
+    """
     if wanted in shipped_splits():
         return read_split_file(_SHIPPED / f"{wanted}.yaml")
     path = Path(wanted)
@@ -166,12 +178,15 @@ def find_split(dataset: Dataset, wanted: str | Mapping[str, str]) -> Split:
         )
     if path.suffix in {".yaml", ".yml", ".json"} and not is_coco(path):
         return read_split_file(path)
-    return Split(path.name, {"test": _stems_in(dataset, path)})
+    return Split(path.name, {"test": read_list(path)})
 
 
-def _stems_in(dataset: Dataset, path: Path) -> tuple[str, ...]:
-    """Stems of a list; one that names the files of a side gives the stems of their pairs."""
-    names = read_list(path)
+def read_part(path: Path, dataset: Dataset | None) -> tuple[str, ...]:
+    """Stems of a list; one that names the files of a side gives the stems of the dataset's pairs."""
+    return read_list(path) if dataset is None else _of_pairs(dataset, read_list(path), path)
+
+
+def _of_pairs(dataset: Dataset, names: tuple[str, ...], path: Path) -> tuple[str, ...]:
     pairs = dataset.scan.pairs
     known = {pair.stem for pair in pairs}
     if known.issuperset(names):
