@@ -38,9 +38,9 @@ def split(
     """
     from ivif_bench.commands.progress import counting
     from ivif_bench.data.base import open_dataset
-    from ivif_bench.data.leak import leak_line, picture_leak
+    from ivif_bench.data.leak import picture_leak
     from ivif_bench.data.scene_split import scene_split, write_split
-    from ivif_bench.data.splits import canonical_hash
+    from ivif_bench.data.splits import canonical_hash, leak_line
 
     if out.suffix not in (".yaml", ".yml"):
         raise UserError(f"--out {out}: a split file ends in .yaml")
@@ -167,8 +167,7 @@ def _split_of(lists: list[str], dataset: Dataset | None) -> Split:
 
 
 def _by_number(split: Split) -> dict[str, float]:
-    from ivif_bench.data.leak import FAR
-    from ivif_bench.data.splits import neighbour_leak, within
+    from ivif_bench.data.splits import FAR, neighbour_leak, within
 
     return {"neighbour_leak": neighbour_leak(split), f"within_{FAR}": within(split, FAR)}
 
@@ -195,7 +194,7 @@ def _by_picture(split: Split, dataset: Dataset) -> dict[str, Any]:
 
 
 def _leak_lines(split: Split, found: dict[str, Any]) -> list[str]:
-    from ivif_bench.data.leak import leak_line
+    from ivif_bench.data.splits import leak_line
 
     lines = [f"split {found['name']!r}, sha256 {found['sha256']}"]
     lines += [

@@ -1,4 +1,7 @@
-"""How much of a test list is nearly in a train list: by number, by picture and by scene."""
+"""How much of a test list is nearly in a train list, by picture and by scene.
+
+By number: ``ivif_bench.data.splits.leak_line``.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +13,15 @@ from typing import Any
 import numpy as np
 
 from ivif_bench.data.likeness import Thumbnails, likeness, mirrored, outlines
-from ivif_bench.data.splits import Split, expand, neighbour_leak, numbered, within
+from ivif_bench.data.splits import Split, expand, numbered
 from ivif_bench.errors import UserError
 from ivif_bench.files import read_json
 from ivif_bench.types import Progress
 from ivif_bench.yaml_text import read_yaml
 
-FAR = 25  # numbers
 _CANDIDATES = 2  # train images that are compared in full with a test image, beside its neighbours
 _BLOCK = 256  # test images compared with all train images at once
-_SAMPLES = 500  # mirrored test images
+_SAMPLES = 500  # mirrored images
 _LEAST = 0.3  # likeness: what chance reaches even in a set of few images
 
 
@@ -53,16 +55,6 @@ class SceneCuts:
     images: int
 
 
-def leak_line(split: Split) -> str:
-    """The leak of a split by number, as tables print it; empty without train or test."""
-    if not (split.train and split.test):
-        return ""
-    return (
-        f"{neighbour_leak(split):.1%} of the test images have the next or previous number in train, "
-        f"{within(split, FAR):.1%} one within {FAR}"
-    )
-
-
 def picture_leak(
     split: Split, stems: Sequence[str], frames: Thumbnails, progress: Progress | None = None
 ) -> PictureLeak:
@@ -70,8 +62,8 @@ def picture_leak(
 
     The most alike train images without a shift, and those next in number, are compared in full (see
     ``ivif_bench.data.likeness``). An image counts if the mean likeness of both sides is above what 99 %
-    of *mirrored* test images reach in the same search, and above 0.3: about one in a hundred images that
-    have no neighbour counts too.
+    of *mirrored* images of the split reach in the same search, and above 0.3: about one in a hundred
+    images that have no neighbour counts too.
 
     Args:
         stems: of the thumbnails, in their order; they hold all of the split's train and test.
@@ -83,7 +75,9 @@ def picture_leak(
     train = np.array(sorted(index[stem] for stem in split.train))
     test = np.array(sorted(index[stem] for stem in split.test))
     coarse = [_coarse(side[train]) for side in frames.sides()]
-    total = len(test) + min(len(test), _SAMPLES)
+    last = len(train) + len(test) - 1
+    drawn = np.unique(np.linspace(0, last, min(last + 1, _SAMPLES)).round().astype(int))
+    total = len(test) + len(drawn)
     done = 0
 
     def search(wanted: np.ndarray, mirror: bool) -> list[tuple[float, int]]:
@@ -106,8 +100,8 @@ def picture_leak(
                 progress(done, total, "comparing test with train")
         return found
 
-    drawn = np.unique(np.linspace(0, len(test) - 1, min(len(test), _SAMPLES)).round().astype(int))
-    chance = [value for value, _ in search(test[drawn], True)]
+    chance_of = np.sort(np.concatenate([train, test]))[drawn]
+    chance = [value for value, _ in search(chance_of, True)]
     limit = max(_LEAST, float(np.quantile(chance, 0.99)))
     found = search(test, False)
     nearest = {

@@ -22,6 +22,7 @@ from ivif_bench.registry import suggest
 from ivif_bench.yaml_text import read_yaml
 
 PARTS = ("train", "val", "test")
+FAR = 25  # numbers; frames of one scene are often so near
 _MOST = 1_000_000  # stems of a split; the largest public dataset has 100,000 pairs
 _RANGE = re.compile(r"([0-9]{1,18})-([0-9]{1,18})")
 _SHIPPED = Path(__file__).parent / "split_files"
@@ -98,6 +99,18 @@ def within(split: Split, distance: int) -> float:
         at = bisect.bisect_left(numbers, number - distance)
         near += at < len(numbers) and numbers[at] <= number + distance
     return near / len(split.test)
+
+
+def leak_line(split: Split) -> str:
+    """The leak of a split by number, as tables print it; empty without train or test."""
+    if not (split.train and split.test):
+        return ""
+    if not any(map(numbered, split.test)):
+        return "unknown, since the names of the test images have no numbers"
+    return (
+        f"{neighbour_leak(split):.1%} of the test images have the next or previous number in train, "
+        f"{within(split, FAR):.1%} one within {FAR}"
+    )
 
 
 def numbered(stem: str) -> tuple[str, int] | None:

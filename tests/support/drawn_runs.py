@@ -33,7 +33,7 @@ def write_runs(root: Path, lengths: list[int], seed: int = 0) -> list[range]:
         angle = rng.uniform(0, 2 * np.pi)
         scenes.append(range(number, number + length))
         for _ in range(length):
-            top, left = (round(abs((value + side) % (2 * side) - side)) for value, side in zip(place, room, strict=True))  # fmt: skip
+            top, left = (_within(at, side) for at, side in zip(place, room, strict=True))
             stem = f"{number:05d}"
             for folder, image in (("Ir", scene.infrared), ("Vis", scene.visible[..., ::-1])):
                 part = image[top : top + WINDOW[0], left : left + WINDOW[1]] * rng.uniform(
@@ -47,6 +47,11 @@ def write_runs(root: Path, lengths: list[int], seed: int = 0) -> list[range]:
             number += 1
             place = place + pace * np.array([0.5 * np.sin(angle), np.cos(angle)])
     return scenes
+
+
+def _within(at: float, side: int) -> int:
+    """A place that runs on without end, turned back at 0 and at ``side``."""
+    return round(abs((at + side) % (2 * side) - side))
 
 
 def _xml(boxes: tuple[tuple[str, tuple[int, int, int, int]], ...], top: int, left: int) -> str:
