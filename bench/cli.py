@@ -13,6 +13,7 @@ from ivif_bench.commands import (
     data,
     inspecting,
     planning,
+    protocols,
     running,
     scoring,
     training,
@@ -33,6 +34,7 @@ inspecting.register(app)
 cleaning.register(app)
 training.register(app)
 app.add_typer(data.app, name="data")
+app.add_typer(protocols.app, name="protocols")
 app.add_typer(weights.app, name="weights")
 
 

@@ -153,6 +153,7 @@ class About:
 
     Attributes:
         split, split_sha256: name and hash of the split.
+        leak: how much of the test part is nearly in train, in words.
         images: number of judged images.
         convention: metric convention (quality).
         metrics: metric name to ``up`` or ``down``, in the order of the columns.
@@ -170,6 +171,7 @@ class About:
 
     split: str = ""
     split_sha256: str = ""
+    leak: str = ""
     images: int = 0
     convention: str = ""
     metrics: Mapping[str, str] = field(default_factory=dict)

@@ -36,6 +36,8 @@ def footer(comparison: Comparison, images: Sequence[str], trained: bool = True) 
     lines.append(f"Protocol: {protocol}.")
     if split := _said(comparison, "split"):
         lines.append(f"Split: {_hashed(comparison, split, 'split_sha256', 12)}.")
+    if leak := _said(comparison, "leak"):
+        lines.append(f"Leak: {leak}.")
     lines += images
     if trained or len({unit.seed for units in comparison.planned.values() for unit in units}) > 1:
         lines.append(_seeds(comparison))

@@ -1,4 +1,4 @@
-"""``data demo``, ``data audit``, ``data prepare``: datasets before a run."""
+"""``data demo``, ``data audit``, ``data prepare``: datasets before a run; ``splitting`` adds others."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ivif_bench.commands import splitting
 from ivif_bench.commands.options import parse_options
 from ivif_bench.errors import UserError
 
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from ivif_bench.types import Progress
 
 app = typer.Typer(
-    no_args_is_help=True, help="Datasets: write the demo, audit a download, prepare labels."
+    no_args_is_help=True,
+    help="Datasets: write the demo, audit a download, prepare labels, make and check splits.",
 )
 
 RootOption = Annotated[Path, typer.Option(help="folder of the dataset, as downloaded")]
@@ -184,3 +186,6 @@ def _unpack(archive: Path, layout: str, root: Path, options: dict[str, Any]) -> 
         typer.echo(note)
     count = unpack_again(archive, found.sha256, root, is_root)
     typer.echo(f"{root}: {'already unpacked' if count is None else f'{count} files unpacked'}")
+
+
+splitting.register(app)

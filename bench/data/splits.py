@@ -9,22 +9,21 @@ from __future__ import annotations
 import bisect
 import hashlib
 import re
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ivif_bench.data.base import Dataset
+from ivif_bench.data.split_lists import is_coco, read_list, refuse_long, refuse_repeats
 from ivif_bench.errors import UserError, first_few
-from ivif_bench.files import exists, read_text
+from ivif_bench.files import exists
 from ivif_bench.registry import suggest
 from ivif_bench.yaml_text import read_yaml
 
 PARTS = ("train", "val", "test")
-_SUFFIXES = {"png", "jpg", "jpeg", "bmp", "tif", "tiff", "xml", "txt"}
+FAR = 25  # numbers; frames of one scene are often so near
 _MOST = 1_000_000  # stems of a split; the largest public dataset has 100,000 pairs
-_LONGEST = 255  # characters of a stem: no file system takes more
 _RANGE = re.compile(r"([0-9]{1,18})-([0-9]{1,18})")
 _SHIPPED = Path(__file__).parent / "split_files"
 
@@ -90,19 +89,31 @@ def within(split: Split, distance: int) -> float:
     if not split.test:
         return float("nan")
     train: dict[str, list[int]] = {}
-    for prefix, number in filter(None, map(_numbered, split.train)):
+    for prefix, number in filter(None, map(numbered, split.train)):
         train.setdefault(prefix, []).append(number)
     for numbers in train.values():
         numbers.sort()
     near = 0
-    for prefix, number in filter(None, map(_numbered, split.test)):
+    for prefix, number in filter(None, map(numbered, split.test)):
         numbers = train.get(prefix, [])
         at = bisect.bisect_left(numbers, number - distance)
         near += at < len(numbers) and numbers[at] <= number + distance
     return near / len(split.test)
 
 
-def _numbered(stem: str) -> tuple[str, int] | None:
+def leak_line(split: Split) -> str:
+    """The leak of a split by number, as tables print it; empty without train or test."""
+    if not (split.train and split.test):
+        return ""
+    if not any(map(numbered, split.test)):
+        return "unknown, since the names of the test images have no numbers"
+    return (
+        f"{neighbour_leak(split):.1%} of the test images have the next or previous number in train, "
+        f"{within(split, FAR):.1%} one within {FAR}"
+    )
+
+
+def numbered(stem: str) -> tuple[str, int] | None:
     """The last number of a stem and the text before it."""
     found = re.fullmatch(r"(.*?)([0-9]+)[^0-9]*", stem)
     return (found[1], int(found[2])) if found else None
@@ -113,8 +124,9 @@ def resolve_split(dataset: Dataset, wanted: str | Mapping[str, str]) -> Split:
 
     Args:
         wanted: ``official`` (the layout's own parts), ``all`` (every pair is test), the name of a
-            shipped split, the path of a split file (YAML with ``parts``), the path of a plain list
-            (its stems are test), or a mapping from part to the path of a plain list.
+            shipped split, the path of a split file (YAML with ``parts``), the path of a list as
+            ``read_list`` reads it (its stems are test), or a mapping from part to such a path. A
+            list may name pairs by the files of either side.
 
     Raises:
         UserError: unknown split, stems that the dataset lacks, or parts that overlap.
@@ -147,54 +159,28 @@ def shared_stems(split: Split) -> list[str]:
     return lines
 
 
-def read_list(path: Path) -> tuple[str, ...]:
-    """Stems of a plain list, one per line, sorted; extensions and folders are cut off.
-
-    Raises:
-        UserError: unreadable, or a stem is named twice.
-    """
-    try:
-        lines = read_text(path, "utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as problem:
-        reason = getattr(problem, "strerror", None) or problem
-        raise UserError(f"cannot read split list {path}: {reason}") from problem
-    words = (line.strip() for line in lines)
-    stems = [_stem(word) for word in words if word and not word.startswith("#")]
-    _refuse_long(stems, f"split list {path}")
-    _refuse_repeats(stems, f"split list {path}")
-    return tuple(sorted(stems))
-
-
-def _refuse_long(stems: Sequence[str], where: str) -> None:
-    for stem in stems:
-        if len(stem) > _LONGEST:
-            raise UserError(
-                f"{where}: {stem[:40]!r}... has {len(stem)} characters, more than a file name; "
-                "give one stem per line"
-            )
-
-
-def _refuse_repeats(stems: Sequence[str], where: str) -> None:
-    twice = sorted(stem for stem, count in Counter(stems).items() if count > 1)
-    if twice:
-        raise UserError(f"{where} names stems twice: {first_few(twice)}")
-
-
-def _stem(line: str) -> str:
-    name = line.replace("\\", "/").rsplit("/", 1)[-1]
-    base, dot, suffix = name.rpartition(".")
-    return base if dot and suffix.lower() in _SUFFIXES else name
-
-
 def find_split(dataset: Dataset, wanted: str | Mapping[str, str]) -> Split:
     """The split as ``resolve_split`` finds it, but unchecked: an audit lists what is wrong."""
     if not isinstance(wanted, str):
         _check_parts(wanted, "split lists")
-        return Split("user list", {part: read_list(Path(path)) for part, path in wanted.items()})
+        parts = {part: read_part(Path(path), dataset) for part, path in wanted.items()}
+        return Split("user list", parts)
     if wanted == "all":
         return Split("all", {"test": tuple(pair.stem for pair in dataset.pairs)})
     if wanted == "official":
         return official_split(dataset)
+    split = lone_split(wanted)
+    if wanted in shipped_splits() or set(split.parts) != {"test"}:
+        return split
+    return Split(split.name, {"test": _of_pairs(dataset, split.test, Path(wanted))})
+
+
+def lone_split(wanted: str) -> Split:
+    """A split that needs no dataset: a shipped name, a split file, or a list (its stems are test).
+
+    Raises:
+        UserError: neither a file nor a shipped split.
+    """
     if wanted in shipped_splits():
         return read_split_file(_SHIPPED / f"{wanted}.yaml")
     path = Path(wanted)
@@ -203,9 +189,25 @@ def find_split(dataset: Dataset, wanted: str | Mapping[str, str]) -> Split:
         raise UserError(
             f"unknown split {wanted!r}: neither a file nor a known split; {suggest(wanted, known)}"
         )
-    if path.suffix in {".yaml", ".yml", ".json"}:
+    if path.suffix in {".yaml", ".yml", ".json"} and not is_coco(path):
         return read_split_file(path)
     return Split(path.name, {"test": read_list(path)})
+
+
+def read_part(path: Path, dataset: Dataset | None) -> tuple[str, ...]:
+    """Stems of a list; one that names the files of a side gives the stems of the dataset's pairs."""
+    return read_list(path) if dataset is None else _of_pairs(dataset, read_list(path), path)
+
+
+def _of_pairs(dataset: Dataset, names: tuple[str, ...], path: Path) -> tuple[str, ...]:
+    pairs = dataset.scan.pairs
+    known = {pair.stem for pair in pairs}
+    if known.issuperset(names):
+        return names
+    files = {file.stem: pair.stem for pair in pairs for file in (pair.infrared, pair.visible)}
+    stems = [name if name in known else files.get(name, name) for name in names]
+    refuse_repeats(stems, f"split list {path}: with the files of both sides it")
+    return tuple(sorted(stems))
 
 
 def official_split(dataset: Dataset) -> Split:
@@ -242,8 +244,8 @@ def read_split_file(path: Path) -> Split:
     _check_parts(content["parts"], f"split file {path}")
     parts: dict[str, tuple[str, ...]] = {}
     for part, items in content["parts"].items():
-        stems = _expand(items, path)
-        _refuse_repeats(stems, f"split file {path}: part {part!r}")
+        stems = expand(items, f"split file {path}")
+        refuse_repeats(stems, f"split file {path}: part {part!r}")
         parts[part] = tuple(sorted(stems))
     declared = content.get("sha256") or {}
     if not isinstance(declared, dict):
@@ -263,11 +265,17 @@ def _check_parts(parts: Mapping[Any, Any], where: str) -> None:
             raise UserError(f"{where}: unknown part {part!r}; use {', '.join(PARTS)}")
 
 
-def _expand(items: Any, path: Path) -> list[str]:
+def expand(items: Any, where: str) -> list[str]:
+    """Stems of a list in YAML: quoted stems, and ranges such as ``00000-00041``.
+
+    Args:
+        where: the file, in front of messages.
+
+    Raises:
+        UserError: no list of texts, a range that runs backwards, or more than a million stems.
+    """
     if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
-        raise UserError(
-            f"split file {path}: stems must be quoted strings in a list ('00012', not 12)"
-        )
+        raise UserError(f"{where}: stems must be quoted strings in a list ('00012', not 12)")
     stems: list[str] = []
     for item in items:
         found = _RANGE.fullmatch(item)
@@ -276,9 +284,9 @@ def _expand(items: Any, path: Path) -> list[str]:
             continue
         first, last = int(found[1]), int(found[2])
         if first > last:
-            raise UserError(f"split file {path}: range {item!r} runs backwards")
+            raise UserError(f"{where}: range {item!r} runs backwards")
         if len(stems) + last - first >= _MOST:
-            raise UserError(f"split file {path}: range {item!r} makes more than {_MOST} stems")
+            raise UserError(f"{where}: range {item!r} makes more than {_MOST} stems")
         stems += [f"{number:0{len(found[1])}d}" for number in range(first, last + 1)]
-    _refuse_long(stems, f"split file {path}")
+    refuse_long(stems, where)
     return stems

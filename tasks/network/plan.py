@@ -8,7 +8,7 @@ from typing import Any
 
 from ivif_bench.data.base import Dataset
 from ivif_bench.data.chroma import DESCRIBED
-from ivif_bench.data.splits import Split
+from ivif_bench.data.splits import Split, leak_line
 from ivif_bench.errors import UserError
 from ivif_bench.store import key_of
 from ivif_bench.task import TaskInputs
@@ -47,6 +47,7 @@ class UnitBuilder:
         self.weights = weights_file(protocol, section.weights_path)
         self.weights_hash = "scratch" if self.weights is None else self.fingerprint(self.weights)
         self.teacher = self._teacher(inputs)
+        self.leak = _leak(protocol, split)
 
     def _teacher(self, inputs: TaskInputs) -> FusedSet | None:
         """The method whose images a frozen network is trained on; None for a source."""
@@ -160,6 +161,7 @@ class UnitBuilder:
         return About(
             split=self.split.name,
             split_sha256=self.split.sha256,
+            leak=self.leak,
             images=len(test),
             metrics=dict.fromkeys(metrics, "up"),
             classes=protocol.classes,
@@ -190,6 +192,15 @@ class UnitBuilder:
 def training_name(kind: str, training_key: str) -> str:
     """Name of the folder of a trained network; equal for equal trainings."""
     return f"{kind}-{training_key}"
+
+
+def _leak(protocol: NetworkProtocol, split: Split) -> str:
+    """The line "Leak" under a table."""
+    if protocol.trained:
+        return leak_line(split)
+    if protocol.mode == "released":
+        return "unknown, since the weights were trained elsewhere"
+    return "none, since nothing is trained on images of this dataset"
 
 
 def _there(stems: tuple[str, ...], fused: FusedSet) -> tuple[tuple[str, ...], tuple[str, ...]]:

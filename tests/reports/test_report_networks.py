@@ -29,6 +29,18 @@ def test_sources_keep_taking_part_in_detection(tmp_path: Path, new_run: Any) -> 
     assert "source images are ranked as well" in table.caption
 
 
+def test_the_leak_stands_below_the_split_where_the_plan_says_it(
+    tmp_path: Path, new_run: Any
+) -> None:
+    builder = new_run(tmp_path)
+    rows = [("", "Car", "AP50", 0.9, ""), ("", "", "mAP50", 0.9, "")]
+    about = {"classes": ["Car"], "split": "mine", "split_sha256": "a" * 64, "images": 9}
+    builder.unit("detection", "visible", rows, {**about, "leak": "4.8% of it"}, dataset="m3fd")
+    (table,) = build_report(load_run(builder.write())).tables
+    at = table.footer.index(f"Split: mine (sha256 {'a' * 12}).")
+    assert table.footer[at + 1] == "Leak: 4.8% of it."
+
+
 def test_the_footer_of_detection_counts_objects_that_need_not_be_found(
     tmp_path: Path, new_run: Any
 ) -> None:

@@ -18,7 +18,7 @@ from pydantic import Field
 
 from ivif_bench.data.base import Dataset, Scan
 from ivif_bench.data.patterns import Pattern
-from ivif_bench.data.splits import read_list
+from ivif_bench.data.split_lists import read_list
 from ivif_bench.errors import UserError, first_few
 from ivif_bench.options import NO_OPTIONS, Names, Options
 from ivif_bench.types import Boxes, Pair

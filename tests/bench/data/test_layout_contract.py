@@ -18,7 +18,8 @@ from ivif_bench.data.audit import audit_dataset
 from ivif_bench.data.base import LAYOUTS, Dataset, open_dataset
 from ivif_bench.data.images import size_of
 from ivif_bench.data.prepare import prepare
-from ivif_bench.data.splits import read_list, resolve_split
+from ivif_bench.data.split_lists import read_list
+from ivif_bench.data.splits import resolve_split
 from ivif_bench.errors import UserError
 from ivif_bench.options import described
 

@@ -20,7 +20,8 @@ from ivif_bench.cli import app
 from ivif_bench.data.base import Dataset, open_dataset
 from ivif_bench.data.demo import write_detection, write_segmentation
 from ivif_bench.data.prepare import KNOWN_MD5, Prepared, md5_note, prepare, yolo_text
-from ivif_bench.data.splits import canonical_hash, read_list, resolve_split
+from ivif_bench.data.split_lists import read_list
+from ivif_bench.data.splits import canonical_hash, resolve_split
 from ivif_bench.errors import UserError
 from ivif_bench.types import Boxes
 

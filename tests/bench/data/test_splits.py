@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ivif_bench.data.base import Dataset
+from ivif_bench.data.split_lists import read_list
 from ivif_bench.data.splits import (
     Split,
     canonical_hash,
     check_disjoint,
     neighbour_leak,
     overlap,
-    read_list,
     read_split_file,
     resolve_split,
     shipped_splits,

@@ -26,7 +26,8 @@ from ivif_bench.data.coco import read_coco
 from ivif_bench.data.headers import read_header
 from ivif_bench.data.images import decode, encode_png, read_labels, size_in_header
 from ivif_bench.data.pictures import read_picture
-from ivif_bench.data.splits import read_list, read_split_file, within
+from ivif_bench.data.split_lists import read_list
+from ivif_bench.data.splits import read_split_file, within
 from ivif_bench.data.voc import read_voc
 from ivif_bench.data.yolo_text import read_yolo
 from ivif_bench.errors import UserError

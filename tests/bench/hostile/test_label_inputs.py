@@ -12,7 +12,8 @@ from hostile import outcome
 
 from ivif_bench.data.coco import read_coco
 from ivif_bench.data.layouts.m3fd import read_scenarios
-from ivif_bench.data.splits import Split, find_split, read_list, read_split_file, within
+from ivif_bench.data.split_lists import read_list
+from ivif_bench.data.splits import Split, find_split, read_split_file, within
 from ivif_bench.data.voc import read_voc
 from ivif_bench.data.yolo_text import read_yolo
 

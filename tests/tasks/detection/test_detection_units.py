@@ -50,6 +50,22 @@ def test_a_detector_is_trained_for_every_method_and_seed_and_the_better_images_w
     assert math.isnan(value(results["good", 0], "AP50", "Lamp"))
 
 
+def test_a_unit_says_how_much_of_the_test_part_is_nearly_in_train(bench: Bench) -> None:
+    """TRAIN ends with 00002, TEST is 00003 and 00004: one of two has a neighbour, both are near."""
+
+    def leak(weights: str | None = None, **changes: object) -> str:
+        return bench.plan(protocol=bench.protocol(**changes), weights=weights)[0].about.leak
+
+    bench.method("good", 200)
+    assert leak() == (
+        "50.0% of the test images have the next or previous number in train, 100.0% one within 25"
+    )
+    assert leak(mode="frozen", train_on="visible") == leak()
+    (bench.folder / "w.pt").write_bytes(b"weights")
+    elsewhere = leak(str(bench.folder / "w.pt"), mode="released", initial="user")
+    assert elsewhere == "unknown, since the weights were trained elsewhere"
+
+
 def test_a_detector_with_keys_of_its_own_gets_them_and_its_network_line_says_what_is_true(
     bench: Bench,
 ) -> None:
