@@ -23,8 +23,6 @@ ON_PROCESSOR = $(if $(filter generic,$(PROCESSOR)),env $(GENERIC))
 TESTS ?=
 # Compiled modules are kept, whatever the shell says: tests start some hundred processes.
 PYTEST = env PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --dist loadscope
-WATCHED = IVIF_BENCH_WATCH=$(CURDIR)/.component-use \
-  PYTHONPATH=$(CURDIR)/tests/support/watched$(if $(PYTHONPATH),:$(PYTHONPATH))
 
 VENV = .venv
 BIN = $(VENV)/bin
@@ -64,12 +62,11 @@ bench-segmentation: $(READY)
 tables: $(READY)
 	$(IVIF) report $(CONFIG)
 
-# It records which tests depend on what components there are: tests/support/component_use.py.
 test: $(READY)
-	$(ON_PROCESSOR) env $(WATCHED) $(PYTEST) -m "not slow"
+	$(ON_PROCESSOR) $(PYTEST) -m "not slow"
 
-test-all: $(READY) $(if $(TESTS),,test)
-	$(ON_PROCESSOR) $(PYTEST) -m $(or $(TESTS),slow)
+test-all: $(READY)
+	$(ON_PROCESSOR) $(PYTEST) $(if $(TESTS),-m $(TESTS))
 
 # mypy and editors do not follow the import hook of an editable install; they follow these links.
 links:
@@ -97,5 +94,5 @@ lock: $(READY)
 	  --upgrade --no-header --no-annotate --no-emit-index-url -o requirements.lock
 
 clean:
-	rm -rf $(VENV) .links build *.egg-info .mypy_cache .ruff_cache .hypothesis .component-use
+	rm -rf $(VENV) .links build *.egg-info .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 import pytest
-from component_use import Recorder, leave_out
 
 os.environ.setdefault("YOLO_AUTOINSTALL", "false")
 os.environ.setdefault("YOLO_OFFLINE", "true")
@@ -18,37 +16,6 @@ if (
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-WATCH = os.environ.get("IVIF_BENCH_WATCH")
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """A watched run records its tests, in the process that gets the reports of all workers."""
-    if WATCH and "PYTEST_XDIST_WORKER" not in os.environ:
-        config.pluginmanager.register(Recorder(REPOSITORY, Path(WATCH)))
-
-
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_generate_tests(metafunc: pytest.Metafunc):
-    """What a watched run notes while parameters are read belongs to the file."""
-    if not WATCH:
-        return (yield)
-    watched = sys.modules["sitecustomize"]
-    watched.collected = metafunc.definition.nodeid.partition("::")[0]
-    try:
-        return (yield)
-    finally:
-        watched.collected = ""
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    leave_out(config, items)
-
-
-def pytest_runtest_setup() -> None:
-    """A watched test asks the registries itself, not a cache that another one has filled."""
-    interface = sys.modules.get("ivif_bench.tasks.quality.interface")
-    if WATCH and interface is not None:
-        interface._evaluator.cache_clear()
 
 
 def shared_root() -> Path:

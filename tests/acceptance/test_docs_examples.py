@@ -1,24 +1,22 @@
 """The examples of the pages "Adding a ..." are files that the checks of a contribution accept.
 
 Each is written as it is printed into a copy of the tree, and linters, types and the contract tests
-run there; the quick suite runs once, with all of them in place, but for comparisons with recorded
-values. Tests that cannot have another outcome with one more component are left out, where
-``make test`` has just recorded which (see ``component_use``); without its record all of them run.
-``EACH_EXAMPLE=1`` runs all of it after each, which takes half an hour and more.
+run there. With all of them in place, the quick suite's files that name a registry or list components
+run once, but for comparisons with recorded values: no other test can see one component more.
+``EACH_EXAMPLE=1`` runs the whole quick suite after each, which takes half an hour and more.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from component_use import LEFT_OUT, files_to_run, independent
-from printed import FOLDERS, Example, printed_components
+from printed import Example, printed_components
 from tree_copy import Copy
-from watched import sitecustomize as watched
 
 METRICS = [
     "tests/tasks/quality/test_quality_contract.py",
@@ -35,6 +33,11 @@ CONTRACTS = {
     "segmenter": ["tests/tasks/test_component_contract.py"],
 }
 ALWAYS = ["tests/bench/test_imports.py", "tests/bench/test_registry.py"]
+# What a test names that can see which components there are.
+SEES_COMPONENTS = re.compile(
+    r"\b(METHODS|DETECTORS|SEGMENTERS|METRICS|CONVENTIONS|LAYOUTS|FORMATS|TASKS|TRAININGS)\b"
+    r"|\bregistry\b|\.specs\(|shipped_protocols|\"list\"|\"doctor\""
+)
 
 
 @pytest.fixture(scope="module")
@@ -59,8 +62,8 @@ def with_example(
         yield copy
 
 
-def _passes(copy: Copy, *arguments: str | Path, **variables: str) -> None:
-    done = copy.python("-m", *arguments, timeout=3600, variables=variables)
+def _passes(copy: Copy, *arguments: str | Path) -> None:
+    done = copy.python("-m", *arguments, timeout=3600)
     assert done.returncode == 0, done.stdout[-10_000:] + done.stderr[-2_000:]
 
 
@@ -70,27 +73,15 @@ def _lint_and_types(copy: Copy) -> None:
     _passes(copy, "mypy")
 
 
-def _quick_suite(copy: Copy, repository: Path, files: Sequence[str] = ()) -> None:
-    everything = bool(os.environ.get("EACH_EXAMPLE"))
-    left_out = set() if everything else independent(repository)
-    marks = "not slow" if everything else "not slow and not golden"
+def _quick_suite(copy: Copy, marks: str = "not slow", *files: str) -> None:
     # Outside the folders of this test run, which pytest would remove; short, for sockets in it.
     with TemporaryDirectory(prefix="ivif-") as folder:
-        names = Path(folder) / "left-out"
-        names.write_text("\n".join(left_out), encoding="utf-8")
-        options = ["-q", f"--basetemp={folder}/tmp", "-m", marks]
-        if not files:
-            files = files_to_run(repository, copy.root, left_out)
-            options += ["-n", "2", "--dist", "loadscope"]
-        _passes(copy, "pytest", *options, *files, **{LEFT_OUT: str(names)})
+        options = ["-q", "-n", "2", "--dist", "loadscope", f"--basetemp={folder}/tmp"]
+        _passes(copy, "pytest", *options, "-m", marks, *files)
 
 
 def test_the_pages_print_a_file_for_every_kind_of_component(printed):
     assert sorted(printed) == list(CONTRACTS)
-
-
-def test_a_watched_run_notes_the_use_of_every_kind_of_component():
-    assert set(watched.FOLDERS) == {folder.rstrip("/") for folder in FOLDERS}
 
 
 @pytest.mark.slow
@@ -109,17 +100,26 @@ def test_the_code_of_the_copy_is_used_not_the_installed_one(copy):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("with_example", list(CONTRACTS), indirect=True)
-def test_one_example_passes_lint_types_and_tests(with_example, request, repository):
+def test_one_example_passes_lint_types_and_tests(with_example, request):
     _lint_and_types(with_example)
     if os.environ.get("EACH_EXAMPLE"):
-        _quick_suite(with_example, repository)
+        _quick_suite(with_example)
     else:
         component = request.node.callspec.params["with_example"]
-        _quick_suite(with_example, repository, [*ALWAYS, *CONTRACTS[component]])
+        _quick_suite(with_example, "not slow and not golden", *ALWAYS, *CONTRACTS[component])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("with_example", ["all"], indirect=True)
-def test_all_examples_together_pass_lint_types_and_the_quick_suite(with_example, repository):
+def test_all_examples_together_pass_lint_types_and_the_quick_suite(with_example):
     _lint_and_types(with_example)
-    _quick_suite(with_example, repository)
+    if os.environ.get("EACH_EXAMPLE"):
+        _quick_suite(with_example)
+        return
+    files = [
+        str(path.relative_to(with_example.root))
+        for path in sorted((with_example.root / "tests").rglob("test_*.py"))
+        if SEES_COMPONENTS.search(path.read_text(encoding="utf-8"))
+    ]
+    assert set(ALWAYS) < set(files)
+    _quick_suite(with_example, "not slow and not golden", *files)

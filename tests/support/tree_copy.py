@@ -58,17 +58,13 @@ class Copy:
         }
 
     def python(
-        self,
-        *arguments: str | Path,
-        cwd: Path | None = None,
-        timeout: float = 600,
-        variables: dict[str, str] | None = None,
+        self, *arguments: str | Path, cwd: Path | None = None, timeout: float = 600
     ) -> subprocess.CompletedProcess[str]:
         """Run this interpreter with the code of the copy."""
         return subprocess.run(
             [sys.executable, *map(str, arguments)],
             cwd=cwd or self.root,
-            env=self.variables | (variables or {}),
+            env=self.variables,
             capture_output=True,
             text=True,
             timeout=timeout,
@@ -100,5 +96,5 @@ def outside() -> dict[str, str]:
     return {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("PYTEST_", "MAKE", "MFLAGS", "IVIF_BENCH_WATCH"))
+        if not name.startswith(("PYTEST_", "MAKE", "MFLAGS"))
     }
