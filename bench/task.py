@@ -17,9 +17,17 @@ from ivif_bench.types import DatasetRef, FusedSet, Progress, Record, Unit
 
 
 class Section(BaseModel):
-    """Base of a task's section in a run configuration; unknown keys are errors."""
+    """Base of a task's section in a run configuration; unknown keys are errors.
+
+    Attributes:
+        model: class of the protocols that sections name, with ``folder`` (of ``protocols/``), ``load``
+            and ``registry`` as ``ivif_bench.tasks.network.protocol.NetworkProtocol`` has them; None
+            for a task without protocol files.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: ClassVar[Any] = None
 
     dataset: str
 

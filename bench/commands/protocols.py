@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from ivif_bench.errors import UserError
-
-if TYPE_CHECKING:
-    from ivif_bench.tasks.network.protocol import NetworkProtocol
 
 app = typer.Typer(no_args_is_help=True, help="Protocols of detection, segmentation, ...: compare.")
 
@@ -26,7 +23,7 @@ class _Found:
 
     task: str
     path: Path
-    protocol: NetworkProtocol
+    protocol: Any
 
     def to_json(self) -> dict[str, Any]:
         one = self.protocol
@@ -119,24 +116,23 @@ def diff(first: ProtocolArgument, second: ProtocolArgument, as_json: JsonOption 
         typer.echo("no value differs")
 
 
-def _models() -> Iterator[tuple[str, type[NetworkProtocol]]]:
+def _models() -> Iterator[tuple[str, Any]]:
     """Tasks that have protocols, with the model of their files."""
     from ivif_bench.task import TASKS
-    from ivif_bench.tasks.network.protocol import NetworkProtocol
 
     for name, spec in sorted(TASKS.specs().items(), key=lambda item: item[1].order):
-        model = getattr(TASKS.load(spec.name).section, "model", None)
-        if isinstance(model, type) and issubclass(model, NetworkProtocol):
+        model = TASKS.load(spec.name).section.model
+        if model is not None:
             yield name, model
 
 
-def _shipped(model: type[NetworkProtocol]) -> list[str]:
+def _shipped(model: Any) -> list[str]:
     from ivif_bench.protocol import shipped_protocols
 
     return shipped_protocols(model.folder / "protocols")
 
 
-def _read(task: str, model: type[NetworkProtocol], name: str) -> _Found:
+def _read(task: str, model: Any, name: str) -> _Found:
     path = model.folder / "protocols" / f"{name}.yaml" if name in _shipped(model) else Path(name)
     return _Found(task, path, model.load(name))
 

@@ -22,7 +22,9 @@ from ivif_bench.yaml_text import read_yaml
 _CANDIDATES = 2  # train images that are compared in full with a test image, beside its neighbours
 _BLOCK = 256  # test images compared with all train images at once
 _SAMPLES = 500  # mirrored images
-_LEAST = 0.3  # likeness: what chance reaches even in a set of few images
+# Likeness that counts whatever chance reaches. Of 42 neighbouring frames of LLVIP and M3FD, 39 are more
+# alike; of 398 pairs of MSRS and RoadScene more than 20 images apart, the most alike reach 0.29.
+_LEAST = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ def picture_leak(
 
     The most alike train images without a shift, and those next in number, are compared in full (see
     ``ivif_bench.data.likeness``). An image counts if the mean likeness of both sides is above what 99 %
-    of *mirrored* images of the split reach in the same search, and above 0.3: about one in a hundred
+    of *mirrored* images of the split reach in the same search, and above 0.5: at most about one in a hundred
     images that have no neighbour counts too.
 
     Args:

@@ -26,6 +26,7 @@ WIDTH, HEIGHT = 64, 48
 _REACH = (12, 8)  # pixels of a thumbnail
 _BLUR = 6.0  # pixels of a thumbnail: what is local
 _NOISE = 4.0  # gray levels of contrast that count as none
+_BLANK = 1e-3  # mean square of outlines that hold nothing, such as those of a black picture
 _SAMPLES = 1000  # comparisons with mirrored frames
 # Bounds of what chance reaches: a set of few frames, or of symmetrical streets, says too little.
 _LEAST, _MOST = 0.3, 0.6
@@ -79,11 +80,13 @@ def mirrored(image: np.ndarray) -> np.ndarray:
 
 
 def likeness(first: np.ndarray, second: np.ndarray) -> float:
-    """Likeness of two ``outlines``, at most 1; see the module."""
+    """Likeness of two ``outlines``, at most 1; 0 if one is blank. See the module."""
+    if min(float(np.square(image).mean()) for image in (first, second)) < _BLANK:
+        return 0.0
     x, y = _REACH
     room = cv2.copyMakeBorder(second, y, y, x, x, cv2.BORDER_CONSTANT, value=0.0)
     found = cv2.matchTemplate(room, first, cv2.TM_CCORR_NORMED)
-    return float(np.nan_to_num(found, nan=0.0, posinf=0.0, neginf=0.0).max())
+    return float(found.max())
 
 
 def by_chance(side: np.ndarray, share: float = 0.995) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,7 +29,7 @@ class Runs:
     visible: float
 
 
-def in_order(stems: Sequence[str]) -> list[str]:
+def in_order(stems: Iterable[str]) -> list[str]:
     """Stems as a camera numbered them: digits count as numbers (``f9`` before ``f10``)."""
 
     def key(stem: str) -> tuple[list[tuple[int, str]], str]:
