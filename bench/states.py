@@ -61,13 +61,22 @@ def read_state_file(
         demand_regular(path)
         with safe_open(path, "pt") as file:
             header = json.loads(file.metadata()[_HEADER])
-            if header["format"] != _FORMAT:
-                raise ValueError(f"format {header['format']!r}")
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            if header.get("format") != _FORMAT:
+                raise ValueError(f"format {header.get('format')!r}, not {_FORMAT!r}")
+            # Copies: what safetensors returns is mapped, and would be lost with the file.
+            tensors = {key: file.get_tensor(key).clone() for key in file.keys()}  # noqa: SIM118
         found, state = header["identity"], _unpack(header["state"], tensors)
         if not isinstance(state, dict):
             raise ValueError("no dict")
-    except (SafetensorError, KeyError, TypeError, ValueError, OSError, RecursionError) as problem:
+    except (
+        SafetensorError,
+        AttributeError,
+        KeyError,
+        TypeError,
+        ValueError,
+        OSError,
+        RecursionError,
+    ) as problem:
         raise UserError(
             f"{path}: not {what} ({type(problem).__name__}: {problem}); {damaged}"
         ) from problem

@@ -89,6 +89,14 @@ def test_what_cannot_be_stored_is_named_by_its_place_and_nothing_is_left(tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_state_that_was_read_no_longer_needs_its_file(tmp_path):
+    write_state_file(tmp_path / "s", {"x": torch.arange(100_000)}, {})
+    found = read(tmp_path / "s")
+    with (tmp_path / "s").open("rb+") as file:
+        file.truncate(100)
+    assert torch.equal(found["x"], torch.arange(100_000))
+
+
 def test_no_file_is_no_state(tmp_path):
     assert read(tmp_path / "s") is None
 
@@ -108,6 +116,7 @@ def _headed(path, text):
         lambda path: path.write_bytes(b""),
         lambda path: save_file({"x": torch.zeros(1)}, path),
         lambda path: _headed(path, "{"),
+        lambda path: _headed(path, "[1]"),
         lambda path: _headed(path, "[" * 100_000),
         lambda path: _headed(path, json.dumps({"format": "other", "identity": {}, "state": 1})),
         lambda path: _headed(path, _header({"x": {"$": "tensor", "is": "y"}})),

@@ -24,7 +24,12 @@ from ivif_bench.tasks.detection.detectors._ultralytics_data import (
 from ivif_bench.tasks.detection.detectors._ultralytics_recipe import UltralyticsTraining
 from ivif_bench.tasks.detection.protocol import DetectionProtocol
 from ivif_bench.tasks.network.curves import Curves
-from ivif_bench.tasks.network.training_state import peak_memory_mb, read_state, write_state
+from ivif_bench.tasks.network.training_state import (
+    STATE,
+    peak_memory_mb,
+    read_state,
+    write_state,
+)
 from ivif_bench.types import Progress
 
 # The first convolution of ultralytics' class branch of the head, and all behind it, depends on
@@ -178,15 +183,26 @@ class Trainer(DetectionTrainer):  # type: ignore[misc]
         """Go on from the state in the folder, if there is one."""
         found = read_state(self._place.folder, self._place.identity)
         if found is not None:
-            self.model.load_state_dict(found["weights"])
-            self.ema.ema.load_state_dict(found["average"])
-            self.ema.updates = found["updates"]
-            self.optimizer.load_state_dict(found["optimizer"])
-            self._gradients = found["gradients"]
-            self._stepped = found["stepped"]
-            self.start_epoch = found["epochs"]
+            try:
+                self._restore(found)
+            except (KeyError, RuntimeError, ValueError, TypeError, AttributeError) as problem:
+                raise UserError(
+                    f"{self._place.folder / STATE}: not a state of this network "
+                    f"({type(problem).__name__}); delete it to start this training again"
+                ) from problem
             LOGGER.info(f"resumed after {self.start_epoch} of {self.epochs} epochs")
         self._curves.keep(self.start_epoch)
+
+    def _restore(self, state: Mapping[str, Any]) -> None:
+        self.model.load_state_dict(state["weights"])
+        self.ema.ema.load_state_dict(state["average"])
+        self.ema.updates = int(state["updates"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self._gradients = dict(state["gradients"])
+        self._stepped = int(state["stepped"])
+        self.start_epoch = int(state["epochs"])
+        if not 0 < self.start_epoch < self.epochs:
+            raise ValueError(f"{self.start_epoch} of {self.epochs} epochs")
 
     def _train_epoch_start(self) -> None:
         self._started = time.monotonic()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -13,13 +14,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 from ultralytics_trainings import COSTS, Killed, fit, protocol, samples
 
 from ivif_bench.errors import UserError
 from ivif_bench.tasks.detection.detectors._hermetic import engine
 from ivif_bench.tasks.detection.detectors.ultralytics_yolo import write_yolo_layout
 from ivif_bench.tasks.network.curves import CURVES, Curves
-from ivif_bench.tasks.network.training_state import STATE
+from ivif_bench.tasks.network.training_state import STATE, read_state, write_state
 
 pytest.importorskip("ultralytics")
 pytestmark = pytest.mark.ultralytics
@@ -72,9 +74,16 @@ def test_another_recipe_or_a_damaged_state_in_the_folder_is_refused(tmp_path):
         fit(folder, epochs=5)
     with pytest.raises(UserError, match="made with seed 0, now 1"):
         fit(folder, seed=1)
+    with safe_open(folder / STATE, "pt") as file:
+        identity = json.loads(file.metadata()["state"])["identity"]
+    whole_state = read_state(folder, identity)
     (folder / STATE).write_bytes((folder / STATE).read_bytes()[:1000])
     with pytest.raises(UserError, match="not the state of a training"):
         fit(folder)
+    for content in ({}, {**whole_state, "weights": {}}, {**whole_state, "epochs": 4}):
+        write_state(folder, content, identity)
+        with pytest.raises(UserError, match="not a state of this network"):
+            fit(folder)
 
 
 def test_weights_that_were_finished_before_a_kill_are_used(tmp_path, whole):
