@@ -116,6 +116,8 @@ def test_published_protocols_keep_their_hashes_and_another_meaning_has_another(
 @pytest.mark.parametrize("name", shipped_protocols(SHIPPED_PROTOCOLS))
 def test_every_shipped_protocol_says_whether_it_is_multi_label(name: str) -> None:
     content = yaml.safe_load((SHIPPED_PROTOCOLS / f"{name}.yaml").read_text())
+    for family in content.get("recipe", {}).values():  # format 2
+        content |= family["inference"]
     assert isinstance(content["multi_label"], bool)
 
 

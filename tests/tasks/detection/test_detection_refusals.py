@@ -24,7 +24,6 @@ from ivif_bench.types import Boxes
 
 # An original YOLOv5 with a training, which it has not.
 SIZES = {"image_size": 64, "conf": 0.1, "nms_iou": 0.6, "max_det": 3}
-ORIGINAL = {"yolov5-original": {"inference": SIZES, "training": {"epochs": 1}}}
 
 
 @pytest.mark.parametrize(
@@ -36,11 +35,6 @@ ORIGINAL = {"yolov5-original": {"inference": SIZES, "training": {"epochs": 1}}}
         ({"initial": "shipped:nothing-of-the-kind"}, {}, "nothing-of-the-kind"),
         ({"initial": "/no/such/file.safetensors"}, {}, "no such weights file"),
         ({}, {"weights": "x.pt"}, "for protocols with initial 'user'"),
-        (
-            {"network": "yolov5n-original", "recipe": ORIGINAL},
-            {},
-            "cannot be trained; modes: zeroshot",
-        ),
         ({"network": "yolov5q"}, {}, "did you mean"),
         ({"recipe": {"fakes": {}}}, {}, r"mine\.yaml: recipe: expected fake only"),
         ({"recipe": {"fake": {"trainin": {}}}}, {}, r"recipe\.fake: expected the keys inference"),

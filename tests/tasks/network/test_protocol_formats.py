@@ -156,3 +156,13 @@ def test_modes_of_segmentation_in_format_1_are_those_of_format_2_and_hashed_as_w
     protocol = SegmentationProtocol.from_file(content)
     assert (protocol.mode, protocol.train_on) == now
     assert (protocol.values()["mode"], protocol.values()["train_on"]) == (mode, train_on)
+
+
+def test_a_network_that_cannot_be_trained_says_its_modes(monkeypatch):
+    network = NetworkSpec("fixed", "a:B", "Fixed", 1, "none", modes=("released",), training=None)
+    monkeypatch.setitem(DetectionProtocol.registry().specs(), "fixed", network)
+    (path,) = [path for _, path in SHIPPED if path.stem == "demo-det.v1"]
+    content = rewritten(DetectionProtocol, path)
+    content |= {"network": "fixed", "recipe": {"fixed": {"training": {"epochs": 1}}}}
+    with pytest.raises(UserError, match="'fixed' cannot be trained; modes: released"):
+        DetectionProtocol.from_file(content)
