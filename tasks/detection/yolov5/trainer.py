@@ -141,7 +141,11 @@ class Trainer:
         given = self._batches(range(epoch, epochs), skip)
         began = time.monotonic()
         self.network.train()
-        with stop_requests() as stop_requested, contextlib.closing(given):
+        stopped = False
+        # Several processes would have to stop at the same batch; theirs end at once.
+        several = self.processes.count > 1
+        requests = contextlib.nullcontext(lambda: False) if several else stop_requests()
+        with requests as stop_requested, contextlib.closing(given):
             for epoch, position, pictures, targets in given:
                 if position == 0:
                     self.optimizer.zero_grad(set_to_none=True)
@@ -153,9 +157,13 @@ class Trainer:
                     progress(epoch + 1, epochs, "training")
                     if self._patience_ended(epoch):
                         break
-                elif stop_requested() and self.processes.count == 1:
-                    self._save(epoch, position + 1)
+                if stop_requested():
+                    stopped = True
+                    if position < batches - 1:
+                        self._save(epoch, position + 1)
                     break
+        if stopped:
+            raise KeyboardInterrupt  # in case nobody else ends the process
         if self.setting.select == "best":
             state: Mapping[str, Tensor] = self.best["state"]
             return state

@@ -96,7 +96,6 @@ def train(job: Job, samples: Sequence[Sample], progress: Progress) -> Mapping[st
             recipe.augmentation,
             job.seed,
             recipe.rules,
-            progress=progress,
         )
         validation = None
         if kept and processes.rank == 0:

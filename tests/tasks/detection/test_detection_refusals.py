@@ -22,7 +22,6 @@ from ivif_bench.files import write_bytes
 from ivif_bench.tasks.detection.registry import DETECTORS
 from ivif_bench.types import Boxes
 
-# An original YOLOv5 with a training, which it has not.
 SIZES = {"image_size": 64, "conf": 0.1, "nms_iou": 0.6, "max_det": 3}
 
 
