@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -144,7 +144,9 @@ class Trainer:
         stopped = False
         # Several processes would have to stop at the same batch; theirs end at once.
         several = self.processes.count > 1
-        requests = contextlib.nullcontext(lambda: False) if several else stop_requests()
+        requests: contextlib.AbstractContextManager[Callable[[], bool]] = (
+            contextlib.nullcontext(lambda: False) if several else stop_requests()
+        )
         with requests as stop_requested, contextlib.closing(given):
             for epoch, position, pictures, targets in given:
                 if position == 0:
