@@ -10,15 +10,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import small_yolov5
 import torch
 from torch import distributed, multiprocessing, nn
 
+from ivif_bench.errors import UserError
 from ivif_bench.processes import Processes
+from ivif_bench.tasks.detection.detectors.yolov5_original import OriginalYolov5
 from ivif_bench.tasks.detection.yolov5.building import STRIDES, build
 from ivif_bench.tasks.detection.yolov5.loss import Loss
 from ivif_bench.tasks.detection.yolov5.optimization import Average, Stepper, make_optimizer
 from ivif_bench.tasks.detection.yolov5.schedule import Rates
 from ivif_bench.tasks.detection.yolov5.settings import LossSettings
+from ivif_bench.tasks.detection.yolov5.training import launch
 
 CLASSES, SIDE, BATCH = 3, 96, 4
 _RATES = Rates(0.01, 0.01, 0.9, 1.0)
@@ -26,10 +30,10 @@ _RATES = Rates(0.01, 0.01, 0.9, 1.0)
 _TRAINING = """
 import sys
 from pathlib import Path
-sys.path.insert(0, {tests!r})
-import test_yolov5_training as tests
+sys.path.insert(0, sys.argv[3])
+import small_yolov5 as small
 folder, workers = Path(sys.argv[1]), int(sys.argv[2])
-tests.fit(folder, tests.made(), recipe=tests.protocol({{"epochs": 6}}), workers=workers)
+small.fit(folder, small.made(), recipe=small.protocol({"epochs": 6}), workers=workers)
 """
 
 
@@ -144,10 +148,12 @@ def test_two_processes_train_as_one_that_sees_the_halves_with_their_own_statisti
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 2])
 def test_killed_three_times_in_mid_epoch_it_ends_at_the_same_weights(tmp_path, workers):
-    code = _TRAINING.format(tests=str(Path(__file__).parent))
+    support = Path(small_yolov5.__file__).parent
 
     def run(folder: Path) -> subprocess.Popen:
-        return subprocess.Popen([sys.executable, "-c", code, str(folder), str(workers)])
+        return subprocess.Popen(
+            [sys.executable, "-c", _TRAINING, str(folder), str(workers), str(support)]
+        )
 
     began = time.monotonic()
     assert run(tmp_path / "whole").wait() == 0
@@ -172,3 +178,21 @@ def test_killed_three_times_in_mid_epoch_it_ends_at_the_same_weights(tmp_path, w
 
 def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
+
+
+def _job(folder: Path, **changes):
+    recipe = small_yolov5.protocol({"epochs": 2, "batch": 5, **changes})
+    folder.mkdir()
+    detector = OriginalYolov5("yolov5n-original", recipe)
+    return detector._job(0, folder, folder.parent / "log.txt", None), small_yolov5.made()
+
+
+@pytest.mark.slow
+def test_torchs_launcher_runs_a_whole_training_and_passes_errors_on(tmp_path):
+    weights = [launch(*_job(tmp_path / name), 2) for name in ("a", "b")]
+    assert len(weights[0]) == 349
+    for key, value in weights[0].items():
+        assert torch.isfinite(value.float()).all()
+        assert torch.equal(value, weights[1][key]), key
+    with pytest.raises(UserError, match="a batch of 1, fewer than the 2 GPUs"):
+        launch(*_job(tmp_path / "c", batch=3), 2)
