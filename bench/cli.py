@@ -11,6 +11,7 @@ import typer
 from ivif_bench.commands import (
     cleaning,
     data,
+    detectors,
     inspecting,
     planning,
     protocols,
@@ -36,6 +37,7 @@ training.register(app)
 app.add_typer(data.app, name="data")
 app.add_typer(protocols.app, name="protocols")
 app.add_typer(weights.app, name="weights")
+app.add_typer(detectors.app, name="detector")
 
 
 class _ReaderGone(BaseException):

@@ -13,6 +13,7 @@ from ivif_bench.data.base import Dataset
 from ivif_bench.errors import UserError, first_few
 from ivif_bench.files import write_json
 from ivif_bench.task import Workspace
+from ivif_bench.tasks.detection.checkpoint import refuse_seen
 from ivif_bench.tasks.detection.protocol import DetectionProtocol
 from ivif_bench.tasks.detection.scoring import coco_document, score
 from ivif_bench.tasks.network.adapter import TaskAdapter
@@ -55,6 +56,9 @@ class DetectionAdapter(TaskAdapter):
         for pair in pairs:
             if pair.annotation is None or not pair.annotation.is_file():
                 dataset.boxes(pair)  # raises: its layout knows best what is missing where
+
+    def check_weights(self, weights: Path, layout: str, test: Sequence[Pair]) -> None:
+        refuse_seen(weights, layout, test)
 
     def check_classes(self, protocol: DetectionProtocol, known: tuple[str, ...]) -> None:
         wanted = protocol.classes if protocol.class_map is None else tuple(protocol.class_map)

@@ -68,6 +68,18 @@ class TaskAdapter(ABC):
     def scorer(self, protocol: Any) -> str:
         """Who computes the metrics, and how: a line under the table."""
 
+    def check_weights(  # noqa: B027 - optional
+        self, weights: Path, layout: str, test: Sequence[Pair]
+    ) -> None:
+        """Refuse weights, to judge with or to start from, that have seen images of the test.
+
+        Args:
+            layout: of the dataset.
+
+        Raises:
+            UserError: naming the first stems.
+        """
+
     def warnings(self, protocol: Any) -> list[str]:
         """Sentences that the caption must carry."""
         return []

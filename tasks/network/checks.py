@@ -65,7 +65,8 @@ def check(
             )
     pairs = dataset.select(split.test + (split.train if protocol.trained else ()))
     task.check_truth(protocol, dataset, pairs)
-    weights_file(protocol, weights)
+    if path := weights_file(protocol, weights):
+        task.check_weights(path, ref.layout, dataset.select(split.test))
 
 
 def load_network(task: TaskAdapter, protocol: NetworkProtocol, weights: Path | None) -> None:

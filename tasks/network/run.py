@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 from ivif_bench.data.base import Dataset, open_ref
 from ivif_bench.data.chroma import fused_rgb
 from ivif_bench.errors import UserError
-from ivif_bench.files import write_json
+from ivif_bench.files import read_json, write_json
 from ivif_bench.kept import keeping, read_kept
 from ivif_bench.task import Workspace
 from ivif_bench.tasks.network.adapter import TaskAdapter
@@ -126,5 +125,19 @@ def _checkpoint(
         about = described(partial, time.monotonic() - started, network.device)
         write_json(partial / _TRAINED, {"checkpoint": str(done.relative_to(partial)), **about})
 
-    folder = workspace.once(training_of(unit), fit)
-    return folder / str(json.loads((folder / _TRAINED).read_text())["checkpoint"])
+    return checkpoint_in(workspace.once(training_of(unit), fit))
+
+
+def checkpoint_in(folder: Path) -> Path:
+    """The checkpoint in the finished folder of a training, which ``training_of`` names.
+
+    Raises:
+        UserError: the folder is damaged.
+    """
+    try:
+        return folder / str(read_json(folder / _TRAINED)["checkpoint"])
+    except (OSError, ValueError, KeyError, TypeError) as problem:
+        raise UserError(
+            f"{folder / _TRAINED}: does not name a trained network ({problem}); delete the folder, "
+            "and 'run' trains it again"
+        ) from problem

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ivif_bench.errors import UserError
+from ivif_bench.files import demand_regular, exists
 from ivif_bench.registry import suggest
 from ivif_bench.tasks.network.protocol import NetworkProtocol
 
@@ -42,8 +43,14 @@ def weights_file(protocol: NetworkProtocol, given: Path | None = None) -> Path |
             f"{protocol.task}: initial weights {str(path)!r}: expected 'scratch', 'shipped:NAME' or "
             f"the path of a file with the ending {', '.join(_ENDINGS)}"
         )
-    if not path.is_file():
+    if not exists(path):
         raise UserError(f"{protocol.task}: no such weights file: {path}")
+    try:
+        demand_regular(path)
+    except OSError as problem:
+        raise UserError(
+            f"{protocol.task}: cannot read weights {path}: {problem.strerror}"
+        ) from problem
     return path
 
 

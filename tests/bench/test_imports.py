@@ -135,17 +135,20 @@ def test_only_the_package_itself_imports_the_python_interface(graph):
     assert {name for name in importers if _top(name) != "api"} == {ROOT}
 
 
-def test_the_command_line_and_the_python_interface_reach_tasks_only_to_score(graph):
+def test_the_command_line_and_the_python_interface_reach_tasks_only_to_score_and_exchange(graph):
     reached = {
         (name, found)
         for name, imports in graph.items()
         for found in imports
         if _top(name) in ("commands", "cli", "api") and found.startswith(f"{ROOT}.tasks")
     }
-    assert {name for name, _ in reached} == {
-        f"{ROOT}.{part}.scoring" for part in ("commands", "api")
+    assert {
+        (name, found.rpartition(".tasks.")[2].partition(".")[0]) for name, found in reached
+    } == {
+        (f"{ROOT}.commands.scoring", "quality"),
+        (f"{ROOT}.api.scoring", "quality"),
+        (f"{ROOT}.commands.detectors", "detection"),
     }
-    assert all(found.startswith(f"{ROOT}.tasks.quality") for _, found in reached)
 
 
 def test_nothing_that_is_installed_imports_what_is_not():

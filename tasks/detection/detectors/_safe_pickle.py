@@ -12,6 +12,8 @@ import torch
 from torch import nn
 
 from ivif_bench.errors import UserError
+from ivif_bench.files import demand_regular
+from ivif_bench.tasks.detection.checkpoint import MOST_CLASSES, class_names
 
 # Layers of torch that detector checkpoints are made of; all are plain arithmetic.
 TORCH_LAYERS = (
@@ -49,11 +51,18 @@ def load_pickled_network(path: Path, known: Mapping[str, type]) -> dict[str, Any
         *((cls, name) for name, cls in known.items()),
     ]
     try:
+        demand_regular(path)
+    except OSError as problem:
+        raise UserError(f"cannot read weights {path}: {problem.strerror}") from problem
+    try:
         with torch.serialization.safe_globals(allowed), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # on the kind of pickle; a refused file is one line
             content = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as problem:
-        raise UserError(f"cannot read weights {path}: {problem.strerror or problem}") from problem
+    except OSError as problem:  # also what torch raises for a file that ends too early
+        reason = problem.strerror or problem
+        raise UserError(
+            f"cannot read weights {path}: damaged or unreadable ({reason})"
+        ) from problem
     except Exception as problem:  # the unpickler raises whatever a broken file makes it raise
         raise UserError(f"weights {path}: {_why(str(problem))}") from problem
     if not isinstance(content, dict):
@@ -61,27 +70,54 @@ def load_pickled_network(path: Path, known: Mapping[str, type]) -> dict[str, Any
     return content
 
 
-def network_of(content: Mapping[str, Any], path: Path, expected: type[nn.Module]) -> nn.Module:
-    """The network of a checkpoint, float32: its moving average if it has one."""
+def pickled_network(
+    path: Path, known: Mapping[str, type], expected: type[nn.Module]
+) -> tuple[nn.Module, tuple[str, ...]]:
+    """The network of a checkpoint, float32 (its moving average if it has one), and its class names.
+
+    Args:
+        path, known: as ``load_pickled_network`` takes them.
+        expected: class of the network.
+
+    Raises:
+        UserError: as ``load_pickled_network``, or there is no such network in the file, or a damaged
+            one.
+    """
+    content = load_pickled_network(path, known)
+    try:
+        network = _network(content, path, expected)
+        return network, _names(network, path)
+    except UserError:
+        raise
+    except Exception as problem:  # a file sets attributes of modules to whatever it likes
+        said = f"{type(problem).__name__}: {problem}".splitlines()[0][:120]
+        raise UserError(f"weights {path}: damaged network ({said})") from problem
+
+
+def _network(content: Mapping[str, Any], path: Path, expected: type[nn.Module]) -> nn.Module:
     network = content.get("ema") or content.get("model")
     if not isinstance(network, expected):
         raise UserError(f"weights {path}: no network under 'ema' or 'model'")
+    network.state_dict()  # raises for attributes that are no modules or tensors
     return network.float()
 
 
-def class_names(network: nn.Module, path: Path) -> tuple[str, ...]:
+def _names(network: nn.Module, path: Path) -> tuple[str, ...]:
     """Class names of a pickled network, which has them as a list or as a mapping from 0."""
     names = getattr(network, "names", None)
-    if isinstance(names, dict) and sorted(names) == list(range(len(names))):
-        names = [names[index] for index in range(len(names))]
-    if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
-        raise UserError(f"weights {path}: the network has no list of class names")
-    return tuple(names)
+    if isinstance(names, dict) and len(names) <= MOST_CLASSES:
+        names = [names.get(index) for index in range(len(names))]
+    found = class_names(names)
+    if found is None:
+        raise UserError(
+            f"weights {path}: the network has no list of distinct, printable class names"
+        )
+    return found
 
 
 def _why(message: str) -> str:
     """The refused name out of torch's long explanation."""
-    for pattern in (r"GLOBAL (\S+)", r"class (\S+)", r"Unsupported operand (\d+)"):
+    for pattern in (r"GLOBAL (\S+)", r"class (\S+)"):
         found = re.search(pattern, message)
         if found:
             return (

@@ -21,16 +21,13 @@ from ultralytics.utils import LOGGER, SETTINGS
 
 from ivif_bench.device import strict_float32
 from ivif_bench.errors import UserError
-from ivif_bench.tasks.detection.detectors._safe_pickle import (
-    class_names,
-    load_pickled_network,
-    network_of,
-)
+from ivif_bench.tasks.detection.detectors._safe_pickle import pickled_network
 from ivif_bench.tasks.detection.detectors._ultralytics_trainer import (
     Place,
     Trainer,
     Weights,
     recipe_of,
+    transfer,
 )
 from ivif_bench.tasks.detection.protocol import DetectionProtocol
 from ivif_bench.types import Progress
@@ -61,9 +58,26 @@ def fill(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
 
 def read_pickled(path: Path) -> tuple[dict[str, Tensor], tuple[str, ...]]:
     """Weights and class names of a ``.pt`` of ultralytics (yolov5u family), without running it."""
-    content = load_pickled_network(path, _KNOWN)
-    network = network_of(content, path, DetectionModel)
-    return dict(network.state_dict()), class_names(network, path)
+    network, names = pickled_network(path, _KNOWN, DetectionModel)
+    return dict(network.state_dict()), names
+
+
+def check_transfer(
+    architecture: str, weights: Weights, protocol: DetectionProtocol, path: Path, threads: int
+) -> None:
+    """Refuse initial weights that a training by the protocol cannot start from.
+
+    Args:
+        path: of the weights, for the message.
+
+    Raises:
+        UserError: weights of another network or of other classes.
+    """
+    network = build(architecture, len(protocol.classes), threads)
+    try:
+        transfer(network, weights, protocol)
+    except UserError as problem:
+        raise UserError(f"weights {path}: {problem}") from problem
 
 
 def train(

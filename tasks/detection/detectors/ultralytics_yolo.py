@@ -22,6 +22,7 @@ from ivif_bench.errors import UserError
 from ivif_bench.files import write_bytes
 from ivif_bench.fingerprints import hash_file
 from ivif_bench.origins import sign
+from ivif_bench.tasks.detection.checkpoint import read_checkpoint, write_checkpoint
 from ivif_bench.tasks.detection.detectors._boxes import BoxInference
 from ivif_bench.tasks.detection.detectors._hermetic import engine
 from ivif_bench.tasks.detection.detectors._ultralytics_recipe import UltralyticsTraining
@@ -34,8 +35,8 @@ from ivif_bench.types import Boxes, Progress
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-FORMAT = "ivif-bench-detector/1"
-_CARD = "ivif-bench"
+    from ivif_bench.tasks.detection.detectors._ultralytics_trainer import Weights
+
 _PARAMETERS = {
     "n": (2_654_816, "1.9"),
     "s": (9_153_152, "7.2"),
@@ -103,7 +104,7 @@ class UltralyticsYolo(Detector):
         progress: Progress,
     ) -> None:
         folder = checkpoint.parent
-        weights = None if initial is None else read_weights(initial, self.name)
+        weights = None if initial is None else self._initial(initial)
         work = folder / "work"
         shutil.rmtree(work, ignore_errors=True)  # left by a crash
         layout = write_yolo_layout(train, self.protocol.classes, work / "data")
@@ -120,7 +121,7 @@ class UltralyticsYolo(Detector):
             threads=self.threads,
             progress=progress,
         )
-        save_weights(checkpoint, network, self.name, self.protocol.classes)
+        write_checkpoint(checkpoint, network.state_dict(), self.name, self.protocol.classes)
 
     def _identity(self, train: Sequence[Sample], seed: int, initial: Path | None) -> dict[str, Any]:
         """What decides the weights, besides the content of images, which their owner answers for."""
@@ -139,7 +140,13 @@ class UltralyticsYolo(Detector):
 
     def check_initial(self, weights: Path | None) -> None:
         if weights is not None:
-            read_weights(weights, self.name)
+            self._initial(weights)
+
+    def _initial(self, path: Path) -> Weights:
+        """Initial weights that fit the network and the protocol."""
+        found = read_weights(path, self.name)
+        engine().check_transfer(f"{self.name}.yaml", found, self.protocol, path, self.threads)
+        return found
 
     def load(self, checkpoint: Path) -> tuple[str, ...]:
         state, self._names = read_weights(checkpoint, self.name)
@@ -168,52 +175,16 @@ class UltralyticsYolo(Detector):
         )
 
 
-def save_weights(
-    path: Path, network: nn.Module, architecture: str, names: Sequence[str], half: bool = False
-) -> None:
-    """Save a network as safetensors; ``half`` stores float16, to ship a smaller file.
-
-    Architecture and class names are in the file's header, so they cannot be separated from it.
-    """
-    from safetensors.torch import save
-
-    state: dict[str, Tensor] = {}
-    for key, value in network.state_dict().items():
-        value = value.detach().cpu().contiguous().clone()
-        state[key] = value.half() if half and value.is_floating_point() else value
-    # One entry only: safetensors writes several in random order, and equal weights should be
-    # equal files.
-    card = {"format": FORMAT, "architecture": architecture, "names": list(names)}
-    write_bytes(path, save(state, metadata={_CARD: json.dumps(card, sort_keys=True)}))
-
-
-def read_weights(path: Path, architecture: str) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+def read_weights(path: Path, architecture: str) -> Weights:
     """Weights (float32) and class names of our safetensors or of an ultralytics ``.pt``.
 
     Raises:
         UserError: unreadable, another architecture, or a ``.pt`` that holds more than a network.
     """
-    if path.suffix == ".pt":
-        return engine().read_pickled(path)
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="pt") as file:
-            card = json.loads((file.metadata() or {}).get(_CARD, "{}"))
-            state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError, ValueError) as problem:
-        raise UserError(f"cannot read weights {path}: {problem}") from problem
-    if not isinstance(card, dict) or card.get("format") != FORMAT:
-        raise UserError(f"weights {path}: not a detector checkpoint of ivif-bench")
-    if card.get("architecture") != architecture:
-        raise UserError(
-            f"weights {path}: made for {card.get('architecture')}, not for {architecture}"
-        )
-    names = card.get("names")
-    if not isinstance(names, list):
-        raise UserError(f"weights {path}: its header has no list of class names")
-    floats = {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
-    return floats, tuple(str(name) for name in names)
+    if path.suffix == ".safetensors":
+        return read_checkpoint(path, architecture)
+    found: Weights = engine().read_pickled(path)
+    return found
 
 
 def write_yolo_layout(train: Sequence[Sample], classes: Sequence[str], folder: Path) -> Path:

@@ -103,7 +103,8 @@ class OriginalYolov5(Detector):
             from ivif_bench.tasks.detection.yolov5.building import network_for
 
             found = read_checkpoint(checkpoint, self.name)
-            network, self._names = network_for(self._size, found.state, checkpoint), found.names
+            self._names = found.names
+            network = network_for(self._size, found.state, len(found.names), checkpoint)
             fill(network, found.state, checkpoint)
         else:
             network, self._names = read_network(checkpoint)

@@ -31,6 +31,7 @@ SIZES = {
     "l": (1.0, 1.0),
     "x": (1.33, 1.25),
 }
+LAST = 24  # number of the head's layer
 _OBJECTS_PER_IMAGE = 8  # of an image of 640 pixels, for the initial bias of objectness
 
 
@@ -92,22 +93,46 @@ def build(
     return network
 
 
-def network_for(size: str, state: Mapping[str, Tensor], path: Path) -> Model:
+def network_for(size: str, state: Mapping[str, Tensor], classes: int, path: Path) -> Model:
     """A network of the shape that weights are for; ``fill`` puts them in.
 
     Args:
         size: letter of the size.
+        classes: number of class names that come with the weights.
 
     Raises:
-        UserError: the weights have no head of YOLOv5.
+        UserError: the weights have no head of YOLOv5, or one for another number of classes.
     """
-    anchors, bias = state.get("model.24.anchors"), state.get("model.24.m.0.bias")
-    if anchors is None or bias is None or anchors.ndim != 3 or len(bias) % anchors.shape[1]:
-        raise UserError(f"weights {path}: not those of an original YOLOv5")
-    classes = len(bias) // anchors.shape[1] - 5
-    if classes < 1 or len(anchors) != len(STRIDES):
-        raise UserError(f"weights {path}: not those of an original YOLOv5")
+    anchors = check_head(state, LAST, classes, path)
     return build(*SIZES[size], classes, anchors=anchors.float())
+
+
+def check_head(state: Mapping[str, Tensor], layer: int, classes: int, path: Path) -> Tensor:
+    """Refuse weights whose head is not that of a YOLOv5 for so many classes; returns its anchors.
+
+    Args:
+        layer: number of the head.
+
+    Raises:
+        UserError: it is not; nothing of the claimed size has been made yet.
+    """
+    anchors, bias = state.get(f"model.{layer}.anchors"), state.get(f"model.{layer}.m.0.bias")
+    if (
+        anchors is None
+        or bias is None
+        or bias.ndim != 1
+        or anchors.ndim != 3
+        or 0 in anchors.shape
+        or (layer == LAST and len(anchors) != len(STRIDES))
+        or anchors.shape[2] != 2
+    ):
+        raise UserError(f"weights {path}: not those of an original YOLOv5")
+    if len(bias) != anchors.shape[1] * (5 + classes):
+        raise UserError(
+            f"weights {path}: {len(bias)} outputs for {anchors.shape[1]} anchors are not those of "
+            f"the {classes} classes that it names"
+        )
+    return anchors
 
 
 def initial_biases(stride: float, classes: int, rules: Rules) -> tuple[float, float]:

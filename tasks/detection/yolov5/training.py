@@ -130,13 +130,13 @@ def new_network(job: Job) -> Model:
         network = build(*SIZES[job.size], len(job.classes), RULES[recipe.rules], anchors)
     if job.initial is not None:
         weights: Weights = read_weights(job.initial, job.name)
-        line = transfer(
-            network,
-            weights,
-            job.classes,
-            whole=job.transfer == "full",
-            with_anchors=anchors is None,
-        )
+        whole = job.transfer == "full"
+        try:
+            line = transfer(
+                network, weights, job.classes, whole=whole, with_anchors=anchors is None
+            )
+        except UserError as problem:
+            raise UserError(f"weights {job.initial}: {problem}") from problem
         job.note(line)
     return network
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ivif_bench.errors import UserError
 from ivif_bench.tasks.detection.checkpoint import read_checkpoint
+from ivif_bench.tasks.detection.yolov5.building import LAST, check_head
 from ivif_bench.tasks.detection.yolov5.network import STAND_INS, Model
 
 _ANCHORS = "anchors"
@@ -31,18 +32,17 @@ def read_network(path: Path) -> tuple[Model, tuple[str, ...]]:
     Raises:
         UserError: unreadable, or it names anything but layers of such a network.
     """
-    from ivif_bench.tasks.detection.detectors._safe_pickle import (
-        class_names,
-        load_pickled_network,
-        network_of,
-    )
+    from ivif_bench.tasks.detection.detectors._safe_pickle import pickled_network
 
-    network = network_of(load_pickled_network(path, STAND_INS), path, Model)
+    network, names = pickled_network(path, STAND_INS, Model)
     assert isinstance(network, Model)
+    if not isinstance(getattr(network, "model", None), nn.Sequential):
+        raise UserError(f"weights {path}: not those of an original YOLOv5")
     for module in network.modules():
         if isinstance(module, nn.Upsample):
             module.recompute_scale_factor = None  # files from before torch 1.11 lack it
-    return network, class_names(network, path)
+    check_head(network.state_dict(), len(network.model) - 1, len(names), path)
+    return network, names
 
 
 def read_weights(path: Path, name: str) -> Weights:
@@ -53,6 +53,7 @@ def read_weights(path: Path, name: str) -> Weights:
     """
     if path.suffix == ".safetensors":
         found = read_checkpoint(path, name)
+        check_head(found.state, LAST, len(found.names), path)
         return Weights(found.state, found.names)
     network, names = read_network(path)
     return Weights(network.state_dict(), names)

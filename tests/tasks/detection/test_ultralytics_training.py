@@ -8,10 +8,10 @@ import yaml
 
 from ivif_bench.data.images import read_rgb
 from ivif_bench.errors import UserError
+from ivif_bench.tasks.detection.checkpoint import write_checkpoint
 from ivif_bench.tasks.detection.detectors.ultralytics_yolo import (
     UltralyticsYolo,
     read_weights,
-    save_weights,
     write_yolo_layout,
 )
 from ivif_bench.tasks.detection.protocol import SHIPPED_PROTOCOLS, DetectionProtocol
@@ -111,8 +111,8 @@ def test_half_precision_files_are_half_as_large_and_load_as_float32(
 
     network = engine().build("yolov5n.yaml", 2, 1)
     full, half = tmp_path / "full.safetensors", tmp_path / "half.safetensors"
-    save_weights(full, network, "yolov5n", ["a", "b"])
-    save_weights(half, network, "yolov5n", ["a", "b"], half=True)
+    write_checkpoint(full, network.state_dict(), "yolov5n", ["a", "b"])
+    write_checkpoint(half, network.state_dict(), "yolov5n", ["a", "b"], half=True)
     assert half.stat().st_size < 0.55 * full.stat().st_size
     state, names = read_weights(half, "yolov5n")
     assert names == ("a", "b")
@@ -163,7 +163,7 @@ def test_our_boxes_equal_those_of_ultralytics_own_suppression(tmp_path: Path) ->
         network.train()(torch.rand(2, 3, 256, 256))
     network.eval()
     path = tmp_path / "w.safetensors"
-    save_weights(path, network, "yolov5n", recipe.classes)
+    write_checkpoint(path, network.state_dict(), "yolov5n", recipe.classes)
     detector = UltralyticsYolo("yolov5n", recipe)
     detector.load(path)
     image = np.random.default_rng(2).integers(0, 256, (256, 256, 3), dtype=np.uint8)
