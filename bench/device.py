@@ -101,3 +101,25 @@ def strict_float32() -> Iterator[None]:
             torch.set_float32_matmul_precision(together)
         for operation, precision in zip(operations, before, strict=True):
             operation.fp32_precision = precision
+
+
+@contextmanager
+def deterministic_kernels(gpu: bool) -> Iterator[None]:
+    """Within this context, a GPU's kernels are deterministic where there are such; a CPU's are anyway.
+
+    The switch imports torch's compiler (seconds), so it is not touched without a GPU. CPU kernels
+    are deterministic at a fixed number of threads.
+    """
+    import torch
+
+    if not gpu:
+        yield
+        return
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    wanted = torch.are_deterministic_algorithms_enabled()
+    warn = torch.is_deterministic_algorithms_warn_only_enabled()
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(wanted, warn_only=warn)

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ivif_bench.device import strict_float32
+from ivif_bench.device import deterministic_kernels, strict_float32
 from ivif_bench.errors import UserError
 from ivif_bench.processes import Processes, join
 from ivif_bench.tasks.detection.yolov5.anchors import box_sizes, checked
@@ -23,7 +23,7 @@ from ivif_bench.tasks.detection.yolov5.network import Model
 from ivif_bench.tasks.detection.yolov5.recipe import Yolov5Training
 from ivif_bench.tasks.detection.yolov5.rules import RULES
 from ivif_bench.tasks.detection.yolov5.samples import ResizedImages
-from ivif_bench.tasks.detection.yolov5.trainer import Setting, Trainer, deterministic
+from ivif_bench.tasks.detection.yolov5.trainer import Setting, Trainer
 from ivif_bench.tasks.detection.yolov5.transfer import Weights, read_weights, transfer
 from ivif_bench.tasks.network.contract import Sample
 from ivif_bench.tasks.network.training_state import STATE, read_state
@@ -87,7 +87,7 @@ def train(job: Job, samples: Sequence[Sample], progress: Progress) -> Mapping[st
     training, kept = _divided(job, samples)
     _check_batches(job, len(training), processes)
     torch.set_num_threads(job.threads)
-    with strict_float32(), deterministic(device):
+    with strict_float32(), deterministic_kernels(device.type == "cuda"):
         network = new_network(job)
         images = TrainingImages(
             training,

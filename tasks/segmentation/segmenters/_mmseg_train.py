@@ -14,7 +14,6 @@ import contextlib
 import io
 import logging
 import multiprocessing
-import os
 import shutil
 import time
 import uuid
@@ -33,7 +32,7 @@ from mmengine.logging import MMLogger
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
-from ivif_bench.device import strict_float32
+from ivif_bench.device import deterministic_kernels, strict_float32
 from ivif_bench.files import write_bytes
 from ivif_bench.origins import sign
 from ivif_bench.tasks.network.contract import Sample
@@ -68,7 +67,8 @@ def train(
         num_workers=0,
     )
     work = folder / "work"
-    with _silent(log), _deterministic(), strict_float32():
+    gpu = torch.cuda.is_available()
+    with _silent(log), _same_threads(), deterministic_kernels(gpu), strict_float32():
         runner = _Runner(
             model=model,
             work_dir=str(work),
@@ -289,22 +289,10 @@ def _silent(log: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _deterministic() -> Iterator[None]:
-    """Deterministic kernels while training; the previous settings come back.
-
-    CPU kernels are deterministic at a fixed thread count, and the switch itself imports the
-    compiler (seconds), so only a GPU gets it.
-    """
+def _same_threads() -> Iterator[None]:
+    """OpenCV keeps its number of threads, which mmengine sets to one."""
     threads = cv2.getNumThreads()
-    gpu = torch.cuda.is_available()
-    wanted = torch.are_deterministic_algorithms_enabled()
-    warn = torch.is_deterministic_algorithms_warn_only_enabled()
-    if gpu:
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        torch.use_deterministic_algorithms(True, warn_only=True)
     try:
         yield
     finally:
-        if gpu:
-            torch.use_deterministic_algorithms(wanted, warn_only=warn)
-        cv2.setNumThreads(threads)  # mmengine switches OpenCV's threads off
+        cv2.setNumThreads(threads)
