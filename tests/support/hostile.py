@@ -8,7 +8,9 @@ from typing import Any
 
 from ivif_bench.errors import UserError
 
-SECONDS = 10.0  # what is refused in time takes tenths; machines and their load differ by several times
+SECONDS = (
+    10.0  # what is refused in time takes tenths; machines and their load differ by several times
+)
 
 
 def outcome(read: Callable[[], Any]) -> str:
