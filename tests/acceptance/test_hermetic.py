@@ -86,6 +86,8 @@ def test_a_whole_run_reaches_no_network_and_leaves_only_the_known_caches(tmp_pat
     pytest.importorskip("mmseg")
     content = yaml.safe_load((repository / "configs" / "demo.yaml").read_text())
     content |= {"runs": str(tmp_path / "runs"), "methods": ["average", "dmnet-lite"]}
+    protocols = ("demo-det.v1", "demo-det-original.v1")
+    content["detection"] = [{"dataset": "demo-m3fd", "protocol": each} for each in protocols]
     for name, dataset in content["datasets"].items():
         dataset["root"] = str(tmp_path / name)
         dataset["demo"] |= {"train": 4, "test": 2}
@@ -93,7 +95,7 @@ def test_a_whole_run_reaches_no_network_and_leaves_only_the_known_caches(tmp_pat
     config.write_text(yaml.safe_dump(content))
     seen = run_guarded(["-m", "ivif_bench.cli", "run", config], tmp_path / "guard", repository)
     assert seen.done.returncode == 0, seen.done.stderr
-    assert "8 results computed" in seen.done.stderr
+    assert "10 results computed" in seen.done.stderr
     assert sum("ivif_bench.pipeline.executors.server" in said for said in seen.programs) >= 4
     assert seen.network == ()
     # What docs/architecture.md names under "Run directory".

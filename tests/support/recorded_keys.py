@@ -53,7 +53,11 @@ def planned_keys(config: str, configs: Path, shared: Path, folder: Path) -> dict
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(cwd)  # paths in options are part of keys as they are written
         patch.delenv("IVIF_BENCH_SHARED", raising=False)
-        run = load_config(cwd / "configs" / f"{config}.yaml")
+        file = cwd / "configs" / f"{config}.yaml"
+        # The demo was judged by this protocol when its keys were recorded.
+        text = file.read_text().replace("demo-det-original.v1", "demo-det.v1")
+        file.write_text(text)
+        run = load_config(file)
         store = Store(run.folder)
         patch.setattr(store, "fingerprint", _ByName({"checkout": cwd, "shared": shared}))
         write_demo_data(run, Listener())
