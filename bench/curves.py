@@ -87,6 +87,8 @@ def draw_curves(
 
 
 def _draw(axes: Axes, series: Mapping[str, Sequence[Rows]], over: str, name: str) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     positive = True
     for number, (label, trainings) in enumerate(series.items()):
         for at, rows in enumerate(trainings):
@@ -102,5 +104,6 @@ def _draw(axes: Axes, series: Mapping[str, Sequence[Rows]], over: str, name: str
             )
     if positive:
         axes.set_yscale("log")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_title(name, loc="left", fontsize=9, parse_math=False)
     axes.grid(alpha=0.3)

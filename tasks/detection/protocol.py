@@ -72,7 +72,7 @@ class DetectionProtocol(NetworkProtocol):
         return {
             **others,
             "detector": self.network,
-            **recipe["inference"],
+            **{key: value for key, value in recipe["inference"].items() if key in _INFERENCE},
             "training": recipe["training"],
         }
 

@@ -38,3 +38,20 @@ class BoxInference(Recipe):
             f"confidence > {self.conf:g}, {classes}, NMS per class {self.nms_iou:g}, "
             f"{self.max_det} per image"
         )
+
+
+class AugmentedInference(BoxInference):
+    """The same with augmentation at test time, as an option of the original YOLOv5."""
+
+    untrained: ClassVar[frozenset[str]] = BoxInference.untrained | {"augment"}
+
+    augment: bool = Field(
+        False,
+        description="true: each image is seen at three sizes (1, 0.83, 0.67), at the second mirrored, "
+        "as with yolov5's --augment; three times the work",
+    )
+
+    @property
+    def boxes(self) -> str:
+        seen = "; augmented at test time (sizes 1, 0.83 mirrored, 0.67)" if self.augment else ""
+        return f"{super().boxes}{seen}"

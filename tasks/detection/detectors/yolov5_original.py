@@ -15,7 +15,7 @@ import numpy as np
 from ivif_bench.device import strict_float32
 from ivif_bench.errors import UserError
 from ivif_bench.tasks.detection.checkpoint import read_checkpoint, write_checkpoint
-from ivif_bench.tasks.detection.detectors._boxes import BoxInference
+from ivif_bench.tasks.detection.detectors._boxes import AugmentedInference
 from ivif_bench.tasks.detection.geometry import letterbox, select_boxes, to_tensor
 from ivif_bench.tasks.detection.registry import Detector
 from ivif_bench.tasks.detection.yolov5.recipe import Yolov5Training
@@ -45,7 +45,7 @@ SPECS = tuple(
         parameters=count,
         licence=_LICENCE,
         modes=("retrain", "frozen", "zeroshot-coco", "released"),
-        inference=BoxInference,
+        inference=AugmentedInference,
         training=Yolov5Training,
         checkpoints=("last", "best"),
         version=2,
@@ -118,7 +118,8 @@ class OriginalYolov5(Detector):
         options = self.protocol.inference
         square, place = letterbox(image, options.image_size)
         with torch.inference_mode(), strict_float32():
-            boxes, scores = self._network.candidates(to_tensor(square).to(self.device))
+            given = to_tensor(square).to(self.device)
+            boxes, scores = self._network.candidates(given, options.augment)
         return select_boxes(
             boxes[0],
             scores[0],

@@ -7,11 +7,17 @@ part 5, and of YOLOv5 training, part 1.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import interpolate, pad
+
+# Augmentation at test time: scale, and whether it is mirrored.
+_VIEWS = ((1, False), (0.83, True), (0.67, False))
+_PADDING = 0.447
 
 
 class Conv(nn.Module):
@@ -223,10 +229,43 @@ class Model(nn.Module):
         levels: list[Tensor] = value
         return levels
 
-    def candidates(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Boxes [B, N, 4] (centre, size; pixels) and scores [B, N, classes] of a batch."""
-        boxes, scores = self.detect.decode(self(x))
+    def candidates(self, x: Tensor, augment: bool = False) -> tuple[Tensor, Tensor]:
+        """Boxes [B, N, 4] (centre, size; pixels) and scores [B, N, classes] of a batch.
+
+        Args:
+            x: float [B, 3, H, W], sides that are multiples of 32.
+            augment: see the batch at three sizes, as ``augmented``.
+        """
+        boxes, scores = augmented(self, x) if augment else self.detect.decode(self(x))
         return boxes, scores[..., :1] * scores[..., 1:]
+
+
+def augmented(network: Model, x: Tensor) -> tuple[Tensor, Tensor]:
+    """As ``Detect.decode``, of a batch at sizes 1, 0.83 (mirrored) and 0.67, joined.
+
+    The coarsest level of the first size and the finest of the last are left out. Source: the fact
+    sheet of YOLOv5 training, part 8.
+    """
+    height, width = x.shape[2:]
+    boxes, scores = [], []
+    for scale, mirrored in _VIEWS:
+        view = x.flip(3) if mirrored else x
+        if scale != 1:
+            size = (int(height * scale), int(width * scale))
+            view = interpolate(view, size=size, mode="bilinear", align_corners=False)
+            below, right = (math.ceil(side * scale / 32) * 32 for side in (height, width))
+            view = pad(view, (0, right - size[1], 0, below - size[0]), value=_PADDING)
+        levels = network(view)
+        found, sure = network.detect.decode(levels)
+        found = found / scale
+        if mirrored:
+            found = torch.cat((width - found[..., :1], found[..., 1:]), dim=-1)
+        counts = [level[0, ..., 0].numel() for level in levels]
+        first = counts[0] if scale == _VIEWS[-1][0] else 0
+        last = len(found[0]) - (counts[-1] if scale == _VIEWS[0][0] else 0)
+        boxes.append(found[:, first:last])
+        scores.append(sure[:, first:last])
+    return torch.cat(boxes, dim=1), torch.cat(scores, dim=1)
 
 
 # The only foreign names that a checkpoint may hold, and what takes their place.

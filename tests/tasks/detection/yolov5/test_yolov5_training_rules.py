@@ -17,6 +17,7 @@ from ivif_bench.tasks.detection.yolov5.building import (
     initial_biases,
 )
 from ivif_bench.tasks.detection.yolov5.loss import Loss
+from ivif_bench.tasks.detection.yolov5.network import augmented
 from ivif_bench.tasks.detection.yolov5.optimization import (
     Average,
     Stepper,
@@ -157,7 +158,15 @@ def test_predictions_in_both_modes_are_the_recorded_ones(recorded):
     network = _tiny(recorded).eval()
     with torch.inference_mode():
         decoded = torch.cat(network.detect.decode(network(images[:2])), dim=-1)
-    np.testing.assert_allclose(decoded, arrays["eval_decoded_xywh_obj_cls"], atol=5e-5, rtol=1e-5)
+        rectangle = torch.cat(network.detect.decode(network(images[:1, :, :96])), dim=-1)
+        views = torch.cat(augmented(network, images[:1]), dim=-1)
+    for found, name in (
+        (decoded, "eval_decoded_xywh_obj_cls"),
+        (rectangle, "eval_decoded_rect_96x128"),
+        (views, "eval_tta_decoded"),
+        (decoded[:1], "eval_fused_decoded_first_image"),  # batch norm folded into convolutions
+    ):
+        np.testing.assert_allclose(found, arrays[name], atol=5e-5, rtol=1e-5, err_msg=name)
 
 
 @pytest.mark.golden
