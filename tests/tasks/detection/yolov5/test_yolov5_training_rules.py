@@ -137,14 +137,16 @@ def _loss(network, hyper: dict) -> Loss:
 @pytest.mark.golden
 def test_predictions_in_both_modes_are_the_recorded_ones(recorded):
     arrays = recorded.arrays("c_tiny_network.npz")
-    network, (images, targets) = _tiny(recorded), _batch(recorded)
+    # In float64, which no processor changes; the recording in float32 is 3.8e-5 off at most. (In
+    # float32 on its kind of processor the README's 2e-5 holds.)
+    network, (images, targets) = _tiny(recorded, torch.float64), _batch(recorded, torch.float64)
     assert (
         network.detect.anchors.tolist()
         == (torch.tensor(ANCHORS) / torch.tensor(STRIDES).view(3, 1, 1)).tolist()
     )
     levels = network(images)
     for index, level in enumerate(levels):
-        np.testing.assert_allclose(level.detach(), arrays[f"train_raw{index}"], atol=2e-5)
+        np.testing.assert_allclose(level.detach(), arrays[f"train_raw{index}"], atol=5e-5)
     about = recorded.about("c_tiny_network.npz")
     loss, parts = _loss(network, recorded.readme["hyper_parameters"]["scratch-low"])(
         levels, targets
@@ -155,7 +157,7 @@ def test_predictions_in_both_modes_are_the_recorded_ones(recorded):
     norms = recorded.json("c_training_runs.json")["grad_norm_per_parameter"]
     for name, parameter in network.named_parameters():
         assert parameter.grad.norm().item() == pytest.approx(norms[name], rel=1e-4), name
-    network = _tiny(recorded).eval()
+    network = _tiny(recorded, torch.float64).eval()
     with torch.inference_mode():
         decoded = torch.cat(network.detect.decode(network(images[:2])), dim=-1)
         rectangle = torch.cat(network.detect.decode(network(images[:1, :, :96])), dim=-1)
