@@ -113,8 +113,17 @@ class Yolov5Training(Recipe):
 
     @property
     def summary(self) -> str:
-        rules = f"as YOLOv5 {self.rules}, hyper-parameters {self.preset}"
-        return f"{self.epochs} epochs, batch {self.batch}, {self.optimizer}, {rules}"
+        rules = f"rules of YOLOv5 {self.rules}, hyper-parameters {self.preset}"
+        changed = ", ".join(self._own_values())
+        changed = f" but for {changed}" if changed else ""
+        return f"{self.epochs} epochs, batch {self.batch}, {self.optimizer}, {rules}{changed}"
+
+    def _own_values(self) -> list[str]:
+        """Names of the keys of the hyper-parameter file that have other values here."""
+        published = preset_values(self.preset, self.rules)
+        augmentation = published.pop("augmentation")
+        parts = ((self, published), (self.augmentation, augmentation))
+        return [key for part, keys in parts for key in keys if getattr(part, key) != keys[key]]
 
     @property
     def loss(self) -> LossSettings:

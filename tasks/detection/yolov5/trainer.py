@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from ivif_bench.errors import UserError
 from ivif_bench.processes import Processes
 from ivif_bench.tasks.detection.yolov5.building import STRIDES
 from ivif_bench.tasks.detection.yolov5.images import TrainingImages
@@ -134,11 +135,12 @@ class Trainer:
         """Train to the end; returns the averaged weights by name, float32.
 
         Raises:
-            RuntimeError: the loss is not finite.
+            UserError: the loss is not finite.
         """
         epochs, batches = self.recipe.epochs, self.schedule.batches
         epoch, skip = self._restore()
-        given = self._batches(range(epoch, epochs), skip)
+        ended = skip == 0 and self._patience_ended(epoch - 1)  # before it was interrupted
+        given = self._batches(range(epoch, epoch if ended else epochs), skip)
         began = time.monotonic()
         self.network.train()
         stopped = False
@@ -212,7 +214,9 @@ class Trainer:
         torch.autograd.backward(total)
         self._count(position, parts, len(pictures))
         if not torch.isfinite(self.parts).all():
-            raise RuntimeError(f"the loss is not finite in epoch {epoch + 1}")
+            raise UserError(
+                f"the loss is not finite in epoch {epoch + 1}; use a lower 'lr0' or another seed"
+            )
         if self.stepper.due(iteration, rates):
             self.processes.sum_gradients(self.network.parameters())
             self.stepper.step(iteration, rates)
@@ -226,7 +230,6 @@ class Trainer:
     def _end_epoch(self, epoch: int, seconds: float) -> None:
         checked = self._validate(epoch) if self.processes.rank == 0 else None
         if self.processes.rank == 0:
-            self._save(epoch + 1, 0)
             rates = self.schedule.rates(epoch, self.schedule.batches - 1)
             row = dict(zip(("box", "objectness", "class"), self.parts.tolist(), strict=True))
             row |= {"learning rate": rates.other}
@@ -237,6 +240,7 @@ class Trainer:
                 row |= {"mAP50": checked.map50, "mAP50_95": checked.map50_95}
             row |= {"seconds": seconds, "memory_mb": peak_memory_mb(self.device)}
             self.curves.append(epoch + 1, row)
+            self._save(epoch + 1, 0)  # last: a row without its state is dropped, and made again
         if self.recipe.validation:  # the others must end in the same epoch
             first = self.processes.rank == 0
             best = torch.tensor(float(self.best["epoch"]) * first, device=self.device)
@@ -250,7 +254,8 @@ class Trainer:
         loss = self._loss(network, Processes())
         found = validate(network, self.validation, 2 * self.recipe.batch, loss, once)
         if found.fitness >= self.best["fitness"]:
-            state = {key: value.clone() for key, value in network.state_dict().items()}
+            kept = network.state_dict() if self.setting.select == "best" else {}
+            state = {key: value.clone() for key, value in kept.items()}
             self.best = {"fitness": found.fitness, "epoch": epoch, "state": state}
         self.ap = torch.from_numpy(found.ap)
         return found

@@ -134,6 +134,21 @@ def test_a_gpu_serves_one_job_at_a_time_and_others_see_none(executor, tmp_path, 
     assert executor.has_room(_job(tmp_path, "b", gpus=1))
 
 
+def test_a_job_gets_the_gpus_that_it_asks_for_and_all_there_are_at_most(
+    executor, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5,7")
+    assert executor.has_room(_job(tmp_path, "two", gpus=2))
+    executor.start(_job(tmp_path, "two", gpus=2))
+    assert not executor.has_room(_job(tmp_path, "many", gpus=8))
+    executor.start(_job(tmp_path, "one", gpus=1))
+    said, _ = _ended(executor, 2)
+    assert (said["two"]["gpu"], said["one"]["gpu"]) == ("3,5", "7")
+    executor.start(_job(tmp_path, "many", gpus=8))
+    said, _ = _ended(executor, 1)
+    assert sorted(said["many"]["gpu"].split(",")) == ["3", "5", "7"]
+
+
 def test_jobs_that_ask_for_a_gpu_where_there_is_none_run_on_the_processor(
     executor, tmp_path, monkeypatch
 ):

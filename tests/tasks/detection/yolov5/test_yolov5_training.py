@@ -140,10 +140,56 @@ def _ultralytics() -> dict:
     return shipped.model_dump(mode="json")["recipe"]["ultralytics"]
 
 
-def test_training_ends_early_if_the_validation_gets_no_better(tmp_path, train):
-    recipe = protocol({"validation": 0.3, "epochs": 9, "patience": 2, "lr0": 1e-9, "lrf": 1.0})
-    fit(tmp_path / "a", train, recipe=recipe)
-    assert len(read_curves(tmp_path / "a/curves.csv")) <= 9
+def test_training_ends_early_if_the_validation_gets_no_better_also_after_a_break(
+    tmp_path, train, monkeypatch
+):
+    from ivif_bench.tasks.detection.yolov5 import trainer
+
+    calls, validate = [], trainer.validate
+
+    def worse_each_time(*given):
+        calls.append(1)
+        return validate(*given)._replace(map50_95=1 / len(calls))
+
+    monkeypatch.setattr(trainer, "validate", worse_each_time)
+    recipe = protocol({"validation": 0.3, "epochs": 9, "patience": 2})
+    whole = fit(tmp_path / "whole", train, recipe=recipe)
+    assert len(read_curves(tmp_path / "whole/curves.csv")) == 3
+    calls.clear()
+    with pytest.raises(Stopped):
+        fit(tmp_path / "broken", train, recipe=recipe, progress=_stop_at(3))
+    assert fit(tmp_path / "broken", train, recipe=recipe).read_bytes() == whole.read_bytes()
+    assert len(calls) == 3
+
+
+def test_a_row_of_curves_without_its_state_is_made_again(tmp_path, train, monkeypatch):
+    from ivif_bench.tasks.detection.yolov5.trainer import Trainer
+
+    def killed(*_):
+        raise Stopped
+
+    fit(tmp_path / "whole", train)
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "_save", killed)
+        with pytest.raises(Stopped):
+            fit(tmp_path / "broken", train)
+    assert len(read_curves(tmp_path / "broken/curves.csv")) == 1
+    fit(tmp_path / "broken", train)
+    epochs = [row["epoch"] for row in read_curves(tmp_path / "broken/curves.csv")]
+    assert epochs == [1, 2, 3]
+
+
+def test_a_loss_that_is_not_finite_says_what_to_do(tmp_path, train):
+    recipe = protocol({"lr0": 1e30, "warmup_bias_lr": 1e30, "nominal_batch": 4})
+    with pytest.raises(UserError, match="not finite in epoch 1; use a lower 'lr0'"):
+        fit(tmp_path / "a", train, recipe=recipe)
+
+
+def test_the_line_under_a_table_names_what_differs_from_the_published_file():
+    plain = Yolov5Training(epochs=2, cos_lr=True)
+    assert plain.summary.endswith("rules of YOLOv5 v7.0, hyper-parameters scratch-low")
+    own = Yolov5Training(epochs=2, lr0=0.1, augmentation={"mosaic": 0.0, "scale": 0.5})
+    assert own.summary.endswith("hyper-parameters scratch-low but for lr0, mosaic")
 
 
 def test_images_drawn_by_the_last_validation_are_the_same_after_a_break(tmp_path, train):
