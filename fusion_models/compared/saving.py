@@ -37,6 +37,11 @@ def clip_truncate(values: np.ndarray) -> np.ndarray:
     return _truncated(values.clip(0, 1) * 255)
 
 
+def clip_truncate_levels(levels: np.ndarray) -> np.ndarray:
+    """Clip to 0..255, truncate."""
+    return _truncated(levels.clip(0, 255))
+
+
 def clip_add_half(values: np.ndarray) -> np.ndarray:
     """Times 255, add 0.5, clip to 0..255, truncate."""
     return _truncated((values * 255 + values.dtype.type(0.5)).clip(0, 255))
