@@ -71,11 +71,16 @@ def checked_tensors(
 
 def convert(source: Path, target: Path, shapes: Shapes, where: str, ignored: str = "") -> None:
     """Write the tensors that ``load`` accepts as safetensors, atomically; errors as ``load``."""
+    write(target, load(source, shapes, where, ignored), source)
+
+
+def write(target: Path, tensors: Mapping[str, Tensor], source: Path) -> None:
+    """Write tensors as safetensors, atomically, with name and sha256 of the file they came from."""
     from safetensors.torch import save
 
-    tensors = load(source, shapes, where, ignored)
     file = published_file(source)
-    write_bytes(target, save(tensors, {"source": file.name, "source_sha256": sha256_of(file)}))
+    about = {"source": file.name, "source_sha256": sha256_of(file)}
+    write_bytes(target, save(dict(tensors), about))
 
 
 def _read(path: Path, where: str) -> dict[str, Tensor]:
