@@ -51,6 +51,12 @@ class Recipe:
     stretched: bool = False
 
 
+STRETCHED = (
+    "the method's own program stretches or scales every result to the full range, which raises entropy "
+    "and contrast whatever was fused; compare with the stretched baselines"
+)
+
+
 class MethodOptions(Options):
     """Options of a method that has a recipe."""
 
@@ -89,7 +95,7 @@ class WeightsSpec:
         converter: ``"module:function"`` of a function ``(original, target) -> None``.
         source: text on where the user can get it, without or in addition to ``url``.
         option: the method's option that gives another path of this file.
-        beside: files that the converter needs beside ``original``.
+        beside: further files of the same publication, which the converter needs beside ``original``.
     """
 
     name: str

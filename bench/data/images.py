@@ -75,7 +75,8 @@ def read_gray_by_decoder(path: Path) -> np.ndarray:
     """
     data = read_bytes(path)
     decode_8_bit(path, data)
-    return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
+    gray: np.ndarray = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)  # type: ignore[assignment]
+    return gray
 
 
 def read_labels(path: Path) -> np.ndarray:

@@ -219,8 +219,8 @@ def _shards(header: bytes | None) -> int:
     if values.get(2, 0):
         raise _Bad("its tensors are big-endian, which is not supported")
     shards = values.get(1, 0)
-    if not isinstance(shards, int) or not 1 <= shards <= 64:
-        raise _Bad(f"it says that it has {shards} data files; 1 to 64 are read")
+    if isinstance(shards, bytes) or not 1 <= shards <= 64:
+        raise _Bad(f"it says that it has {shards!r} data files; 1 to 64 are read")
     return shards
 
 

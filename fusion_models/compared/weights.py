@@ -6,15 +6,15 @@ authors' file and ours.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ivif_bench.errors import UserError, first_few
-from ivif_bench.files import demand_regular, read_regular, write_bytes
+from ivif_bench.files import demand_regular, write_bytes
 from ivif_bench.tensors import read_tensors
+from ivif_bench.weights import published_file, sha256_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -78,12 +78,13 @@ def write(target: Path, tensors: Mapping[str, Tensor], source: Path) -> None:
     """Write tensors as safetensors, atomically, with name and sha256 of the file they came from."""
     from safetensors.torch import save
 
-    digest = hashlib.sha256(read_regular(_main_file(source), _MOST_BYTES)).hexdigest()
-    write_bytes(target, save(dict(tensors), {"source": source.name, "source_sha256": digest}))
+    file = published_file(source)
+    about = {"source": file.name, "source_sha256": sha256_of(file)}
+    write_bytes(target, save(dict(tensors), about))
 
 
 def _read(path: Path, where: str) -> dict[str, Tensor]:
-    if _index_of(path) is not None:
+    if published_file(path).suffix == ".index":
         import torch
 
         from ivif_bench.fusion_models.compared.tf_checkpoint import read_checkpoint
@@ -97,15 +98,3 @@ def _read(path: Path, where: str) -> dict[str, Tensor]:
     if size > _MOST_BYTES:
         raise UserError(f"{where}: weights {path} has {size} bytes; at most {_MOST_BYTES} are read")
     return read_tensors(path)
-
-
-def _index_of(path: Path) -> Path | None:
-    """The index of a TensorFlow checkpoint given by its index or its prefix, else None."""
-    if path.suffix == ".index":
-        return path
-    index = path.with_name(f"{path.name}.index")
-    return index if index.is_file() and not path.exists() else None
-
-
-def _main_file(path: Path) -> Path:
-    return _index_of(path) or path

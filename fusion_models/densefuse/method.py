@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from ivif_bench.fusion_models.compared.layers import conv, conv_shapes, tf_conv
-from ivif_bench.fusion_models.compared.method import ComparedMethod
+from ivif_bench.fusion_models.compared.method import ComparedMethod, ComparedOptions
 from ivif_bench.fusion_models.compared.saving import clip_truncate_levels, scipy_stretch
 from ivif_bench.fusion_models.compared.weights import Shapes, convert
 from ivif_bench.fusion_models.densefuse import DenseFuseOptions, DenseFuseTorchOptions
@@ -81,7 +81,7 @@ class DenseFuse(ComparedMethod):
     """
 
     name = "densefuse"
-    model = DenseFuseOptions
+    model: ClassVar[type[ComparedOptions]] = DenseFuseOptions
     ignored = _OPTIMISER
 
     def shapes(self) -> Shapes:
