@@ -40,7 +40,7 @@ class DIDFuseOptions(ComparedOptions):
 
     def recipe(self) -> Recipe:
         saved = "rounded" if self.output == "published" else "saved plainly"
-        return Recipe(f"gray by {self.gray_reading}, rule {self.rule}, {saved}")
+        return Recipe(f"gray by {self.gray_reading}, rule {self.rule}, {saved}{self.coloured}")
 
 
 _REPOSITORY = "github.com/Zhaozixiang1228/IVIF-DIDFuse"

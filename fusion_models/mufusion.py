@@ -48,13 +48,19 @@ class MUFusionOptions(ComparedOptions):
         saved = saved if self.output == "published" else "saved plainly"
         text = f"gray by {self.gray_reading if gray else 'Y'}, patches of {SIDE}, {saved}"
         stretched = gray and self.output == "published"
-        return Recipe(text if gray else f"{text}, colour restored", stretched)
+        return Recipe(f"{text}{self.coloured}", stretched)
 
 
 _REPOSITORY = "github.com/AWCXV/MUFusion"
+_FILES = {  # commit that added it, sha256
+    "TNO": ("ac52204", "5d96ad1812c61e005edb439c85e341bac91c7bf275f1a41cd20a0a62769b2dbb"),
+    "RoadScene": ("3a1f494", "8c358e4869092fb0bb553947674ee1b04bfffe06eb200354c3a62ee005f093fd"),
+}
 
 
-def _spec(name: str, entry: str, title: str, file: str, commit: str, sha256: str) -> MethodSpec:
+def _spec(name: str, entry: str, title: str, file: str) -> MethodSpec:
+    commit, sha256 = _FILES[file]
+    path = f"ir_vis/models/{file}.model"
     return MethodSpec(
         name=name,
         entry=entry,
@@ -71,10 +77,10 @@ def _spec(name: str, entry: str, title: str, file: str, commit: str, sha256: str
             WeightsSpec(
                 name=f"{name}.safetensors",
                 original=f"{name}.model",
-                url=f"https://{_REPOSITORY}/raw/{commit}/ir_vis/models/{file}.model",
+                url=f"https://{_REPOSITORY}/raw/{commit}/{path}",
                 original_sha256=sha256,
                 converter="ivif_bench.fusion_models.mufusion:convert_file",
-                source=f"ir_vis/models/{file}.model of {_REPOSITORY} at {commit}",
+                source=f"{path} of {_REPOSITORY} at {commit}",
                 terms="MIT; its notice goes with the file",
             ),
         ),
@@ -83,22 +89,8 @@ def _spec(name: str, entry: str, title: str, file: str, commit: str, sha256: str
 
 
 SPECS = (
-    _spec(
-        "mufusion",
-        "MUFusion",
-        "MUFusion",
-        "TNO",
-        "ac52204",
-        "5d96ad1812c61e005edb439c85e341bac91c7bf275f1a41cd20a0a62769b2dbb",
-    ),
-    _spec(
-        "mufusion-roadscene",
-        "MUFusionRoadScene",
-        "MUFusion (RoadScene)",
-        "RoadScene",
-        "3a1f494",
-        "8c358e4869092fb0bb553947674ee1b04bfffe06eb200354c3a62ee005f093fd",
-    ),
+    _spec("mufusion", "MUFusion", "MUFusion", "TNO"),
+    _spec("mufusion-roadscene", "MUFusionRoadScene", "MUFusion (RoadScene)", "RoadScene"),
 )
 
 # Number of a layer, channels in and out.

@@ -44,8 +44,7 @@ class TarDALOptions(ComparedOptions):
     )
     colour: Literal["none", "restored"] = Field(
         "none",
-        description="colour of the result: none, or the visible image's, as the authors' tutorial "
-        "restores it",
+        description="none, or the visible image's, as the authors' tutorial restores it",
     )
 
     @property
@@ -55,11 +54,10 @@ class TarDALOptions(ComparedOptions):
 
     def recipe(self) -> Recipe:
         statistics = "each picture" if self.of_picture else "the file"
-        saved = "truncated" if self.colour == "restored" else "rounded"
-        saved = f"clipped, {saved}" if self.output == "published" else "saved plainly"
-        colour = ", colour restored" if self.colour == "restored" else ""
+        saved = "clipped, truncated" if self.colour == "restored" else "clipped, rounded"
+        saved = saved if self.output == "published" else "saved plainly"
         norm = f"batch norms by the statistics of {statistics}"
-        return Recipe(f"gray by {self.gray_reading}, {norm}, {saved}{colour}")
+        return Recipe(f"gray by {self.gray_reading}, {norm}, {saved}{self.coloured}")
 
 
 class TarDALViewerOptions(TarDALOptions):

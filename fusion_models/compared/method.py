@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from ivif_bench.data.chroma import to_rgb
+from ivif_bench.data.images import rgb_of
 from ivif_bench.device import Device, device_of, strict_float32
 from ivif_bench.errors import UserError
 from ivif_bench.fusion import METHODS, FusionMethod, MethodOptions, Recipe
 from ivif_bench.fusion_models.compared.reading import NO_FILE, READINGS
+from ivif_bench.fusion_models.compared.saving import round_half_even
 from ivif_bench.fusion_models.compared.weights import Shapes, load
 from ivif_bench.types import StoredImage
 from ivif_bench.validation import checked
@@ -44,7 +47,17 @@ class ComparedOptions(MethodOptions):
         description="how the result becomes 8 bits: as the authors' program saves it, or the "
         "network's own scale, clipped and rounded",
     )
+    colour: Literal["none", "restored"] = Field(
+        "none",
+        description="colour of a gray result: none, or the visible file's Cb and Cr (full-range BT.601, "
+        "8 bits)",
+    )
     device: Device = Field("auto", description="torch device")
+
+    @property
+    def coloured(self) -> str:
+        """End of the recipe's text."""
+        return ", colour restored" if self.colour == "restored" else ""
 
     @property
     def gray_reading(self) -> str:
@@ -54,7 +67,7 @@ class ComparedOptions(MethodOptions):
     def recipe(self) -> Recipe:
         published = self.output == "published"
         text = f"gray by {self.gray_reading}, {self.saving if published else 'saved plainly'}"
-        return Recipe(text, published and self.stretched)
+        return Recipe(f"{text}{self.coloured}", published and self.stretched)
 
 
 class ComparedMethod(FusionMethod):
@@ -126,6 +139,10 @@ class ComparedMethod(FusionMethod):
             )
         with torch.inference_mode(), strict_float32():
             picture = self.picture(infrared, visible)
+        if self.options.colour == "restored" and picture.ndim == 2 and visible.pixels.ndim == 3:
+            if picture.dtype != np.uint8:
+                picture = round_half_even(picture)
+            picture = to_rgb(picture, rgb_of(visible), "visible")
         planes = torch.from_numpy(picture.reshape(height, width, -1).copy()).permute(2, 0, 1)[None]
         if picture.dtype == np.uint8:
             return planes.float() / 255
