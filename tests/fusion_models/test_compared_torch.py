@@ -198,3 +198,38 @@ def test_a_patch_of_mufusion_is_met(shared):
 def test_patches_of_mufusion_are_the_authors():
     assert mufusion.corners(128, 128) == [(0, 0)] * 4
     assert len(mufusion.corners(480, 640)) == 24
+
+
+TNO, OWN = "data/TNO42", "data/published_fused/torch"
+PUBLISHED = [
+    ("seafusion", {}, f"{TNO}/fused/SeAFusion/05.png", f"{TNO}/ir/05.png", f"{TNO}/vi/05.png"),
+    (
+        "ifcnn",
+        {"convention": "tno42"},
+        f"{TNO}/fused/IFCNN/05.png",
+        f"{TNO}/ir/05.png",
+        f"{TNO}/vi/05.png",
+    ),
+    ("ifcnn", {}, *(f"{OWN}/ifcnn_authors/Camp_{part}.png" for part in ("fused", "ir", "vi"))),
+    (
+        "didfuse",
+        {},
+        f"{OWN}/didfuse/tno_did5_fused.png",
+        f"{OWN}/didfuse/tno_did5_ir.bmp",
+        f"{OWN}/didfuse/tno_did5_vi.bmp",
+    ),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "options", "fused", "infrared", "visible"), PUBLISHED)
+def test_a_published_picture_is_made_again(shared, name, options, fused, infrared, visible):
+    pair = [read_stored(shared / side) for side in (infrared, visible)]
+    ours = method(shared, name, **options).fuse_stored(*pair, 0)[0]
+    ours = ours.mul(255).round().byte().movedim(0, -1).numpy().squeeze()
+    published = read_stored(shared / fused).pixels
+    if published.ndim > ours.ndim:  # gray stored as three equal channels
+        published = published[..., 0]
+    difference = np.abs(ours.astype(int) - published)
+    assert difference.max() <= 1
+    assert (difference > 0).mean() <= 2e-4
