@@ -59,11 +59,11 @@ def rows(data: Path) -> Iterator[Row]:
         (f"published_fused/RoadScene/U2Fusion/{path.name}", *_sides(data, path.stem))
         for path in sorted((data / "published_fused/RoadScene/U2Fusion").iterdir())
     )
-    yield Row("u2fusion", f"{tf}/U2Fusion.ckpt", "RoadScene", road)
+    yield Row("u2fusion", f"{tf}/U2Fusion.ckpt.index", "RoadScene", road)
     vifb = {"convention": "vif-benchmark"}
-    yield Row("u2fusion", f"{tf}/U2Fusion.ckpt", pack, tno("published_fused/U2Fusion"), vifb)
-    yield Row("densefuse", f"{tf}/DenseFuse-tf", pack, tno("published_fused/DenseFuse"))
-    yield Row("sdnet", f"{tf}/SDNet-IRVIS", pack, tno("published_fused/SDNet"))
+    yield Row("u2fusion", f"{tf}/U2Fusion.ckpt.index", pack, tno("published_fused/U2Fusion"), vifb)
+    yield Row("densefuse", f"{tf}/DenseFuse-tf.index", pack, tno("published_fused/DenseFuse"))
+    yield Row("sdnet", f"{tf}/SDNet-IRVIS.index", pack, tno("published_fused/SDNet"))
     yield Row("seafusion", "SeAFusion.pth", pack, _listed(data, "seafusion"))
     msrs = tuple(
         (f"MSRS_fused/SeAFusion/test/{n}.png", f"MSRS/test/ir/{n}.png", f"MSRS/test/vi/{n}.png")
