@@ -20,6 +20,8 @@ from ivif_bench.fusion_models import (
     tardal,
     ydtr,
 )
+from ivif_bench.fusion_models.compared.reading import NO_FILE
+from ivif_bench.types import StoredImage
 
 CASES = ("tno25", "road", "m3fd")
 FILES = {
@@ -264,3 +266,14 @@ def test_a_published_picture_is_made_again(shared, name, options, fused, infrare
     difference = np.abs(ours.astype(int) - published)
     assert difference.max() <= 1
     assert (difference > 0).mean() <= (1e-3 if name == "datfuse" else 2e-4)
+
+
+@pytest.mark.parametrize("case", ["black", "dark"])
+def test_values_of_datfuse_below_zero_become_bright_as_in_the_authors_files(shared, case):
+    arrays = np.load(shared / "golden/compared/torch/datfuse_dark.npz")
+    pair = [StoredImage(NO_FILE, arrays[f"{case}_{side}"]) for side in ("ir", "vi")]
+    fused = method(shared, "datfuse").fuse_stored(*pair, 0)[0, 0].mul(255).round().byte().numpy()
+    recorded = arrays[f"{case}_u8"]
+    apart = (fused.astype(int) - recorded) % 256  # one level apart may be 255 and 0
+    assert (np.minimum(apart, 256 - apart) <= 1).all()
+    assert (apart > 0).mean() <= 0.005
