@@ -235,7 +235,8 @@ class RunPlan:
         recipe = recipe_of(row)
         if recipe == Recipe():
             return unit
-        remark = STRETCHED if recipe.stretched else ""
+        alike = unit.payload.get("stretch") == "all"  # then every row is stretched
+        remark = STRETCHED if recipe.stretched and not alike else ""
         return replace(unit, about=replace(unit.about, recipe=recipe.text, remark=remark))
 
 
