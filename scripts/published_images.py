@@ -4,8 +4,8 @@
     python scripts/published_images.py --data ../shared/data --into docs/methods/compared.md
 
 The second form replaces what stands between the two marks in the page. ``--only NAME`` takes the rows of
-one method. Columns: images, largest difference in gray levels, mean difference, and the largest share of
-samples of one image that differ.
+one method; repeat it. Columns: images, largest difference in gray levels, mean difference, and the largest
+share of samples of one image that differ.
 """
 
 from __future__ import annotations
@@ -77,6 +77,10 @@ def rows(data: Path) -> Iterator[Row]:
     yield Row("ifcnn", "IFCNN-MAX.pth", "authors, Results", results, tno42)
     encoder = "compared/torch/DIDFuse-Encoder.pkl"
     yield Row("didfuse", encoder, "authors, TNO", _listed(data, "didfuse"))
+    torch = "compared/torch"
+    yield Row("ydtr", f"{torch}/YDTR.pth", "authors, TNO", _listed(data, "ydtr"))
+    yield Row("datfuse", f"{torch}/DATFuse.pth", "authors, TNO", _listed(data, "datfuse"))
+    yield Row("lrrnet", f"{torch}/LRRNet.model", "authors, TNO", _listed(data, "lrrnet"))
 
 
 def _listed(data: Path, method: str) -> tuple[tuple[str, str, str], ...]:
@@ -117,14 +121,14 @@ def differences(method: FusionMethod, data: Path, images: tuple[str, str, str]) 
     return np.abs(levels.astype(int) - ours)
 
 
-def table(data: Path, only: str = "") -> str:
+def table(data: Path, only: tuple[str, ...] = ()) -> str:
     """The table, one line per row of ``rows``."""
     lines = [
         "| method | options | published by | images | largest | mean | largest share |",
         "|---|---|---|---:|---:|---:|---:|",
     ]
     for row in rows(data):
-        if only and row.method != only:
+        if only and row.method not in only:
             continue
         weights = str(data / "weights" / row.weights)
         method = METHODS.load(row.method)(weights=weights, device="cpu", **row.options)
@@ -145,10 +149,10 @@ def main() -> None:
     """Print the table, or write it into a page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="folder of published images")
-    parser.add_argument("--only", default="", help="rows of this method")
+    parser.add_argument("--only", action="append", default=[], help="a method; repeat it")
     parser.add_argument("--into", type=Path, help="page with the two marks")
     chosen = parser.parse_args()
-    text = table(chosen.data, chosen.only)
+    text = table(chosen.data, tuple(chosen.only))
     if chosen.into:
         page = chosen.into.read_text(encoding="utf-8")
         before, rest = page.split(MARKS[0], 1)
