@@ -168,7 +168,12 @@ def test_without_weights_the_error_says_what_to_get_and_under_what_terms(
 @pytest.mark.parametrize("name", SPECS)
 def test_the_spec_has_the_number_of_learned_values_of_the_network(name):
     loaded, spec = METHODS.load(name), SPECS[name]
-    buffers = ("running_mean", "running_var", "num_batches_tracked")
+    buffers = (
+        "running_mean",
+        "running_var",
+        "num_batches_tracked",
+        "relative_position_index",
+    )
     learned = [
         prod(shape)
         for key, shape in loaded.__new__(loaded).shapes().items()
