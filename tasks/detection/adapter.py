@@ -28,8 +28,6 @@ _FORMS = {
     "coco+yolov5": "since v6.2 (paired anew at each IoU threshold)",
     "coco+yolov5-before-v6.2": "before v6.2 (paired once, at IoU 0.5)",
 }
-_METRICS = ("mAP50", "mAP50_95", "mAP50[yolov5]", "mAP50_95[yolov5]", "AP50", "AP50_95")
-_METRICS_ALL = ("mAP50[all]", "mAP50_95[all]")
 
 
 class DetectionAdapter(TaskAdapter):
@@ -111,7 +109,11 @@ class DetectionAdapter(TaskAdapter):
         ]
 
     def metrics(self, protocol: DetectionProtocol, pairs: Sequence[Pair]) -> list[str]:
-        return [*_METRICS, *(_METRICS_ALL if left_out(protocol) else ())]
+        shown = protocol.shown
+        means = [f"m{name}" for name in shown]
+        yolov5 = [f"{name}[yolov5]" for name in means if name != "mAP75"]
+        every = [f"{name}[all]" for name in means] if left_out(protocol) else []
+        return [*means, *yolov5, *shown, *every]
 
     def scorer(self, protocol: DetectionProtocol) -> str:
         boxes = getattr(protocol.inference, "boxes", "")  # not every network has thresholds

@@ -15,6 +15,7 @@ from ivif_bench.errors import UserError
 from ivif_bench.tasks.detection.yolov5_ap import in_order, yolov5_ap
 from ivif_bench.types import Boxes
 
+_AT_75 = 5  # of the IoU thresholds 0.50, 0.55, ... 0.95
 NO_TRUTH = "no_truth"
 NO_COUNTERPART = "no_counterpart"
 _REMEDY = {
@@ -47,7 +48,7 @@ def score(
 
     A class without required objects has no AP: NaN with reason ``no_truth``, and it is left out
     of means. A class that the detector cannot name is NaN with reason ``no_counterpart``; it is left
-    out of ``mAP50`` and ``mAP50_95`` and counts as 0 in ``mAP50[all]`` and ``mAP50_95[all]``.
+    out of ``mAP50``, ``mAP75`` and ``mAP50_95`` and counts as 0 in those followed by ``[all]``.
 
     Args:
         truth: objects by stem; images without objects count, with empty boxes.
@@ -57,8 +58,8 @@ def score(
         once: the AP of yolov5 before v6.2, see ``ivif_bench.tasks.detection.yolov5_ap.match``.
 
     Returns:
-        Per class AP50, AP50_95 and n_boxes; over classes mAP50, mAP50_95, mAP50[yolov5],
-        mAP50_95[yolov5], n_images, n_boxes. AP is in 0..1. ``n_boxes`` counts required objects;
+        Per class AP50, AP75, AP50_95 and n_boxes; over classes mAP50, mAP75, mAP50_95,
+        mAP50[yolov5], mAP50_95[yolov5], n_images, n_boxes. AP is in 0..1. ``n_boxes`` counts required objects;
         where there are others, ``n_crowd`` and ``n_difficult`` count them.
 
     Raises:
@@ -88,19 +89,20 @@ def score(
     rows: list[DetectionScore] = []
     for index, name in enumerate(classes):
         if name not in scored and counts[name]:
-            ap50, ap, reason = math.nan, math.nan, NO_COUNTERPART
+            ap, reason = np.full(10, math.nan), NO_COUNTERPART
         else:
-            ap50, ap = float(coco[index, 0]), float(coco[index].mean())
-            reason = "" if counts[name] else NO_TRUTH
+            ap, reason = coco[index], "" if counts[name] else NO_TRUTH
         rows += [
-            DetectionScore("AP50", name, ap50, reason),
-            DetectionScore("AP50_95", name, ap, reason),
+            DetectionScore("AP50", name, float(ap[0]), reason),
+            DetectionScore("AP75", name, float(ap[_AT_75]), reason),
+            DetectionScore("AP50_95", name, float(ap.mean()), reason),
         ]
         rows.append(DetectionScore("n_boxes", name, float(counts[name])))
 
     chosen = [index for index, name in enumerate(classes) if name in scored]
     rows += [
         _mean("mAP50", coco[chosen, 0]),
+        _mean("mAP75", coco[chosen, _AT_75]),
         _mean("mAP50_95", coco[chosen].mean(axis=1)),
         _mean("mAP50[yolov5]", yolov5[:, 0]),
         _mean("mAP50_95[yolov5]", yolov5.mean(axis=1)),
@@ -116,6 +118,7 @@ def score(
     if len(chosen) < len(classes):
         rows += [
             _mean("mAP50[all]", coco[:, 0]),
+            _mean("mAP75[all]", coco[:, _AT_75]),
             _mean("mAP50_95[all]", coco.mean(axis=1)),
         ]
     return rows
