@@ -15,6 +15,7 @@ from ivif_bench.commands import (
     inspecting,
     planning,
     protocols,
+    ranking,
     running,
     scoring,
     training,
@@ -31,6 +32,7 @@ app = typer.Typer(
 running.register(app)
 planning.register(app)
 scoring.register(app)
+ranking.register(app)
 inspecting.register(app)
 cleaning.register(app)
 training.register(app)

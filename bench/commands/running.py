@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ivif_bench.errors import UserError
+
+if TYPE_CHECKING:
+    from ivif_bench.config import RunConfig
+    from ivif_bench.pipeline.run import Summary
 
 ConfigArgument = Annotated[
     Path,
@@ -105,10 +109,49 @@ def _run(
     seeds: str = "",
     split: str = "",
 ) -> None:
-    from ivif_bench.commands.console import ProgressListener, console, print_json
+    from ivif_bench.commands.console import console, print_json
+    from ivif_bench.pipeline.run import describe_failures
+
+    config, summary = carry_out(path, tasks, workers, seeds, split)
+    if as_json:
+        print_json(
+            {
+                "run": str(config.folder),
+                "fused": summary.fused,
+                "computed": summary.computed,
+                "reused": summary.reused,
+                "failures": list(summary.failures),
+            }
+        )
+    elif tasks != ():
+        _print_tables(config.folder)
+    console.print(
+        f"{config.folder}: {summary.fused} images fused, {summary.computed} results computed, "
+        f"{summary.reused} already finished; tables in {config.folder / 'report'}",
+        markup=False,
+        soft_wrap=True,
+    )
+    if summary.failures:
+        raise UserError(describe_failures(summary.failures))
+
+
+def carry_out(
+    path: Path,
+    tasks: tuple[str, ...] | None,
+    workers: int | None,
+    seeds: str = "",
+    split: str = "",
+) -> tuple[RunConfig, Summary]:
+    """Run what is not finished, with progress and failures on standard error.
+
+    Raises:
+        UserError: a configuration that cannot be run, or one without a section of these tasks.
+        typer.Exit: the run was interrupted.
+    """
+    from ivif_bench.commands.console import ProgressListener, console
     from ivif_bench.commands.stopping import Terminated, terminable
     from ivif_bench.config import load_config
-    from ivif_bench.pipeline.run import describe_failures, run
+    from ivif_bench.pipeline.run import run
 
     config = load_config(path)
     if seeds:
@@ -132,26 +175,7 @@ def _run(
         raise typer.Exit(143 if terminated else 130) from None
     for failure in summary.failures:
         console.print(f"failed: {failure}", markup=False, soft_wrap=True)
-    if as_json:
-        print_json(
-            {
-                "run": str(config.folder),
-                "fused": summary.fused,
-                "computed": summary.computed,
-                "reused": summary.reused,
-                "failures": list(summary.failures),
-            }
-        )
-    elif tasks != ():
-        _print_tables(config.folder)
-    console.print(
-        f"{config.folder}: {summary.fused} images fused, {summary.computed} results computed, "
-        f"{summary.reused} already finished; tables in {config.folder / 'report'}",
-        markup=False,
-        soft_wrap=True,
-    )
-    if summary.failures:
-        raise UserError(describe_failures(summary.failures))
+    return config, summary
 
 
 def _print_tables(folder: Path) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ivif_bench.reports.comparison import Spread
     from ivif_bench.tasks.quality.registry import Mode
 
-_SHORT = {"md": "markdown"}
+SHORT_FORMATS = {"md": "markdown"}
 
 
 def score(
@@ -87,7 +87,7 @@ def score(
         _demand_writable(target)
     if spread not in ("", "sd", "interval"):
         raise UserError(f"--spread: {spread!r}; known: sd, interval")
-    text = load_text(_SHORT.get(form, form)) if form else None  # refused before anything is scored
+    text = load_text(SHORT_FORMATS.get(form, form)) if form else None  # refused before anything is scored
     with counting("scoring") as progress:
         result = score_folder(
             infrared,
