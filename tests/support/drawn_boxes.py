@@ -12,13 +12,14 @@ def drawn_boxes(
     images: int = 30,
     classes: tuple[str, ...] = ("Car", "People", "Bus"),
     flags: bool = True,
+    ties: bool = True,
     objects: int = 6,
     false: int = 6,
 ) -> tuple[dict[str, Boxes], dict[str, Boxes]]:
     """Truth and detections by stem.
 
     Boxes lie on a grid of whole pixels and scores have two digits, so that overlaps at a threshold
-    and equal scores occur. There are detections of the wrong class, shifted ones, duplicates, false
+    and (``ties``) equal scores occur. There are detections of the wrong class, shifted ones, duplicates, false
     ones, images without objects, crowd regions and difficult objects (``flags``).
     """
     rng = np.random.default_rng(seed)
@@ -34,7 +35,7 @@ def drawn_boxes(
         swapped = np.where(rng.random(len(near)) < 0.8, names[near], rng.choice(classes, len(near)))
         extra = _boxes(rng, int(rng.integers(0, false + 1)))
         boxes = np.concatenate([_valid(moved), extra])
-        scores = np.round(rng.random(len(boxes)), 2)
+        scores = np.round(rng.random(len(boxes)), 2 if ties else 9)
         labels = (*map(str, swapped), *map(str, rng.choice(classes, len(extra))))
         stem = f"{index:03d}"
         truth[stem] = Boxes(real, tuple(map(str, names)), None, crowd, difficult)
