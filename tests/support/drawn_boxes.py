@@ -18,9 +18,9 @@ def drawn_boxes(
 ) -> tuple[dict[str, Boxes], dict[str, Boxes]]:
     """Truth and detections by stem.
 
-    Boxes lie on a grid of whole pixels and scores have two digits, so that overlaps at a threshold
-    and (``ties``) equal scores occur. There are detections of the wrong class, shifted ones, duplicates, false
-    ones, images without objects, crowd regions and difficult objects (``flags``).
+    Boxes lie on a grid of whole pixels, and scores have two digits with ``ties``, so that overlaps
+    at a threshold and equal scores occur. There are detections of the wrong class, shifted ones,
+    duplicates, false ones, images without objects, crowd regions and difficult objects (``flags``).
     """
     rng = np.random.default_rng(seed)
     truth, found = {}, {}
