@@ -9,6 +9,7 @@ from ivif_bench.reports.tables._classes import ClassTable, metrics_of, number, p
 
 if TYPE_CHECKING:
     from ivif_bench.reports.comparison import Comparison
+    from ivif_bench.reports.intervals import Resampled
     from ivif_bench.reports.table import Table
 
 SPECS = (BuilderSpec("detection", "build"),)
@@ -46,4 +47,18 @@ def build(comparison: Comparison) -> list[Table]:
     boxes = {column.key: f"n_boxes:{column.key.partition(':')[2]}" for column in columns}
     what = f"Detection on {comparison.dataset_title}"
     shown = ClassTable(comparison.name, what, measure, columns, lines, boxes, "boxes")
-    return tables(comparison, shown)
+    main, *others = tables(comparison, shown)
+    if comparison.spread != "interval":
+        return [main, *others]
+    return [*resampled(main, comparison).tables(), *others]
+
+
+def resampled(table: Table, comparison: Comparison) -> Resampled:
+    """The resamples of a detection table, from the detections that the run keeps."""
+    from ivif_bench.reports.detections import samples_of, stored_of
+    from ivif_bench.reports.intervals import Resampled
+
+    stored = stored_of(comparison)
+    samples = samples_of(table, comparison, stored)
+    images = {len(each.boxes.stems) for name in samples for each in stored[name]}
+    return Resampled(table, samples, max(images, default=0), comparison.sources)
