@@ -92,7 +92,6 @@ def _samples(
     from ivif_bench.detections.ap import mean_over
     from ivif_bench.detections.intervals import ap_samples
     from ivif_bench.detections.matches import THRESHOLDS
-    from ivif_bench.resampling import image_counts
 
     asked = {
         column.key: match for column in columns if (match := _AP.fullmatch(column.key)) is not None
@@ -100,9 +99,8 @@ def _samples(
     levels = [0] if all(match["iou"] == "50" for match in asked.values()) else list(range(10))
     boxes = [each.boxes for each in seeds]
     classes = boxes[0].classes
-    drawn = image_counts(len(boxes[0].stems))
-    once = ap_samples(boxes, method, THRESHOLDS[levels], np.ones_like(drawn[:1]))
-    values = np.concatenate([once, ap_samples(boxes, method, THRESHOLDS[levels], drawn)])
+    value, samples = ap_samples(boxes, method, THRESHOLDS[levels])
+    values = np.concatenate([value[None], samples])
     named = [index for index, name in enumerate(classes) if name not in unnamed]
     found = {}
     for key, match in asked.items():

@@ -188,10 +188,10 @@ class Resampled:
                 f"No intervals for {first_few(lacking)}: the run directory no longer has their "
                 "detections, or they do not give the numbers of this table."
             )
-        scope = "" if seeds else ", and one training or none says nothing about another"
         lines.append(
             "Intervals say how much the numbers depend on which images were drawn; they do not say "
-            f"whether other places, seasons or cameras give the same{scope}."
+            "whether other places, seasons or cameras give the same"
+            f"{'' if seeds else ', nor, with one seed, whether another training does'}."
         )
         if self.images < _FEW:
             lines.append(self._few(rows))
