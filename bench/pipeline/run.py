@@ -229,7 +229,7 @@ def _report(config: RunConfig, store: Store, listener: Listener) -> tuple[Path, 
         pass
     memory.unlink(missing_ok=True)
     listener.note("writing tables")
-    written = tuple(write_report(store.root, config.report.formats))
+    written = tuple(write_report(store.root, config.report.formats, config.report.spread))
     write_json(memory, {"key": key_of(inputs), "files": [path.name for path in written]})
     return written
 

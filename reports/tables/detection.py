@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ivif_bench.reports.comparison import Comparison
+    from ivif_bench.reports.intervals import Resampled
     from ivif_bench.reports.table import Column, Table
 
 SPECS = (BuilderSpec("detection", "build"),)
@@ -55,10 +56,25 @@ def build(comparison: Comparison) -> list[Table]:
         boxes = {column.key: f"n_boxes:{column.key.partition(':')[2]}" for column in columns}
         what = f"Detection on {comparison.dataset_title}"
         measure = f"AP@{iou} per class and means over classes, in percent"
-        return tables(comparison, ClassTable(name, what, measure, columns, lines, boxes, "boxes"))
+        table = ClassTable(name, what, measure, columns, lines, boxes, "boxes")
+        main, *others = tables(comparison, table)
+        if comparison.spread != "interval":
+            return [main, *others]
+        return [*resampled(main, comparison).tables(), *others]
 
     made = shown(comparison.name, "AP50", "0.5", means)
     if "AP75" in asked and len(classes) > 1:
         stricter = [column for column in means if column.key.startswith("mAP75")]
         made += shown(f"{comparison.name}-ap75", "AP75", "0.75", stricter)
     return made
+
+
+def resampled(table: Table, comparison: Comparison) -> Resampled:
+    """The resamples of a detection table, from the detections that the run keeps."""
+    from ivif_bench.reports.detections import samples_of, stored_of
+    from ivif_bench.reports.intervals import Resampled
+
+    stored = stored_of(comparison)
+    samples = samples_of(table, comparison, stored)
+    images = {len(each.boxes.stems) for name in samples for each in stored[name]}
+    return Resampled(table, samples, max(images, default=0), comparison.sources)
