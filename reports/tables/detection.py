@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ivif_bench.reports.table import Column
 from ivif_bench.reports.tables import BuilderSpec
 from ivif_bench.reports.tables._classes import ClassTable, metrics_of, number, percent, tables
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
     from ivif_bench.reports.comparison import Comparison
     from ivif_bench.reports.intervals import Resampled
-    from ivif_bench.reports.table import Column, Table
+    from ivif_bench.reports.table import Table
 
 SPECS = (BuilderSpec("detection", "build"),)
 
@@ -45,6 +46,11 @@ def build(comparison: Comparison) -> list[Table]:
         percent(key, title)
         for key, title in _MEANS.items()
         if key in found and (key in asked or not (asked or "75" in key))
+    ]
+    means += [
+        Column(key, f"MR {key[4:-1]}", "down", decimals=1, scale=100)
+        for key in found
+        if key.startswith("mMR[")
     ]
     flagged = [
         text.format(number(comparison, key)) for key, text in _NOT_REQUIRED.items() if key in found
