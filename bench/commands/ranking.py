@@ -29,7 +29,8 @@ def ranking(
     from ivif_bench.reports.rankings import TASK, ranking_tables
     from ivif_bench.reports.terminal import print_tables
 
-    text = load_text(SHORT_FORMATS.get(form, form)) if form else None  # refused before anything is computed
+    # an unknown format is refused before anything is computed
+    text = load_text(SHORT_FORMATS.get(form, form)) if form else None
     run_config, summary = carry_out(config, (TASK,), workers)
     if summary.failures:
         raise UserError(describe_failures(summary.failures))

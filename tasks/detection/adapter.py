@@ -124,7 +124,9 @@ class DetectionAdapter(TaskAdapter):
         means = [f"m{name}" for name in shown]
         yolov5 = [f"{name}[yolov5]" for name in means if name != "mAP75"]
         every = [f"{name}[all]" for name in means] if left_out(protocol) else []
-        missed = [f"{prefix}MR[{name}]" for name in protocol.miss_rate or () for prefix in ("m", "")]
+        missed = [
+            f"{prefix}MR[{name}]" for name in protocol.miss_rate or () for prefix in ("m", "")
+        ]
         return [*means, *yolov5, *shown, *every, *missed]
 
     def direction(self, metric: str) -> str:
@@ -173,9 +175,7 @@ def miss_rates(
         defined = []
         for class_name, rate in rates.items():
             if class_name not in protocol.scored_classes:
-                rows.append(
-                    DetectionScore(f"MR[{name}]", class_name, float("nan"), NO_COUNTERPART)
-                )
+                rows.append(DetectionScore(f"MR[{name}]", class_name, float("nan"), NO_COUNTERPART))
                 continue
             reason = NO_TRUTH if np.isnan(rate) else ""
             rows.append(DetectionScore(f"MR[{name}]", class_name, rate, reason))

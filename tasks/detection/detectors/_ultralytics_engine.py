@@ -58,7 +58,9 @@ _KNOWN = {
 
 def model_class(architecture: str) -> type[DetectionModel]:
     """The class of ultralytics' networks that an architecture's YAML is for."""
-    found: type[DetectionModel] = RTDETRDetectionModel if _is_rtdetr(architecture) else DetectionModel
+    found: type[DetectionModel] = (
+        RTDETRDetectionModel if _is_rtdetr(architecture) else DetectionModel
+    )
     return found
 
 

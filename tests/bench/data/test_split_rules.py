@@ -52,7 +52,9 @@ def test_a_scene_split_is_that_of_the_command_and_is_made_once(
     monkeypatch.setattr(rule, "scene_split", made_again)
     assert resolve_split(open_dataset("m3fd", root), "scenes:test=0.3,seed=1") == found
     changed = next((root / "Vis").iterdir())
-    changed.write_bytes(changed.read_bytes())  # another time: another picture, for all that is known
+    changed.write_bytes(
+        changed.read_bytes()
+    )  # another time: another picture, for all that is known
     with pytest.raises(AssertionError, match="read again"):
         resolve_split(open_dataset("m3fd", root), "scenes:test=0.3,seed=1")
 

@@ -37,7 +37,9 @@ def edited(tmp_path: Path, name: str, **changes: Any) -> DetectionProtocol:
 @pytest.mark.parametrize(("group", "source"), [("m3fd_dev12", "ir"), ("llvip_dev6", "vi")])
 def test_ap75_is_that_of_the_oracle(shared: Path, group: str, source: str) -> None:
     one = stored_set(shared, group, source)
-    rows = {(row.metric, row.class_name): row.value for row in score(one.truth, one.found, one.classes)}
+    rows = {
+        (row.metric, row.class_name): row.value for row in score(one.truth, one.found, one.classes)
+    }
     with (shared / "data" / "detections" / "oracle.csv").open() as file:
         for line in csv.DictReader(file):
             if (line["set"], line["input"]) != (group, source):
@@ -45,7 +47,9 @@ def test_ap75_is_that_of_the_oracle(shared: Path, group: str, source: str) -> No
             whole = line["category"] == "all"
             found = rows["mAP75", ""] if whole else rows["AP75", line["category"]]
             expected = float(line["AP75"])
-            assert (math.isnan(found) and expected == -1) or found == pytest.approx(expected, abs=1e-4)
+            assert (math.isnan(found) and expected == -1) or found == pytest.approx(
+                expected, abs=1e-4
+            )
 
 
 def test_keys_that_published_protocols_lack_are_hashed_only_where_they_are_given(
@@ -88,11 +92,17 @@ def test_tables_show_what_is_asked_for(
     tmp_path: Path, asked: dict[str, str], columns: list[str]
 ) -> None:
     builder = RunBuilder(tmp_path)
-    means = {"mAP50": 0.5, "mAP75": 0.4, "mAP50_95": 0.3} | ({"mMR[all]": 0.2} if "AP75" in asked else {})
+    means = {"mAP50": 0.5, "mAP75": 0.4, "mAP50_95": 0.3} | (
+        {"mMR[all]": 0.2} if "AP75" in asked else {}
+    )
     builder.detection("visible", {"Car": 0.5, "Bus": 0.5}, means, about={"metrics": asked})
     tables = build_report(load_run(builder.write())).tables
-    assert [column.title for column in tables[0].columns if not column.key.startswith("AP")] == columns
-    assert [table.name for table in tables[1:]] == (["detection-m3fd-ap75"] if "AP75" in asked else [])
+    assert [
+        column.title for column in tables[0].columns if not column.key.startswith("AP")
+    ] == columns
+    assert [table.name for table in tables[1:]] == (
+        ["detection-m3fd-ap75"] if "AP75" in asked else []
+    )
     directions = {column.title: column.direction for column in tables[0].columns}
     assert directions.get("MR all", "down") == "down"
 
@@ -118,8 +128,13 @@ def test_a_miss_rate_counts_only_the_objects_and_images_of_its_subset(tmp_path: 
     both = Boxes(np.array([tall, low]), ("person",) * 2, np.array([0.9, 0.8]))
     found = {"a": both.take([0]), "b": both}
     place = Path("x")
-    pairs = [Pair("d", "a", place, place, tags=("day",)), Pair("d", "b", place, place, tags=("night",))]
-    rows = {row.metric: row for row in miss_rates(protocol, truth, found, pairs) if not row.class_name}
+    pairs = [
+        Pair("d", "a", place, place, tags=("day",)),
+        Pair("d", "b", place, place, tags=("night",)),
+    ]
+    rows = {
+        row.metric: row for row in miss_rates(protocol, truth, found, pairs) if not row.class_name
+    }
     assert rows["mMR[all]"].value == pytest.approx(1 / 4)  # without false positives it is flat
     assert rows["mMR[tall]"].value == pytest.approx(0, abs=1e-6)
     assert rows["mMR[low]"].value == pytest.approx(1 / 2)

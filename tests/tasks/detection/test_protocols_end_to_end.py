@@ -44,9 +44,7 @@ def write_pairs(root: Path) -> None:
                 width, height = 60 + 20 * number, 150 - 15 * number
                 infrared[y : y + height, x : x + width] = 255 - 30 * number
                 visible[y : y + height, x : x + width] = 130 + 20 * number
-                objects.append(
-                    _OBJECT.format(CLASSES[number], x + 1, y + 1, x + width, y + height)
-                )
+                objects.append(_OBJECT.format(CLASSES[number], x + 1, y + 1, x + width, y + height))
             cv2.imwrite(str(root / "Ir" / f"{stem}.png"), infrared, fast)
             cv2.imwrite(str(root / "Vis" / f"{stem}.png"), cv2.merge([visible] * 3), fast)
             text = f"<annotation>{''.join(objects)}</annotation>"

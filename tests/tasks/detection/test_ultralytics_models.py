@@ -56,7 +56,8 @@ IMAGE = samples(1)[0].image
 
 def test_every_name_is_a_network_file_of_the_installed_package() -> None:
     spec = importlib.util.find_spec("ultralytics")
-    assert spec is not None and spec.origin is not None
+    assert spec is not None
+    assert spec.origin is not None
     folder = Path(spec.origin).parent / "cfg" / "models"
     files = {path.stem for path in folder.glob("*/*.yaml")}
     ours = [
