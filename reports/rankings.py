@@ -9,9 +9,18 @@ from typing import TYPE_CHECKING
 
 from ivif_bench.errors import UserError, first_few
 from ivif_bench.naming import safe_name
-from ivif_bench.ranking import kendall_tau, ranks
+from ivif_bench.ranking import kendall_tau, ranks, too_few_images
 from ivif_bench.reports.comparison import Comparison, comparisons
-from ivif_bench.reports.table import Cell, Column, Notes, Row, Table, cell, missing_cell
+from ivif_bench.reports.table import (
+    Cell,
+    Column,
+    Notes,
+    Row,
+    Table,
+    cell,
+    missing_cell,
+    printed,
+)
 from ivif_bench.reports.tables import BUILDERS
 from ivif_bench.statistics import Estimate
 
@@ -27,7 +36,7 @@ class _Order:
     """How one protocol and scorer see the methods.
 
     Attributes:
-        values: mAP@0.5 by method, of those that can be compared.
+        values: mAP@0.5 as printed, by method, of those that can be compared.
     """
 
     title: str
@@ -37,8 +46,9 @@ class _Order:
 def ranking_tables(run: RunResults) -> list[Table]:
     """For each dataset, the ranks of the methods by mAP@0.5, under each protocol and both scorers.
 
-    A number behind a rank is its change from the first column. Methods that some column cannot rank are
-    left out of all. The footer has Kendall's tau of every two columns.
+    Numbers that print alike share a rank. A number behind a rank is its change from the first column.
+    Methods that some column cannot rank are left out of all. The footer has Kendall's tau of every two
+    columns.
 
     Raises:
         UserError: no dataset has two columns, or fewer than two methods are in all of them.
@@ -100,7 +110,7 @@ def _table(dataset: str, items: list[Comparison]) -> Table:
         title=what,
         caption=(
             f"{what}: 1 is the highest mAP@0.5 of {len(ranked)} methods; in brackets the places gained "
-            "or lost against the first column."
+            "or lost against the first column. Numbers that print alike share a rank."
         ),
         columns=columns,
         rows=tuple(rows),
@@ -110,7 +120,14 @@ def _table(dataset: str, items: list[Comparison]) -> Table:
             f"Rank changes: {first_few(moved, 12)}." if moved else "No rank changes.",
             *(f"{letter}: {_said(item)}" for letter, item in zip(letters, items, strict=True)),
         ),
-        warnings=tuple(dict.fromkeys(text for table in built for text in table.warnings)),
+        warnings=tuple(
+            dict.fromkeys(
+                text
+                for item in items
+                for text in (*item.warnings, too_few_images(int(item.about("images"))))
+                if text
+            )
+        ),
     )
 
 
@@ -123,11 +140,11 @@ def _orders(table: Table, letter: str) -> list[_Order]:
             continue
         at = keys.index(key)
         values = {
-            row.name: row.cells[at].estimate.value
+            row.name: float(printed(value, table.columns[at]))
             for row in table.rows
-            if row.cells[at].comparable and row.cells[at].estimate.value is not None
+            if row.cells[at].comparable and (value := row.cells[at].estimate.value) is not None
         }
-        orders.append(_Order(f"{letter} [{scorer}]", values))  # type: ignore[arg-type]
+        orders.append(_Order(f"{letter} [{scorer}]", values))
     return orders
 
 

@@ -53,6 +53,14 @@ def test_a_method_that_one_protocol_lacks_has_no_rank_in_any(tmp_path: Path, new
     assert "of 2 methods" in table.caption
 
 
+def test_numbers_that_print_alike_share_a_rank(tmp_path: Path, new_run: Any) -> None:
+    builder = new_run(tmp_path)
+    values = {"visible": (0.5001, 0.6), "ddfm": (0.5002, 0.5), "max": (0.3, 0.4)}
+    write(builder, "scenes.v1", values)
+    (table,) = ranking_tables(load_run(builder.write()))
+    assert [row.cells[0].text for row in table.rows] == ["1.5", "1.5", "3"]
+
+
 def test_one_method_cannot_be_ranked(tmp_path: Path, new_run: Any) -> None:
     builder = new_run(tmp_path)
     write(builder, "scenes.v1", {"visible": (0.5, 0.5)})
