@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -101,7 +102,7 @@ def _table(dataset: str, items: list[Comparison]) -> Table:
         if len({places[at] for places in placed}) > 1
     ]
     taus = [
-        f"{orders[one].title} and {orders[other].title} {kendall_tau(placed[one], placed[other]):.2f}"
+        f"{orders[one].title} and {orders[other].title} {_tau(placed[one], placed[other])}"
         for one, other in combinations(range(len(orders)), 2)
     ]
     what = f"Ranks by detection on {items[0].dataset_title}"
@@ -146,6 +147,11 @@ def _orders(table: Table, letter: str) -> list[_Order]:
         }
         orders.append(_Order(f"{letter} [{scorer}]", values))
     return orders
+
+
+def _tau(first: list[float], second: list[float]) -> str:
+    tau = kendall_tau(first, second)
+    return "undefined (all tied)" if math.isnan(tau) else f"{tau:.2f}"
 
 
 def _cell(rank: float, before: float, column: Column) -> Cell:
