@@ -10,6 +10,7 @@ import typer
 
 from ivif_bench.commands import (
     cleaning,
+    complexity,
     data,
     detectors,
     inspecting,
@@ -31,6 +32,7 @@ app = typer.Typer(
 running.register(app)
 planning.register(app)
 scoring.register(app)
+complexity.register(app)
 inspecting.register(app)
 cleaning.register(app)
 training.register(app)

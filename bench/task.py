@@ -66,6 +66,7 @@ class TaskInputs:
         methods: names of all methods of the run, in its order.
         seed: the run's seed.
         fingerprint: sha256 of a file, remembered between runs.
+        recipes: registered type and options of every method, by its name.
     """
 
     datasets: Mapping[str, Dataset]
@@ -74,6 +75,7 @@ class TaskInputs:
     methods: Sequence[str]
     seed: int
     fingerprint: Callable[[Path], str]
+    recipes: Mapping[str, tuple[str, Mapping[str, Any]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

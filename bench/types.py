@@ -232,6 +232,7 @@ class Unit:
         gpus: GPUs that it asks for.
         warm: modules to import, or functions to call (``"module:function"``) that import, before
             it is executed; a warm process does it once for many. They must not compute anything.
+        alone: no other job of the run may compute at the same time, because time is measured.
     """
 
     task: str
@@ -245,6 +246,7 @@ class Unit:
     threads: int = 1
     gpus: int = 0
     warm: tuple[str, ...] = ()
+    alone: bool = False
 
     @property
     def label(self) -> str:

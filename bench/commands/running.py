@@ -97,6 +97,11 @@ def report(
     _print_tables(folder)
 
 
+def run_tasks(config: Path, tasks: tuple[str, ...]) -> None:
+    """Run some tasks of a configuration, and print all its tables."""
+    _run(config, tasks, None, False)
+
+
 def _run(
     path: Path,
     tasks: tuple[str, ...] | None,

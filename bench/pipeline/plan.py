@@ -217,6 +217,7 @@ class RunPlan:
                 methods=[method],
                 seed=self.config.seed,
                 fingerprint=self.store.fingerprint,
+                recipes={row.name: (row.type, row.options) for row in self.config.methods},
             )
             known = self._units[id(section), method] = task.plan(section, inputs)
         return known
