@@ -167,6 +167,8 @@ class About:
         missing: stems that the method lacks.
         judges: distributions that made the numbers; footers print their versions.
         training: folder in ``checkpoints`` of the network that was trained for it.
+        recipe: how the method reads and saves, besides its network.
+        remark: footnote to the method's row in tables.
     """
 
     split: str = ""
@@ -185,6 +187,8 @@ class About:
     missing: tuple[str, ...] = ()
     judges: tuple[str, ...] = ()
     training: str = ""
+    recipe: str = ""
+    remark: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values, without what is empty."""

@@ -41,6 +41,8 @@ def footer(comparison: Comparison, images: Sequence[str], trained: bool = True) 
     lines += images
     if trained or len({unit.seed for units in comparison.planned.values() for unit in units}) > 1:
         lines.append(_seeds(comparison))
+    if recipes := _recipes(comparison):
+        lines.append(f"Recipes: {recipes}.")
     if comparison.missing:
         names = [f"{comparison.methods[u.method]} seed {u.seed}" for u in comparison.missing]
         lines.append(f"Missing results (—): {first_few(names, 12)}.")
@@ -64,6 +66,16 @@ def _said(comparison: Comparison, name: str) -> str:
     return "; ".join(
         f"{text} ({', '.join(dict.fromkeys(methods))})" for text, methods in values.items()
     )
+
+
+def _recipes(comparison: Comparison) -> str:
+    """How methods read and save, besides their networks, in the order of the rows."""
+    said = [
+        f"{title}: {recipe}"
+        for name, title in comparison.methods.items()
+        if (recipe := next((one.about.recipe for one in comparison.of(name)), ""))
+    ]
+    return "; ".join(said)
 
 
 def _hashed(comparison: Comparison, name: str, key: str, digits: int) -> str:

@@ -23,6 +23,13 @@ SeedsOption = Annotated[
 SplitOption = Annotated[
     str, typer.Option("--split", help="split, a name or a file; default: the configuration's")
 ]
+SkipOption = Annotated[
+    bool,
+    typer.Option(
+        "--skip-missing",
+        help="leave out methods whose weights are not here, each with a line that says where to get them",
+    ),
+]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="print a summary as JSON on standard output")
 ]
@@ -32,10 +39,11 @@ def run(
     config: ConfigArgument,
     workers: WorkersOption = None,
     seeds: SeedsOption = "",
+    skip_missing: SkipOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run the whole benchmark: fuse, judge, write tables. Finished work is skipped."""
-    _run(config, None, workers, as_json, seeds)
+    _run(config, None, workers, as_json, seeds, skip_missing=skip_missing)
 
 
 def fuse(
@@ -109,13 +117,19 @@ def _run(
     as_json: bool,
     seeds: str = "",
     split: str = "",
+    skip_missing: bool = False,
 ) -> None:
     from ivif_bench.commands.console import ProgressListener, console, print_json
     from ivif_bench.commands.stopping import Terminated, terminable
     from ivif_bench.config import load_config
+    from ivif_bench.pipeline.absent import without_absent
     from ivif_bench.pipeline.run import describe_failures, run
 
     config = load_config(path)
+    if skip_missing:
+        config = without_absent(
+            config, lambda text: console.print(text, markup=False, soft_wrap=True)
+        )
     if seeds:
         config = config.overridden(seeds=_parse_seeds(seeds))
     if split:

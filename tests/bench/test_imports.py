@@ -18,7 +18,7 @@ FOLDERS = {
     "tasks": f"{ROOT}.tasks",
     "reports": f"{ROOT}.reports",
 }
-SHARED = {"fusion_models": ("baselines", "sr3", "training"), "tasks": ("network",)}
+SHARED = {"fusion_models": ("baselines", "compared", "sr3", "training"), "tasks": ("network",)}
 
 
 def _modules() -> dict[str, Path]:
