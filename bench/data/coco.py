@@ -55,8 +55,8 @@ def index_of(content: Any) -> CocoIndex:
         KeyError, TypeError, AttributeError: not of the COCO form.
         ValueError: an id or a file name occurs twice, or a name is no text.
     """
-    categories = {item["id"]: _text(item["name"]) for item in content["categories"]}
-    stems = {item["id"]: stem_of(_text(item["file_name"])) for item in content["images"]}
+    categories = {item["id"]: plain_text(item["name"]) for item in content["categories"]}
+    stems = {item["id"]: stem_of(plain_text(item["file_name"])) for item in content["images"]}
     for what, found in (("categories", categories), ("images", stems)):
         if len(found) < len(content[what]):
             raise ValueError(f"two of {what!r} have one id")
@@ -81,8 +81,8 @@ def read_coco(path: Path) -> dict[str, Boxes]:
     """
     try:
         content = read_json(path)
-        names = {item["id"]: _text(item["name"]) for item in content["categories"]}
-        stems = {item["id"]: Path(_text(item["file_name"])).stem for item in content["images"]}
+        names = {item["id"]: plain_text(item["name"]) for item in content["categories"]}
+        stems = {item["id"]: Path(plain_text(item["file_name"])).stem for item in content["images"]}
         found: dict[str, list[dict[str, Any]]] = {stem: [] for stem in stems.values()}
         for item in content["annotations"]:
             x, y, width, height = _box(item)
@@ -110,8 +110,12 @@ def read_coco(path: Path) -> dict[str, Boxes]:
     }
 
 
-def _text(value: Any) -> str:
-    """A name, as text that can be written and printed."""
+def plain_text(value: Any) -> str:
+    """A name, as text that can be written and printed.
+
+    Raises:
+        ValueError: it has characters that cannot.
+    """
     text = str(value)
     try:
         text.encode()

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ivif_bench.data.coco import CocoIndex, index_of
+from ivif_bench.data.coco import CocoIndex, index_of, plain_text
 from ivif_bench.errors import UserError
 from ivif_bench.files import read_json
 
@@ -51,7 +51,7 @@ def read_results(path: Path) -> CocoResults:
             content, index = _of_document(content)
         items = list(_flat(content))
         rows = [_row(item, at) for at, item in enumerate(items)]
-    except (OSError, ValueError) as problem:
+    except (OSError, ValueError, OverflowError) as problem:
         reason = getattr(problem, "strerror", None) or problem
         raise UserError(f"cannot read boxes {path}: {reason}") from problem
     except (KeyError, TypeError, AttributeError) as problem:
@@ -61,7 +61,9 @@ def read_results(path: Path) -> CocoResults:
         ) from problem
     numbers = np.array([row[2] for row in rows], np.float64).reshape(-1, 5)
     xyxy = np.hstack([numbers[:, :2], numbers[:, :2] + numbers[:, 2:4]])
-    return CocoResults([row[0] for row in rows], [row[1] for row in rows], xyxy, numbers[:, 4], index)
+    return CocoResults(
+        [row[0] for row in rows], [row[1] for row in rows], xyxy, numbers[:, 4], index
+    )
 
 
 def _of_document(content: Mapping[str, Any]) -> tuple[Any, CocoIndex]:
@@ -104,7 +106,7 @@ def _id(value: Any, key: str, at: int) -> int | str:
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise ValueError(f"detection {at}: {key!r} must be a number or text, found {value!r}"[:200])
-    return value
+    return plain_text(value) if isinstance(value, str) else value
 
 
 def _numbers(value: Any, count: int) -> list[float] | None:
