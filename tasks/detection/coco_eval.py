@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import importlib.util
 import io
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -32,7 +33,8 @@ def demand_evaluator(evaluator: Evaluator) -> None:
     Raises:
         UserError: naming what to install.
     """
-    _loaded(evaluator)
+    if importlib.util.find_spec(EVALUATORS[evaluator][0].partition(".")[0]) is None:
+        _loaded(evaluator)
 
 
 def precision(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from ivif_bench.data.base import Dataset, open_ref
@@ -11,14 +11,13 @@ from ivif_bench.errors import UserError
 from ivif_bench.fingerprints import Fingerprints
 from ivif_bench.store import key_of
 from ivif_bench.task import Workspace
+from ivif_bench.tasks.detection.adapter import scorer_line, values_of
 from ivif_bench.tasks.detection.given_boxes import FoundBoxes, digest_of, find_boxes
 from ivif_bench.tasks.detection.given_ids import GivenBoxes, images_of
 from ivif_bench.tasks.detection.protocol import DetectionProtocol
 from ivif_bench.tasks.network.adapter import TaskAdapter
 from ivif_bench.tasks.network.plan import UnitBuilder
 from ivif_bench.types import DatasetRef, FusedSet, Record, Unit
-
-UNKNOWN = "which detector found them, its training images and its thresholds are unknown"
 
 
 def is_given(unit: Unit) -> bool:
@@ -73,7 +72,6 @@ class GivenRows(UnitBuilder):
         )
         about = self._about(test, (), left_out, training="")
         said = f"{Path(given.file).name} (sha256 {digest[:12]}): {'; '.join(found.remarks)}"
-        bare = protocol.scorer_line
         return Unit(
             task=task,
             dataset=self.dataset.name,
@@ -82,18 +80,13 @@ class GivenRows(UnitBuilder):
             seed=protocol.seeds[0],
             key=key_of(task, self.task.version, *parts),
             payload={
-                "dataset": {
-                    "name": self.ref.name,
-                    "layout": self.ref.layout,
-                    "root": self.ref.root,
-                    "options": dict(self.ref.options),
-                },
+                "dataset": asdict(self.ref),
                 "protocol": protocol.model_dump(mode="json"),
                 "given": given.model_dump(mode="json"),
                 "digest": digest,
                 "test": list(test),
             },
-            about=replace(about, given=said, scorer=bare, judges=self.task.judges),
+            about=replace(about, given=said, scorer=scorer_line(protocol), judges=self.task.judges),
             threads=self.threads,
             warm=("ivif_bench.tasks.detection.given_rows", type(self.task).__module__),
         )
@@ -114,7 +107,7 @@ def score_given(task: TaskAdapter, unit: Unit, workspace: Workspace) -> list[Rec
     if digest_of(given, Fingerprints(None)) != unit.payload["digest"]:
         raise UserError(f"{given.file}: changed since the run began; start it again")
     boxes = _found(unit.method, given, protocol, dataset, stems).boxes
-    kept = {stem: task.keep(protocol, workspace.scratch, stem, boxes[stem]) for stem in stems}
+    kept = {stem: values_of(boxes[stem]) for stem in stems}
     return task.score(protocol, unit, kept, dataset, workspace)
 
 

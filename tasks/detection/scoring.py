@@ -60,8 +60,8 @@ def score(
 
     Returns:
         Per class AP50, AP75, AP50_95 and n_boxes; over classes mAP50, mAP75, mAP50_95,
-        mAP50[yolov5], mAP50_95[yolov5], n_images, n_boxes. AP is in 0..1. ``n_boxes`` counts required objects;
-        where there are others, ``n_crowd`` and ``n_difficult`` count them.
+        mAP50[yolov5], mAP50_95[yolov5], n_images, n_boxes. AP is in 0..1. ``n_boxes`` counts required
+        objects; where there are others, ``n_crowd`` and ``n_difficult`` count them.
 
     Raises:
         ValueError: truth and detections are not of the same images, or a class is unknown.

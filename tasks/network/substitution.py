@@ -27,7 +27,9 @@ def substituted(
     """
     spec = protocol.registry().get(network or protocol.network)
     if strange := sorted(map(str, set(recipe or {}) - set(_PARTS))):
-        raise UserError(f"protocol {protocol.name!r}: recipe: expected {' and '.join(_PARTS)}, not {strange[0]!r}")
+        raise UserError(
+            f"protocol {protocol.name!r}: recipe: expected {' and '.join(_PARTS)}, not {strange[0]!r}"
+        )
     before = {name: None if part is None else part.model_dump() for name, part in _parts(protocol)}
     if spec.family not in protocol.recipe:
         options = spec.inference.model_fields
