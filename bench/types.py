@@ -167,6 +167,8 @@ class About:
         missing: stems that the method lacks.
         judges: distributions that made the numbers; footers print their versions.
         training: folder in ``checkpoints`` of the network that was trained for it.
+        given: of a row whose boxes the user gave: the file, and what is left out of it. Then
+            ``network``, ``mode``, ``leak`` and ``chroma`` are those of the other rows.
     """
 
     split: str = ""
@@ -185,6 +187,7 @@ class About:
     missing: tuple[str, ...] = ()
     judges: tuple[str, ...] = ()
     training: str = ""
+    given: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values, without what is empty."""
