@@ -167,7 +167,7 @@ class About:
         missing: stems that the method lacks.
         judges: distributions that made the numbers; footers print their versions.
         training: folder in ``checkpoints`` of the network that was trained for it.
-        given: of a row whose boxes the user gave: the file, and what is left out of it. Then
+        given: of a row whose boxes or labels the user gave: the files, and what is done to them. Then
             ``network``, ``mode``, ``leak`` and ``chroma`` are those of the other rows.
     """
 

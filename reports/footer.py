@@ -16,6 +16,10 @@ _LINES = (
     ("chroma", "Chroma"),
 )
 _OF_THE_RUN = ("network", "mode", "chroma", "leak")  # what a run says of boxes that it made itself
+_UNKNOWN = {
+    "detection": "Boxes given by the user; detector, training, its split and thresholds are unknown",
+    "segmentation": "Labels given by the user; segmenter, training and its split are unknown",
+}
 _ALWAYS = ("ivif-bench", "python", "torch")
 
 
@@ -81,8 +85,7 @@ def _given(comparison: Comparison) -> list[str]:
     ]
     if not files:
         return []
-    unknown = "Boxes given by the user; detector, training, its split and thresholds are unknown"
-    return [f"{unknown}.", *(f"{line}." for line in files)]
+    return [f"{_UNKNOWN[comparison.task]}.", *(f"{line}." for line in files)]
 
 
 def _hashed(comparison: Comparison, name: str, key: str, digits: int) -> str:
