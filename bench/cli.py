@@ -11,6 +11,7 @@ import typer
 from ivif_bench.commands import (
     cleaning,
     data,
+    detecting,
     detectors,
     inspecting,
     planning,
@@ -29,6 +30,7 @@ app = typer.Typer(
     help="Benchmark infrared-visible image fusion: quality, detection, segmentation, paper tables.",
 )
 running.register(app)
+detecting.register(app)
 planning.register(app)
 scoring.register(app)
 inspecting.register(app)

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from ivif_bench.data.split_lists import stem_of
 from ivif_bench.errors import UserError
 from ivif_bench.files import read_json
 from ivif_bench.types import Boxes
@@ -56,7 +55,7 @@ def index_of(content: Any) -> CocoIndex:
         ValueError: an id or a file name occurs twice, or a name is no text.
     """
     categories = {item["id"]: plain_text(item["name"]) for item in content["categories"]}
-    stems = {item["id"]: stem_of(plain_text(item["file_name"])) for item in content["images"]}
+    stems = {item["id"]: Path(plain_text(item["file_name"])).stem for item in content["images"]}
     for what, found in (("categories", categories), ("images", stems)):
         if len(found) < len(content[what]):
             raise ValueError(f"two of {what!r} have one id")

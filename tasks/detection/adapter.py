@@ -30,6 +30,7 @@ _FORMS = {
     "coco+yolov5": "since v6.2 (paired anew at each IoU threshold)",
     "coco+yolov5-before-v6.2": "before v6.2 (paired once, at IoU 0.5)",
 }
+DEFAULT_SCORER = _SCORER.format(_FORMS["coco+yolov5"])
 
 
 class DetectionAdapter(TaskAdapter):
@@ -134,13 +135,18 @@ def evaluated_by(unit: Unit, evaluator: Evaluator) -> Unit:
     """A unit whose COCO AP another package computes; its result stands beside that of pycocotools."""
     if evaluator == BY_DEFAULT:
         return unit
-    about = replace(
-        unit.about,
-        scorer=unit.about.scorer.replace(BY_DEFAULT, evaluator, 1),
-        judges=tuple(evaluator if name == BY_DEFAULT else name for name in unit.about.judges),
-    )
+    scorer, judges = scored_by(unit.about.scorer, unit.about.judges, evaluator)
+    about = replace(unit.about, scorer=scorer, judges=judges)
     payload = {**unit.payload, "evaluator": evaluator}
     return replace(unit, key=key_of(unit.key, evaluator), payload=payload, about=about)
+
+
+def scored_by(
+    scorer: str, judges: Sequence[str], evaluator: Evaluator
+) -> tuple[str, tuple[str, ...]]:
+    """The line "Scorer" and the distributions, with the evaluator in the place of pycocotools."""
+    line = scorer.replace(BY_DEFAULT, evaluator, 1)
+    return line, tuple(evaluator if name == BY_DEFAULT else name for name in judges)
 
 
 def left_out(protocol: DetectionProtocol) -> list[str]:
