@@ -18,6 +18,7 @@ from ivif_bench.commands import (
     protocols,
     running,
     scoring,
+    segmenting,
     training,
     weights,
 )
@@ -31,6 +32,7 @@ app = typer.Typer(
 )
 running.register(app)
 detecting.register(app)
+segmenting.register(app)
 planning.register(app)
 scoring.register(app)
 inspecting.register(app)

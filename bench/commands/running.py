@@ -1,4 +1,4 @@
-"""``run``, ``fuse``, ``quality``, ``segment``, ``report``: the benchmark itself."""
+"""``run``, ``fuse``, ``quality``, ``report``: the benchmark itself."""
 
 from __future__ import annotations
 
@@ -53,17 +53,6 @@ def quality(
 ) -> None:
     """Fuse missing images and compute their quality metrics."""
     run_tasks(config, ("quality",), workers, as_json, split=split)
-
-
-def segment(
-    config: ConfigArgument,
-    workers: WorkersOption = None,
-    seeds: SeedsOption = "",
-    split: SplitOption = "",
-    as_json: JsonOption = False,
-) -> None:
-    """Fuse missing images and judge them by semantic segmentation."""
-    run_tasks(config, ("segmentation",), workers, as_json, seeds, split)
 
 
 def report(
@@ -149,6 +138,7 @@ def run_tasks(
 
 
 def _print_tables(folder: Path) -> None:
+    from ivif_bench.reports.frame import load_run
     from ivif_bench.reports.terminal import print_tables
     from ivif_bench.reports.write import build_report
 
@@ -166,5 +156,5 @@ def _parse_seeds(text: str) -> tuple[int, ...]:
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the application."""
-    for command in (run, fuse, quality, segment, report):
+    for command in (run, fuse, quality, report):
         app.command()(command)

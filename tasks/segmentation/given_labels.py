@@ -81,8 +81,11 @@ class LabelReader:
     classes: tuple[str, ...]
     ignore_index: int
 
-    def read(self, stem: str, size: tuple[int, int]) -> np.ndarray:
-        """Class ids of a stem, or ``ignore_index``; uint8 [H, W] of the truth's size.
+    def read(self, stem: str, size: tuple[int, int] | None) -> np.ndarray:
+        """Class ids of a stem, or ``ignore_index``; uint8 [H, W].
+
+        Args:
+            size: height and width of the truth; None if any will do.
 
         Raises:
             UserError: unreadable, a value that is no class, or another size; names the file.
@@ -100,7 +103,7 @@ class LabelReader:
                 )
         else:
             labels = self.ids[self.values.read(path)]
-        if labels.shape == size:
+        if size is None or labels.shape == size:
             return labels
         if not self.given.resize:
             raise UserError(
