@@ -12,12 +12,14 @@ from ivif_bench.commands import (
     cleaning,
     complexity,
     data,
+    detecting,
     detectors,
     inspecting,
     planning,
     protocols,
     running,
     scoring,
+    segmenting,
     training,
     weights,
 )
@@ -30,6 +32,8 @@ app = typer.Typer(
     help="Benchmark infrared-visible image fusion: quality, detection, segmentation, paper tables.",
 )
 running.register(app)
+detecting.register(app)
+segmenting.register(app)
 planning.register(app)
 scoring.register(app)
 complexity.register(app)

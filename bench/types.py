@@ -169,6 +169,8 @@ class About:
         training: folder in ``checkpoints`` of the network that was trained for it.
         recipe: how the method reads and saves, besides its network.
         remark: footnote to the method's row in tables.
+        given: of a row whose boxes or labels the user gave: the files, and what is done to them. Then
+            ``network``, ``mode``, ``leak`` and ``chroma`` are those of the other rows.
     """
 
     split: str = ""
@@ -189,6 +191,7 @@ class About:
     training: str = ""
     recipe: str = ""
     remark: str = ""
+    given: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values, without what is empty."""

@@ -47,7 +47,7 @@ def complexity(
     if config is not None:
         from ivif_bench.commands.running import run_tasks
 
-        run_tasks(config, ("complexity",))
+        run_tasks(config, ("complexity",), None, False)
         return
     from ivif_bench.fusion import METHODS
     from ivif_bench.reports.formats import load_text

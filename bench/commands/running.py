@@ -1,4 +1,4 @@
-"""``run``, ``fuse``, ``quality``, ``detect``, ``segment``, ``report``: the benchmark itself."""
+"""``run``, ``fuse``, ``quality``, ``report``: the benchmark itself."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Run the whole benchmark: fuse, judge, write tables. Finished work is skipped."""
-    _run(config, None, workers, as_json, seeds, skip_missing=skip_missing)
+    run_tasks(config, None, workers, as_json, seeds, skip_missing=skip_missing)
 
 
 def fuse(
     config: ConfigArgument, workers: WorkersOption = None, as_json: JsonOption = False
 ) -> None:
     """Fuse only: every method on every dataset of the configuration."""
-    _run(config, (), workers, as_json)
+    run_tasks(config, (), workers, as_json)
 
 
 def quality(
@@ -60,29 +60,7 @@ def quality(
     as_json: JsonOption = False,
 ) -> None:
     """Fuse missing images and compute their quality metrics."""
-    _run(config, ("quality",), workers, as_json, split=split)
-
-
-def detect(
-    config: ConfigArgument,
-    workers: WorkersOption = None,
-    seeds: SeedsOption = "",
-    split: SplitOption = "",
-    as_json: JsonOption = False,
-) -> None:
-    """Fuse missing images and judge them by object detection."""
-    _run(config, ("detection",), workers, as_json, seeds, split)
-
-
-def segment(
-    config: ConfigArgument,
-    workers: WorkersOption = None,
-    seeds: SeedsOption = "",
-    split: SplitOption = "",
-    as_json: JsonOption = False,
-) -> None:
-    """Fuse missing images and judge them by semantic segmentation."""
-    _run(config, ("segmentation",), workers, as_json, seeds, split)
+    run_tasks(config, ("quality",), workers, as_json, split=split)
 
 
 def report(
@@ -105,12 +83,7 @@ def report(
     _print_tables(folder)
 
 
-def run_tasks(config: Path, tasks: tuple[str, ...]) -> None:
-    """Run some tasks of a configuration, and print all its tables."""
-    _run(config, tasks, None, False)
-
-
-def _run(
+def run_tasks(
     path: Path,
     tasks: tuple[str, ...] | None,
     workers: int | None,
@@ -119,6 +92,11 @@ def _run(
     split: str = "",
     skip_missing: bool = False,
 ) -> None:
+    """Run the benchmark, or some tasks of it, print its tables and what was done.
+
+    Raises:
+        UserError: the configuration lacks a section, or some work failed.
+    """
     from ivif_bench.commands.console import ProgressListener, console, print_json
     from ivif_bench.commands.stopping import Terminated, terminable
     from ivif_bench.config import load_config
@@ -192,5 +170,5 @@ def _parse_seeds(text: str) -> tuple[int, ...]:
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the application."""
-    for command in (run, fuse, quality, detect, segment, report):
+    for command in (run, fuse, quality, report):
         app.command()(command)

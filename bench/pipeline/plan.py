@@ -189,7 +189,7 @@ class RunPlan:
         }
 
     def methods_of(self, task: Task, section: Section) -> dict[str, tuple[str, ...]]:
-        """Methods that a section judges, each with those whose images must be there for that.
+        """Rows that a section judges, each with the methods whose images must be there for that.
 
         Raises:
             UserError: the section needs the images of a method that has none of its dataset.
@@ -206,11 +206,11 @@ class RunPlan:
                     f"a section on dataset {section.dataset!r} needs the images of method {name!r}, "
                     f"which has none of that dataset; methods: {', '.join(having)}"
                 )
-        return {name: (name, *always) for name in having}
+        return {name: (name, *always) for name in having} | dict.fromkeys(section.rows, ())
 
     @_many_values()
     def units(self, task: Task, section: Section, method: str) -> list[Unit]:
-        """Units of work of one section for one method, whose images are there."""
+        """Units of work of one section for one row, whose images are there."""
         known = self._units.get((id(section), method))
         if known is None:
             for wanted in (method, *task.methods(section)):
@@ -252,7 +252,8 @@ def plan_document(
     as the configuration still has their task, dataset and method, and the method its images.
     """
     config, planned = plan.config, {name for name, _, _ in plan.sections}
-    keys = {row.name: plan.key_of(row) for row in config.methods}
+    keys = dict.fromkeys(config.rows, "given")
+    keys |= {row.name: plan.key_of(row) for row in config.methods}
     kept = [
         entry
         for entry in earlier.get("units", [])
@@ -284,6 +285,7 @@ def plan_document(
         }
         for method in config.methods
     ]
+    methods += [{"name": name, "title": name, "source": False} for name in config.rows]
     return {
         "name": config.name,
         "datasets": {name: data.title or name for name, data in config.datasets.items()},
