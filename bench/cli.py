@@ -17,6 +17,7 @@ from ivif_bench.commands import (
     protocols,
     running,
     scoring,
+    statistics,
     training,
     weights,
 )
@@ -31,6 +32,7 @@ app = typer.Typer(
 running.register(app)
 planning.register(app)
 scoring.register(app)
+statistics.register(app)
 inspecting.register(app)
 cleaning.register(app)
 training.register(app)
