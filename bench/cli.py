@@ -20,6 +20,7 @@ from ivif_bench.commands import (
     running,
     scoring,
     segmenting,
+    statistics,
     training,
     weights,
 )
@@ -37,6 +38,7 @@ segmenting.register(app)
 planning.register(app)
 scoring.register(app)
 complexity.register(app)
+statistics.register(app)
 inspecting.register(app)
 cleaning.register(app)
 training.register(app)

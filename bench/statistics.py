@@ -15,9 +15,7 @@ from functools import lru_cache
 
 import numpy as np
 
-LEVEL = 0.95
-RESAMPLES = 2000
-BOOTSTRAP_SEED = 20230613  # any constant will do; a fixed one makes a repeated report identical
+from ivif_bench.resampling import LEVEL, image_counts, interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +60,13 @@ def over_images(values: Sequence[float] | np.ndarray, reasons: Sequence[str] = (
     defined = array[~undefined]
     if not defined.size:
         return Estimate(None, left_out=dict(left_out))
-    interval = bootstrap_interval(defined)
+    ends = bootstrap_interval(defined)
     return Estimate(
         value=_mean(defined),
         n=int(defined.size),
-        low=interval[0] if interval else None,
-        high=interval[1] if interval else None,
-        interval="bootstrap over images" if interval else "",
+        low=ends[0] if ends else None,
+        high=ends[1] if ends else None,
+        interval="bootstrap over images" if ends else "",
         left_out=dict(left_out),
         sd_images=_sd(defined) if defined.size > 1 else None,
     )
@@ -112,9 +110,7 @@ def bootstrap_interval(values: np.ndarray) -> tuple[float, float] | None:
     if len(values) < 2:
         return None
     means = _resamples(len(values)) @ values / len(values)
-    tail = (1 - LEVEL) / 2
-    low, high = np.quantile(means, [tail, 1 - tail])
-    return float(low), float(high)
+    return interval(means)
 
 
 def paired_difference(first: Mapping[str, float], second: Mapping[str, float]) -> Estimate:
@@ -126,12 +122,8 @@ def paired_difference(first: Mapping[str, float], second: Mapping[str, float]) -
 
 @lru_cache(maxsize=2)
 def _resamples(n: int) -> np.ndarray:
-    """How often each of n images is drawn: float64 [RESAMPLES, n], rows sum to n."""
-    random = np.random.default_rng([BOOTSTRAP_SEED, n])
-    counts = np.empty((RESAMPLES, n))
-    for row, drawn in zip(counts, random.integers(0, n, (RESAMPLES, n)), strict=True):
-        row[:] = np.bincount(drawn, minlength=n)
-    return counts
+    """``image_counts`` as the numbers that a product with values needs: float64."""
+    return image_counts(n).astype(np.float64)
 
 
 def _mean(values: Sequence[float] | np.ndarray) -> float:
