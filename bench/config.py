@@ -88,6 +88,7 @@ class ReportConfig(_Strict):
     formats: tuple[str, ...] = BY_DEFAULT
     panels: int = Field(default=3, ge=0)
     spread: Spread = ""
+    detail: bool = False
 
 
 class RunConfig(_Strict):

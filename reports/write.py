@@ -56,7 +56,9 @@ def build_report(run: RunResults, spread: Spread = "") -> Report:
     return Report(f"Results of run {run.name}", tuple(tables), tuple(remarks))
 
 
-def write_report(run: Path, formats: Sequence[str] = BY_DEFAULT, spread: Spread = "") -> list[Path]:
+def write_report(
+    run: Path, formats: Sequence[str] = BY_DEFAULT, spread: Spread = "", detail: bool = False
+) -> list[Path]:
     """Write ``runs/<name>/report/`` and return the files written.
 
     Files appear whole or not at all. Equal results give equal bytes: nothing in a table depends on
@@ -66,6 +68,8 @@ def write_report(run: Path, formats: Sequence[str] = BY_DEFAULT, spread: Spread 
         run: the run directory.
         formats: names of registered formats.
         spread: see ``ivif_bench.reports.comparison.Comparison``.
+        detail: write what explains detection tables as well, see
+            ``ivif_bench.reports.detection_detail``.
 
     Raises:
         UserError: no plan, broken results, nothing planned, or an unknown format.
@@ -81,6 +85,10 @@ def write_report(run: Path, formats: Sequence[str] = BY_DEFAULT, spread: Spread 
     written: dict[str, bytes] = {name: text.encode() for name, text in texts.items()}
     written |= _figures(results, report)
     written |= trainings.files_of(results)
+    if detail:
+        from ivif_bench.reports import detection_detail
+
+        written |= detection_detail.files_of(results)
     for name, data in written.items():
         write_bytes(folder / name, data)
     write_json(folder / "report.json", _provenance(results, report, written))

@@ -93,6 +93,14 @@ def report(
             "configuration's",
         ),
     ] = "",
+    detail: Annotated[
+        bool,
+        typer.Option(
+            "--detail",
+            help="write what explains detection tables as well: scores by condition and size, "
+            "precision and recall, miss rates, confusions, errors by kind, all differences",
+        ),
+    ] = False,
 ) -> None:
     """Write and print the tables of a run again, from its results; judges no image again."""
     from ivif_bench.config import load_config
@@ -108,7 +116,8 @@ def report(
         config = load_config(run_or_config)
         folder, formats = config.folder, config.report.formats
         chosen = chosen or config.report.spread
-    for path in write_report(folder, formats, chosen):
+        detail = detail or config.report.detail
+    for path in write_report(folder, formats, chosen, detail):
         typer.echo(f"wrote {path}", err=True)
     _print_tables(folder, chosen)
 

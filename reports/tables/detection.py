@@ -30,6 +30,14 @@ _NOT_REQUIRED = {
 
 
 def build(comparison: Comparison) -> list[Table]:
+    """The table, with intervals and a table of differences if they are asked for."""
+    main, *others = plain(comparison)
+    if comparison.spread != "interval":
+        return [main, *others]
+    return [*resampled(main, comparison).tables(), *others]
+
+
+def plain(comparison: Comparison) -> list[Table]:
     """Classes in the dataset's order, as in the papers' M3FD table; percent, one decimal.
 
     A class is ranked if it has enough boxes, the means if all classes together have.
@@ -47,10 +55,7 @@ def build(comparison: Comparison) -> list[Table]:
     boxes = {column.key: f"n_boxes:{column.key.partition(':')[2]}" for column in columns}
     what = f"Detection on {comparison.dataset_title}"
     shown = ClassTable(comparison.name, what, measure, columns, lines, boxes, "boxes")
-    main, *others = tables(comparison, shown)
-    if comparison.spread != "interval":
-        return [main, *others]
-    return [*resampled(main, comparison).tables(), *others]
+    return tables(comparison, shown)
 
 
 def resampled(table: Table, comparison: Comparison) -> Resampled:
