@@ -19,12 +19,9 @@ if TYPE_CHECKING:
 
     from ivif_bench.reports.detection_detail import Detail
 
-_SOURCE = "0.35"  # gray level of source images
+_SOURCE, _BAR = "0.35", "#4477aa"  # source images are gray
 _DASHES = ("-", "--", ":", "-.")
-_COLUMNS = 4  # most panels side by side
-_KIND_COLOURS = dict(
-    zip(KINDS, ("#4477aa", "#ee6677", "#ccbb44", "#66ccee", "#aa3377", "#bbbbbb"), strict=True)
-)
+_COLUMNS = 3  # most panels side by side
 
 
 def figures_of(comparison: Comparison, details: Mapping[str, Detail]) -> dict[str, bytes]:
@@ -48,7 +45,7 @@ def classes_figure(comparison: Comparison, details: Mapping[str, Detail]) -> Fig
     A line marks the best source image.
     """
     classes = [name for name in _classes(details) if _known(details, name)]
-    panels, figure = _panels([*classes, ""], 0.9 + 0.2 * len(details), share=True)
+    panels, figure = _panels([*classes, ""], 0.9 + 0.2 * len(details))
     for axes, name in zip(panels, [*classes, ""], strict=True):
         best = max(
             (details[m].interval_of(name)[0] for m in details if m in comparison.sources),
@@ -56,7 +53,7 @@ def classes_figure(comparison: Comparison, details: Mapping[str, Detail]) -> Fig
         )
         for place, (method, detail) in enumerate(details.items()):
             value, low, high = (100 * number for number in detail.interval_of(name))
-            colour = _SOURCE if method in comparison.sources else "#4477aa"
+            colour = _SOURCE if method in comparison.sources else _BAR
             axes.barh(place, value, height=0.65, color=colour, alpha=0.75)
             axes.plot([low, high], [place, place], color="black", linewidth=1)
         if not math.isnan(best):
@@ -66,16 +63,19 @@ def classes_figure(comparison: Comparison, details: Mapping[str, Detail]) -> Fig
         axes.grid(axis="x", color="0.9")
     _named(panels, [comparison.methods[method] for method in details])
     figure.supxlabel(
-        "AP@0.5, %, with 95 % intervals (bootstrap over images); dotted: best source image",
+        "AP@0.5, %, with 95 % intervals; dotted: best source image",
         fontsize=8,
     )
     return figure
 
 
 def curves_figure(comparison: Comparison, details: Mapping[str, Detail]) -> Figure:
-    """A panel per class: precision over recall at IoU 0.5, a line per method."""
+    """A panel per class: precision over recall at IoU 0.5, a line per method.
+
+    Precision is the best at this recall or a larger one, as AP averages it.
+    """
     classes = [name for name in _classes(details) if _known(details, name)]
-    panels, figure = _panels(classes, 2.1, share=False)
+    panels, figure = _panels(classes, 2.1)
     styles = _styles(comparison, details)
     for axes, name in zip(panels, classes, strict=True):
         for method, detail in details.items():
@@ -87,43 +87,45 @@ def curves_figure(comparison: Comparison, details: Mapping[str, Detail]) -> Figu
         axes.set_ylim(0, 102)
         axes.grid(color="0.9")
     figure.supxlabel("recall, %", fontsize=8)
-    figure.supylabel("precision at this recall or above, %", fontsize=8)
+    figure.supylabel("precision, %", fontsize=8)
     if panels:
         _legend(figure, panels[0])
     return figure
 
 
 def errors_figure(comparison: Comparison, details: Mapping[str, Detail]) -> Figure:
-    """A row per method: what AP@0.5 would gain by mending each kind of error."""
-    from matplotlib.figure import Figure
+    """A panel per kind of error: what AP@0.5 would gain by mending it, a row per method.
 
-    figure = Figure(figsize=(6.0, 1.3 + 0.22 * len(details)), layout="constrained")
-    axes = figure.subplots()
-    for number, kind in enumerate(KINDS):
-        gains = [100 * _gain(detail, kind) for detail in details.values()]
-        left = [
-            sum(100 * _gain(detail, each) for each in KINDS[:number]) for detail in details.values()
-        ]
-        places = range(len(details))
-        axes.barh(places, gains, left=left, height=0.7, color=_KIND_COLOURS[kind], label=kind)
-    _named([axes], [comparison.methods[method] for method in details])
-    axes.set_xlabel(
-        "gain in AP@0.5 if errors of one kind were mended, percentage points", fontsize=8
+    Not stacked: gains do not add up, since one mended error may hide another.
+    """
+    panels, figure = _panels(KINDS, 0.9 + 0.2 * len(details), columns=len(KINDS), width=1.0)
+    most = 1.0
+    for axes, kind in zip(panels, KINDS, strict=True):
+        for place, (method, detail) in enumerate(details.items()):
+            gain = 100 * _gain(detail, kind)
+            most = max(most, gain)
+            colour = _SOURCE if method in comparison.sources else _BAR
+            axes.barh(place, gain, height=0.65, color=colour, alpha=0.75)
+        _titled(axes, kind)
+        axes.grid(axis="x", color="0.9")
+    for axes in panels:
+        axes.set_xlim(0, 1.05 * most)
+    _named(panels, [comparison.methods[method] for method in details])
+    figure.supxlabel(
+        "gain in AP@0.5 if errors of one kind alone were mended, percentage points", fontsize=8
     )
-    axes.tick_params(axis="x", labelsize=7)
-    axes.grid(axis="x", color="0.9")
-    axes.set_axisbelow(True)
-    _legend(figure, axes)
     return figure
 
 
-def _panels(names: Sequence[str], height: float, share: bool) -> tuple[list[Axes], Figure]:
+def _panels(
+    names: Sequence[str], height: float, columns: int = _COLUMNS, width: float = 1.9
+) -> tuple[list[Axes], Figure]:
     from matplotlib.figure import Figure
 
-    columns = min(_COLUMNS, max(1, len(names)))
+    columns = min(columns, max(1, len(names)))
     lines = max(1, math.ceil(len(names) / columns))
-    figure = Figure(figsize=(1.9 * columns + 0.8, height * lines + 0.7), layout="constrained")
-    grid = figure.subplots(lines, columns, squeeze=False, sharey=True, sharex=not share)
+    figure = Figure(figsize=(width * columns + 1.0, height * lines + 0.7), layout="constrained")
+    grid = figure.subplots(lines, columns, squeeze=False, sharey=True)
     panels = list(grid.flat)
     for axes in panels[len(names) :]:
         axes.set_visible(False)
