@@ -292,7 +292,32 @@ def plan_document(
         "methods": methods,
         "units": sorted(kept + own, key=lambda entry: order.get(entry["task"], 99)),
         "panels": _panels(plan, fused),
+        "images": _places(plan.store.root, fused),
     }
+
+
+def _places(
+    run: Path, fused: Mapping[tuple[str, str], FusedSet]
+) -> dict[str, dict[str, str | dict[str, str]]]:
+    """Where the images are, by dataset and method: one path with ``{stem}`` if that names all of them,
+    else a path for each stem."""
+    places: dict[str, dict[str, str | dict[str, str]]] = {}
+    for (dataset, method), found in fused.items():
+        if not found.images:
+            continue
+        stem, path = next(iter(found.images.items()))
+        before, _, after = path.name.rpartition(stem)
+        regular = "{" not in str(path.parent) + before + after and all(
+            each.parent == path.parent and each.name == f"{before}{name}{after}"
+            for name, each in found.images.items()
+        )
+        place: str | dict[str, str] = {
+            name: _seen_from(run, each) for name, each in found.images.items() if not regular
+        }
+        if regular:
+            place = _seen_from(run, path.with_name(f"{before}{{stem}}{after}"))
+        places.setdefault(dataset, {})[method] = place
+    return places
 
 
 def _title(method: MethodConfig) -> str:
