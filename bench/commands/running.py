@@ -149,6 +149,7 @@ def run_tasks(
 
 
 def _print_tables(folder: Path) -> None:
+    from ivif_bench.reports.frame import load_run
     from ivif_bench.reports.terminal import print_tables
     from ivif_bench.reports.write import build_report
 
