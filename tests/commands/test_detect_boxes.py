@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import pytest
 from given_files import CLASSES, STEMS, GivenFiles
 from small_runs import ivif_here
 from stored_detections import IMAGES, PARTS
+
+from ivif_bench.tasks.detection.given_ids import GivenBoxes
 
 AP = {"AP50:People": 51 / 101, "AP50:Car": 1.0, "mAP50": (1 + 51 / 101) / 2}
 TRUTH = {
@@ -212,3 +215,30 @@ def test_the_footer_says_whose_boxes_they_are_and_who_scored_them(files: GivenFi
         "COCO AP by faster-coco-eval",
     ):
         assert text in done.stdout
+
+
+def test_the_example_of_the_page_prints_what_the_page_says(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (repository / "docs/boxes.md").read_text()
+    blocks = re.findall(r"```(\w*)\n(.*?)```", page, re.DOTALL)
+    for name, (kind, text) in zip(("truth.json", "boxes.json"), blocks, strict=False):
+        assert kind == "json"
+        (tmp_path / name).write_text(text)
+    command, printed = blocks[2][1].split(), blocks[3][1]
+    monkeypatch.chdir(tmp_path)
+    assert command[:2] == ["ivif-bench", "detect"]
+    done = ivif_here(*command[1:])
+    assert done.returncode == 0, done.stderr
+    assert printed in done.stdout
+
+
+def test_the_page_has_every_option(repository: Path) -> None:
+    page = (repository / "docs/boxes.md").read_text()
+    for name in GivenBoxes.model_fields:
+        assert f"\n| `{name}` |" in page
+    help_text = ivif_here("detect", "--help").stdout
+    options = set(re.findall(r"(--[a-z-]+) ", help_text.partition("With --boxes")[2]))
+    assert {"--boxes", "--truth", "--statistics"} < options
+    for option in options:
+        assert f"`{option}" in page, option
