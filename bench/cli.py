@@ -10,6 +10,7 @@ import typer
 
 from ivif_bench.commands import (
     cleaning,
+    complexity,
     data,
     detecting,
     detectors,
@@ -18,6 +19,8 @@ from ivif_bench.commands import (
     protocols,
     running,
     scoring,
+    segmenting,
+    statistics,
     training,
     weights,
 )
@@ -31,8 +34,11 @@ app = typer.Typer(
 )
 running.register(app)
 detecting.register(app)
+segmenting.register(app)
 planning.register(app)
 scoring.register(app)
+complexity.register(app)
+statistics.register(app)
 inspecting.register(app)
 cleaning.register(app)
 training.register(app)

@@ -234,9 +234,10 @@ def _check_rows(config: RunConfig) -> None:
     for name in config.rows:
         if name in methods:
             raise UserError(
-                f"methods: {name!r} is also the name of given boxes; rows need different names"
+                f"methods: {name!r} is also the name of given boxes or labels; rows need different "
+                "names"
             )
-    _check_folders("boxes", [*methods, *config.rows])
+    _check_folders("rows", [*methods, *config.rows])
 
 
 def _registered(registry: Registry[S], name: str, where: str) -> S:

@@ -16,6 +16,10 @@ _LINES = (
     ("chroma", "Chroma"),
 )
 _OF_THE_RUN = ("network", "mode", "chroma", "leak")  # what a run says of boxes that it made itself
+_UNKNOWN = {
+    "detection": "Boxes given by the user; detector, training, its split and thresholds are unknown",
+    "segmentation": "Labels given by the user; segmenter, training and its split are unknown",
+}
 _ALWAYS = ("ivif-bench", "python", "torch")
 
 
@@ -44,6 +48,8 @@ def footer(comparison: Comparison, images: Sequence[str], trained: bool = True) 
     sets = _seed_sets(comparison)
     if sets and (trained or len({seed for _, seeds in sets for seed in seeds}) > 1):
         lines.append(_seeds(sets))
+    if recipes := _recipes(comparison):
+        lines.append(f"Recipes: {recipes}.")
     if comparison.missing:
         names = [f"{comparison.methods[u.method]} seed {u.seed}" for u in comparison.missing]
         lines.append(f"Missing results (—): {first_few(names, 12)}.")
@@ -72,6 +78,16 @@ def _said(comparison: Comparison, name: str) -> str:
     )
 
 
+def _recipes(comparison: Comparison) -> str:
+    """How methods read and save, besides their networks, in the order of the rows."""
+    said = [
+        f"{title}: {recipe}"
+        for name, title in comparison.methods.items()
+        if (recipe := next((one.about.recipe for one in comparison.of(name)), ""))
+    ]
+    return "; ".join(said)
+
+
 def _given(comparison: Comparison) -> list[str]:
     """The files of rows whose boxes the user gave, and what is not known of them."""
     files = [
@@ -81,8 +97,7 @@ def _given(comparison: Comparison) -> list[str]:
     ]
     if not files:
         return []
-    unknown = "Boxes given by the user; detector, training, its split and thresholds are unknown"
-    return [f"{unknown}.", *(f"{line}." for line in files)]
+    return [f"{_UNKNOWN[comparison.task]}.", *(f"{line}." for line in files)]
 
 
 def _hashed(comparison: Comparison, name: str, key: str, digits: int) -> str:
