@@ -65,12 +65,12 @@ def main() -> None:
     started, used = time.perf_counter(), time.process_time()
 
     def of(index: int) -> np.ndarray:
-        samples = ap_samples([methods[index]], str(index), thresholds)
+        _, samples = ap_samples([methods[index]], str(index), thresholds)
         mean: np.ndarray = mean_over(samples).mean(axis=1)
         return mean
 
     means = in_threads(of, range(given.methods))
-    differences = [interval(one - other) for one in means for other in means]
+    differences = [interval(one - other, given.images) for one in means for other in means]
     seconds, used = time.perf_counter() - started, time.process_time() - used
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(
