@@ -236,7 +236,8 @@ class RunPlan:
         recipe = Recipe() if row is None else recipe_of(row)  # rows of a section have no pictures
         if recipe == Recipe():
             return unit
-        remark = STRETCHED if recipe.stretched else ""
+        alike = unit.payload.get("stretch") == "all"  # then every row is stretched
+        remark = STRETCHED if recipe.stretched and not alike else ""
         return replace(unit, about=replace(unit.about, recipe=recipe.text, remark=remark))
 
 
