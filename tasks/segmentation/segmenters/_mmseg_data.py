@@ -29,7 +29,6 @@ from ivif_bench.parallel import in_threads
 from ivif_bench.tasks.network.contract import Sample
 from ivif_bench.tasks.segmentation.protocol import SegmentationProtocol
 from ivif_bench.tasks.segmentation.segmenters._mmseg_recipe import training_of
-from ivif_bench.types import Progress
 
 _MMSEG_IGNORE = 255
 MEMORY = 2 << 30  # bytes of decoded images and labels
@@ -160,14 +159,13 @@ class SamplesInMemory(Sequence[Sample]):
         self,
         samples: Sequence[Sample],
         protocol: SegmentationProtocol,
-        progress: Progress = lambda done, total, what: None,
         memory: int = MEMORY,
     ) -> None:
         self._samples = samples
         self._protocol = protocol
         self._kept: dict[int, Sample] = {}
         self._left, self._lock = memory, Lock()
-        in_threads(self._keep, range(len(samples)), progress, "reading images")
+        in_threads(self._keep, range(len(samples)))
 
     def __len__(self) -> int:
         return len(self._samples)

@@ -77,7 +77,7 @@ def train(
         hook = Restartable(
             folder, seed, identity, progress, restart_seconds, len(samples), stop_requested
         )
-        images = SamplesInMemory(samples, protocol, progress)
+        images = SamplesInMemory(samples, protocol)
         data = TrainingData(images, protocol, seed, start=hook.done * recipe.batch)
         runner = _Runner(
             model=model,
