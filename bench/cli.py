@@ -10,6 +10,7 @@ import typer
 
 from ivif_bench.commands import (
     cleaning,
+    complexity,
     data,
     detecting,
     detectors,
@@ -19,6 +20,7 @@ from ivif_bench.commands import (
     running,
     scoring,
     segmenting,
+    statistics,
     training,
     weights,
 )
@@ -35,6 +37,8 @@ detecting.register(app)
 segmenting.register(app)
 planning.register(app)
 scoring.register(app)
+complexity.register(app)
+statistics.register(app)
 inspecting.register(app)
 cleaning.register(app)
 training.register(app)

@@ -20,6 +20,7 @@ from ivif_bench.errors import UserError
 from ivif_bench.fusion import METHODS
 from ivif_bench.naming import safe_name
 from ivif_bench.registry import Registry, S, suggest
+from ivif_bench.reports.comparison import Spread
 from ivif_bench.reports.formats import BY_DEFAULT
 from ivif_bench.task import TASKS, Section, task_names
 from ivif_bench.validation import checked
@@ -82,10 +83,12 @@ class MethodConfig(_Strict):
 
 
 class ReportConfig(_Strict):
-    """Formats and figures of the report."""
+    """Formats and figures of the report, and what its tables print beside a number."""
 
     formats: tuple[str, ...] = BY_DEFAULT
     panels: int = Field(default=3, ge=0)
+    spread: Spread = ""
+    detail: bool = False
 
 
 class RunConfig(_Strict):

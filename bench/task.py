@@ -71,6 +71,7 @@ class TaskInputs:
         methods: names of the rows to plan: methods of the run in its order, rows of the section.
         seed: the run's seed.
         fingerprint: sha256 of a file, remembered between runs.
+        recipes: registered type and options of every method, by its name.
     """
 
     datasets: Mapping[str, Dataset]
@@ -79,6 +80,7 @@ class TaskInputs:
     methods: Sequence[str]
     seed: int
     fingerprint: Callable[[Path], str]
+    recipes: Mapping[str, tuple[str, Mapping[str, Any]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

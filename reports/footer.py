@@ -48,6 +48,8 @@ def footer(comparison: Comparison, images: Sequence[str], trained: bool = True) 
     sets = _seed_sets(comparison)
     if sets and (trained or len({seed for _, seeds in sets for seed in seeds}) > 1):
         lines.append(_seeds(sets))
+    if recipes := _recipes(comparison):
+        lines.append(f"Recipes: {recipes}.")
     if comparison.missing:
         names = [f"{comparison.methods[u.method]} seed {u.seed}" for u in comparison.missing]
         lines.append(f"Missing results (—): {first_few(names, 12)}.")
@@ -74,6 +76,16 @@ def _said(comparison: Comparison, name: str) -> str:
     return "; ".join(
         f"{text} ({', '.join(dict.fromkeys(methods))})" for text, methods in values.items()
     )
+
+
+def _recipes(comparison: Comparison) -> str:
+    """How methods read and save, besides their networks, in the order of the rows."""
+    said = [
+        f"{title}: {recipe}"
+        for name, title in comparison.methods.items()
+        if (recipe := next((one.about.recipe for one in comparison.of(name)), ""))
+    ]
+    return "; ".join(said)
 
 
 def _given(comparison: Comparison) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,8 +13,14 @@ from ivif_bench.config import MethodConfig, RunConfig
 from ivif_bench.data.base import Dataset, open_ref
 from ivif_bench.data.sides import refuse_equal_files
 from ivif_bench.errors import UserError
-from ivif_bench.fusion import METHODS, PrecomputedImages
-from ivif_bench.pipeline.fuse import check_device, load_method, method_key, plan_fusing
+from ivif_bench.fusion import METHODS, STRETCHED, PrecomputedImages, Recipe
+from ivif_bench.pipeline.fuse import (
+    check_device,
+    load_method,
+    method_key,
+    plan_fusing,
+    recipe_of,
+)
 from ivif_bench.pipeline.precomputed import check_precomputed, find_precomputed
 from ivif_bench.store import Store
 from ivif_bench.task import TASKS, Section, Task, TaskInputs, task_names
@@ -217,9 +224,20 @@ class RunPlan:
                 methods=[method],
                 seed=self.config.seed,
                 fingerprint=self.store.fingerprint,
+                recipes={row.name: (row.type, row.options) for row in self.config.methods},
             )
-            known = self._units[id(section), method] = task.plan(section, inputs)
+            known = [self._described(unit) for unit in task.plan(section, inputs)]
+            self._units[id(section), method] = known
         return known
+
+    def _described(self, unit: Unit) -> Unit:
+        """The unit with what its method does to pictures besides its network."""
+        row = next(row for row in self.config.methods if row.name == unit.method)
+        recipe = recipe_of(row)
+        if recipe == Recipe():
+            return unit
+        remark = STRETCHED if recipe.stretched else ""
+        return replace(unit, about=replace(unit.about, recipe=recipe.text, remark=remark))
 
 
 def plan_document(
@@ -274,7 +292,32 @@ def plan_document(
         "methods": methods,
         "units": sorted(kept + own, key=lambda entry: order.get(entry["task"], 99)),
         "panels": _panels(plan, fused),
+        "images": _places(plan.store.root, fused),
     }
+
+
+def _places(
+    run: Path, fused: Mapping[tuple[str, str], FusedSet]
+) -> dict[str, dict[str, str | dict[str, str]]]:
+    """Where the images are, by dataset and method: one path with ``{stem}`` if that names all of them,
+    else a path for each stem."""
+    places: dict[str, dict[str, str | dict[str, str]]] = {}
+    for (dataset, method), found in fused.items():
+        if not found.images:
+            continue
+        stem, path = next(iter(found.images.items()))
+        before, _, after = path.name.rpartition(stem)
+        regular = "{" not in str(path.parent) + before + after and all(
+            each.parent == path.parent and each.name == f"{before}{name}{after}"
+            for name, each in found.images.items()
+        )
+        place: str | dict[str, str] = {
+            name: _seen_from(run, each) for name, each in found.images.items() if not regular
+        }
+        if regular:
+            place = _seen_from(run, path.with_name(f"{before}{{stem}}{after}"))
+        places.setdefault(dataset, {})[method] = place
+    return places
 
 
 def _title(method: MethodConfig) -> str:

@@ -10,6 +10,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ivif_bench.data.base import Dataset
+from ivif_bench.data.images import size_in_header
+from ivif_bench.detections.stored import name_of
 from ivif_bench.errors import UserError, first_few
 from ivif_bench.files import write_json
 from ivif_bench.store import key_of
@@ -95,9 +97,7 @@ class DetectionAdapter(TaskAdapter):
         pairs = dataset.select(tuple(kept))
         truth = {pair.stem: truth_of(dataset, pair, protocol.classes) for pair in pairs}
         found = {stem: boxes_of(kept[stem]) for stem in truth}
-        write_detections(
-            space.shared / f"detections-{unit.key}.json", truth, found, protocol.classes
-        )
+        write_detections(space.shared / name_of(unit.key), truth, found, protocol.classes, pairs)
         once = protocol.scorer == "coco+yolov5-before-v6.2"
         evaluator = unit.payload.get("evaluator", BY_DEFAULT)
         rows = score(truth, found, protocol.classes, protocol.scored_classes, once, evaluator)
@@ -185,20 +185,34 @@ def boxes_of(kept: Mapping[str, Any]) -> Boxes:
 
 
 def write_detections(
-    path: Path, truth: Mapping[str, Boxes], found: Mapping[str, Boxes], classes: Sequence[str]
+    path: Path,
+    truth: Mapping[str, Boxes],
+    found: Mapping[str, Boxes],
+    classes: Sequence[str],
+    pairs: Sequence[Pair] = (),
 ) -> None:
     """Write detections and truth, so that any other scorer can be run on the same boxes.
 
-    The truth has COCO's ``iscrowd``, and ``difficult``, which pycocotools does not look at.
+    The truth has COCO's ``iscrowd``, and ``difficult``, which pycocotools does not look at. The
+    images have the ``tags`` of their pair, and the size that the header of its visible file says.
     """
     stems = sorted(truth)
+    by_stem = {pair.stem: pair for pair in pairs}
     document: dict[str, Any] = coco_document([truth[stem] for stem in stems], classes)
     for image, stem in zip(document["images"], stems, strict=True):
         image["file_name"] = f"{stem}.png"
+        if stem in by_stem:
+            image |= _described(by_stem[stem])
     boxes = coco_document([_rounded(found[stem]) for stem in stems], classes)
     keys = ("image_id", "category_id", "bbox", "score")
     results = [{key: each[key] for key in keys} for each in boxes["annotations"]]
     write_json(path, {"truth": document, "detections": results})
+
+
+def _described(pair: Pair) -> dict[str, Any]:
+    size = size_in_header(pair.visible)
+    sides = {} if size is None else {"height": size[0], "width": size[1]}
+    return {**sides, "tags": list(pair.tags)}
 
 
 def _rounded(boxes: Boxes) -> Boxes:
