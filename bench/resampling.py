@@ -7,7 +7,9 @@
   1(2)) and of other methods. It draws one seed fewer than there are, so that the variance of the
   mean over S seeds is not understated by the factor (S - 1)/S (Rao and Wu 1988, JASA 83). One seed
   says nothing about the spread over seeds: such an interval is over images only.
-* Interval: percentiles of the statistic over the resamples (Efron and Tibshirani 1993, ch. 13).
+* Interval: percentiles of the statistic over the resamples (Efron and Tibshirani 1993, ch. 13),
+  expanded for few images: plain percentiles are those of a normal distribution with the variance
+  over n, not of Student's t with that over n - 1 (Hesterberg 2015, The American Statistician 69(4)).
 
 What is resampled are counts per image (hits, false positives, pixels of a confusion matrix), never
 a score per image: AP and IoU of all images are not means over images.
@@ -16,13 +18,16 @@ a score per image: AP and IoU of all images are not means over images.
 from __future__ import annotations
 
 import hashlib
+import math
 from functools import lru_cache
+from statistics import NormalDist
 
 import numpy as np
 
 LEVEL = 0.95
 RESAMPLES = 2000
 BOOTSTRAP_SEED = 20230613  # any constant will do; a fixed one makes a repeated report identical
+_T_QUANTILES = (12.7062047, 4.3026527, 3.1824463, 2.7764451)  # 0.975, of 1 to 4 degrees of freedom
 
 
 @lru_cache(maxsize=2)
@@ -68,19 +73,45 @@ def over_seeds(samples: np.ndarray, method: str) -> np.ndarray:
     return mean
 
 
-def interval(samples: np.ndarray) -> tuple[float, float] | None:
-    """95 % percentile interval of a resampled statistic.
+def interval(samples: np.ndarray, n: int) -> tuple[float, float] | None:
+    """95 % percentile interval of a resampled statistic, expanded for few images.
 
     Args:
         samples: float64 [resamples]; NaN where a resample has nothing to compute it from (no
             object of a class). Those are left out.
+        n: number of images.
 
     Returns:
-        Its ends; None if fewer than half of the resamples are defined.
+        Its ends; None for fewer than two images, or if fewer than half of the resamples are
+        defined.
     """
     defined = samples[~np.isnan(samples)]
-    if 2 * len(defined) < len(samples) or not len(defined):
+    if n < 2 or 2 * len(defined) < len(samples) or not len(defined):
         return None
-    tail = (1 - LEVEL) / 2
-    low, high = np.quantile(defined, [tail, 1 - tail])
+    low, high = np.quantile(defined, [tail(n), 1 - tail(n)])
     return float(low), float(high)
+
+
+@lru_cache
+def tail(n: int) -> float:
+    """Share of the resamples that lies beyond each end of an interval over n images.
+
+    The normal probability beyond sqrt(n / (n - 1)) times the quantile of Student's t.
+    """
+    return NormalDist().cdf(-math.sqrt(n / (n - 1)) * _t_quantile(n - 1))
+
+
+def _t_quantile(degrees: int) -> float:
+    """Quantile of Student's t that leaves (1 - LEVEL) / 2 above it, within 0.004.
+
+    From a table, then by the Cornish-Fisher expansion; tables of reports do without SciPy.
+    """
+    if degrees <= len(_T_QUANTILES):
+        return _T_QUANTILES[degrees - 1]
+    z = NormalDist().inv_cdf((1 + LEVEL) / 2)
+    terms = (
+        (z**3 + z) / 4,
+        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
+        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
+    )
+    return z + sum(term / degrees**power for power, term in enumerate(terms, start=1))

@@ -1,7 +1,7 @@
 """Means with what they stand on: how many images, how many seeds, how sure.
 
 * Over images: mean of the defined values; undefined ones (NaN) are left out, counted and named by
-  their reason. Interval: percentile bootstrap of the mean (Efron and Tibshirani 1993, ch. 13).
+  their reason. Interval: bootstrap of the mean, see ``ivif_bench.resampling``.
 * Over seeds: mean, sample standard deviation (n - 1) and Student's t interval of the mean.
 """
 
@@ -102,7 +102,9 @@ def over_seeds(estimates: Sequence[Estimate]) -> Estimate:
 
 
 def bootstrap_interval(values: np.ndarray) -> tuple[float, float] | None:
-    """95 % percentile interval of the mean under resampling of images; None below two images.
+    """95 % interval of the mean under resampling of images; None below two images.
+
+    See ``ivif_bench.resampling`` for the scheme.
 
     All samples of one size share their resamples, so intervals of methods over the same images
     are paired, and the same numbers always give the same interval.
@@ -110,7 +112,7 @@ def bootstrap_interval(values: np.ndarray) -> tuple[float, float] | None:
     if len(values) < 2:
         return None
     means = _resamples(len(values)) @ values / len(values)
-    return interval(means)
+    return interval(means, len(values))
 
 
 def paired_difference(first: Mapping[str, float], second: Mapping[str, float]) -> Estimate:

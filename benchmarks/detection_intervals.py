@@ -70,7 +70,7 @@ def main() -> None:
         return mean
 
     means = in_threads(of, range(given.methods))
-    differences = [interval(one - other) for one in means for other in means]
+    differences = [interval(one - other, given.images) for one in means for other in means]
     seconds, used = time.perf_counter() - started, time.process_time() - used
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(
