@@ -56,8 +56,8 @@ def associate(first: np.ndarray, second: np.ndarray) -> Association:
         tau=float(tau),
         rho=float(rho),
         p=float(kendalltau(first, second).pvalue),
-        tau_interval=None if perfect else interval(taus(first, second, drawn)),
-        rho_interval=None if perfect else interval(rhos(first, second, drawn)),
+        tau_interval=None if perfect else interval(taus(first, second, drawn), n),
+        rho_interval=None if perfect else interval(rhos(first, second, drawn), n),
         n=n,
     )
 
