@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ivif_bench.errors import UserError
+from ivif_bench.errors import UserError, first_few
 
 
 def statistics(
@@ -58,6 +58,47 @@ def statistics(
         typer.echo(f"wrote {folder / name}", err=True)
 
 
+def compare(
+    first: Annotated[
+        Path, typer.Argument(metavar="RUN1", help="run directory or CONFIG to compare with")
+    ],
+    second: Annotated[Path, typer.Argument(metavar="RUN2", help="run directory or CONFIG")],
+    worse: Annotated[
+        bool, typer.Option("--worse", help="exit with 1 for what is worse or gone, not for better")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print every number as JSON")] = False,
+) -> None:
+    """What changed from one run to another; exit code 1 if something did, for CI.
+
+    A number changed if the 95 % interval of its difference leaves out zero, or if it differs and has no
+    interval (one seed). What RUN2 lacks counts, what it has in addition does not.
+    """
+    from ivif_bench.reports.frame import load_run
+    from ivif_bench.reports.statistics.change_tables import tables_of
+    from ivif_bench.reports.statistics.changes import FAILING, changes
+    from ivif_bench.reports.terminal import print_tables
+
+    found = changes(load_run(_folder(first)), load_run(_folder(second)))
+    if all(each.first is None for each in found):
+        raise UserError(f"{first} and {second} have no result of the same task, dataset and method")
+    states = [state for state in FAILING if not (worse and state == "better")]
+    changed = [each for each in found if each.state in states]
+    if as_json:
+        from dataclasses import asdict
+
+        from ivif_bench.commands.console import print_json
+
+        print_json([asdict(each) for each in found])
+    else:
+        print_tables(table for table in tables_of(found) if table.rows)
+    methods = list(dict.fromkeys(each.title or each.where for each in changed))
+    if not changed:
+        typer.echo(f"nothing changed: {len(found)} numbers compared", err=True)
+        return
+    typer.echo(f"{len(changed)} of {len(found)} numbers changed: {first_few(methods)}", err=True)
+    raise typer.Exit(1)
+
+
 def _folder(source: Path) -> Path:
     """A run directory, given as itself or as its configuration."""
     from ivif_bench.config import load_config
@@ -68,3 +109,4 @@ def _folder(source: Path) -> Path:
 def register(app: typer.Typer) -> None:
     """Add these commands to the application."""
     app.command()(statistics)
+    app.command()(compare)
