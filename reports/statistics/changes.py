@@ -28,6 +28,7 @@ from ivif_bench.statistics import over_seeds as estimate_over_seeds
 FAILING = ("worse", "better", "changed", "missing")  # states of what changed
 ROUNDING = 1e-9  # relative; sums in another order differ by less
 _QUESTION = ("protocol_sha256", "split_sha256", "network")
+_OF_THE_DAY = ("seconds", "spread", "peak_bytes")  # of the machine and its load: not compared
 _BETTER_UP = ("mAP", "AP", "mIoU", "IoU", "FWIoU", "mAcc", "accuracy", "class_accuracy", "F1")
 _BETTER_DOWN = ("miss_rate", "LAMR", "MR")
 
@@ -133,7 +134,9 @@ def _method(
 def _over_images(
     where: Comparison, method: str, title: str, one: Sequence[UnitResult], two: Sequence[UnitResult]
 ) -> Iterator[Change]:
-    metrics = dict.fromkeys(s.metric for s in one[0].scores if s.stem and not s.class_name)
+    metrics = dict.fromkeys(
+        s.metric for s in one[0].scores if s.stem and not s.class_name and not _of_the_day(s.metric)
+    )
     directions = where.about("metrics")
     for metric in metrics:
         values = [[_per_image(result, metric) for result in side] for side in (one, two)]
@@ -168,7 +171,7 @@ def _over_all(
     runs: tuple[RunResults, RunResults],
 ) -> Iterator[Change]:
     """Numbers that are about all images: AP, IoU, counts."""
-    subjects = [s for s in one[0].scores if not s.stem]
+    subjects = [s for s in one[0].scores if not s.stem and not _of_the_day(s.metric)]
     boxes: list[Samples] | None = None
     for subject in subjects:
         name = f"{subject.metric}:{subject.class_name}" if subject.class_name else subject.metric
@@ -260,3 +263,7 @@ def _per_image(result: UnitResult, metric: str) -> dict[str, float]:
 def _way(subject: Subject) -> str:
     name = subject.metric.partition("[")[0].rstrip("0123456789_")
     return "up" if name in _BETTER_UP else "down" if name in _BETTER_DOWN else ""
+
+
+def _of_the_day(metric: str) -> bool:
+    return metric.partition("[")[0] in _OF_THE_DAY
