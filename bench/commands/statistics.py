@@ -28,17 +28,27 @@ def statistics(
         list[str] | None,
         typer.Option("--down", help="metric of a sheet of which less is better; repeatable"),
     ] = None,
+    figures: Annotated[
+        bool, typer.Option(help="also draw figures: statistics-*.pdf and .png")
+    ] = True,
+    venue: Annotated[
+        str, typer.Option("--venue", help="whose column widths figures have: ieee or cvpr")
+    ] = "ieee",
 ) -> None:
-    """Which methods differ, and whether a better metric means better detection: tables.
+    """Which methods differ, and whether a better metric means better detection: tables and figures.
 
-    Writes statistics.md and statistics-*.csv, and computes nothing of the run again.
+    Writes statistics.md and statistics-*.csv, and computes nothing of the run again. A report has the
+    same tables, without the figures.
     """
     from ivif_bench.files import write_bytes
+    from ivif_bench.reports.charts import of_run, style
     from ivif_bench.reports.comparison import comparisons
     from ivif_bench.reports.frame import load_run
     from ivif_bench.reports.statistics.sheet import read_sheet
     from ivif_bench.reports.statistics.write import studied, tables_of, texts_of
 
+    if venue not in style.COLUMN:
+        raise UserError(f"--venue {venue!r}: expected {' or '.join(style.COLUMN)}")
     if source.suffix.lower() == ".csv":
         every = [read_sheet(source, down or ())]
         folder, title = out or Path("statistics"), f"Statistics of {source.name}"
@@ -48,13 +58,17 @@ def statistics(
         run = load_run(_folder(source))
         every = list(comparisons(run))
         folder, title = out or run.run / "report", f"Statistics of run {run.name}"
-    tables = tables_of(studied(every))
+    items = studied(every)
+    tables = tables_of(items)
     if not tables:
         raise UserError(
             f"{source}: nothing to compare; statistics need ten images and two methods that are no sources"
         )
     for name, text in texts_of(title, tables).items():
         write_bytes(folder / name, text.encode())
+        typer.echo(f"wrote {folder / name}", err=True)
+    for name, data in of_run.files_of(items, every, venue) if figures else ():
+        write_bytes(folder / name, data)
         typer.echo(f"wrote {folder / name}", err=True)
 
 

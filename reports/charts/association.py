@@ -24,7 +24,7 @@ def draw(item: Against, outcome: Outcome, titles: Mapping[str, str], width: floa
         return None
     columns = min(len(metrics), 2 if width < 5 else 4)
     rows = -(-len(metrics) // columns)
-    labels = style.fitted([titles[name] for name in methods], width * 0.45)
+    labels = style.fitted([titles[name] for name in methods], style.legend_room(width))
     panel = min(1.6, width / columns)
     height = rows * (panel * 0.95 + 0.3) + style.legend_height(labels, width) + 0.2
     figure = style.new(width, height)

@@ -12,19 +12,43 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def draw(blocks: Sequence[Blocks], titles: Mapping[str, str], width: float) -> Figure | None:
+_TALLEST = 8.8  # inches, of a page with its caption
+
+
+def draw(blocks: Sequence[Blocks], titles: Mapping[str, str], width: float) -> list[Figure]:
     """Median, quartiles, whiskers to the farthest value within 1.5 quartile ranges, others as dots.
 
-    Means over seeds of each image. None without a metric that has images.
+    Means over seeds of each image.
+
+    Returns:
+        As many figures as it takes for each to fit on a page; none without a metric that has images.
     """
     drawn = [each for each in blocks if each.stems]
-    if not drawn:
-        return None
     methods = list(dict.fromkeys(method for each in drawn for method in each.methods))
-    columns = min(len(drawn), 2 if width < 5 else 4)
+    columns = max(1, min(len(drawn), 2 if width < 5 else 4))
+    rows = max(1, int(_TALLEST / _height(len(methods))))
+    most = rows * columns
+    return [
+        _page(drawn[at : at + most], methods, columns, titles, width)
+        for at in range(0, len(drawn), most)
+    ]
+
+
+def _height(methods: int) -> float:
+    """Inches of a row of panels."""
+    return 0.14 * methods + 0.55
+
+
+def _page(
+    drawn: Sequence[Blocks],
+    methods: Sequence[str],
+    columns: int,
+    titles: Mapping[str, str],
+    width: float,
+) -> Figure:
     rows = -(-len(drawn) // columns)
     labels = style.fitted([titles[name] for name in methods], width * 0.28)
-    figure = style.new(width, rows * (0.14 * len(methods) + 0.55))
+    figure = style.new(width, rows * _height(len(methods)))
     panels = figure.subplots(rows, columns, squeeze=False, sharey=True)
     for axis, each in zip(panels.flat, drawn, strict=False):
         places = [methods.index(method) for method in each.methods]

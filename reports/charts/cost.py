@@ -22,7 +22,7 @@ class Cost:
     Attributes:
         seconds: for one image.
         score: in 0..1.
-        megabytes: at most; None if unknown, which is a cross.
+        megabytes: at most; None if unknown, which has no circle.
     """
 
     seconds: float
@@ -45,7 +45,7 @@ def draw(costs: Mapping[str, Cost], time: str, what: str, width: float) -> Figur
     if not shown:
         return None
     largest = max((each.megabytes or 0.0 for each in shown.values()), default=0.0)
-    labels = style.fitted(list(shown), width * 0.42)
+    labels = style.fitted(list(shown), style.legend_room(width))
     sizes = _round_sizes(largest)
     figure = style.new(width, 1.9 + style.legend_height(labels, width) + (0.25 if sizes else 0))
     axis = figure.subplots()
@@ -72,7 +72,7 @@ def draw(costs: Mapping[str, Cost], time: str, what: str, width: float) -> Figur
     style.decades(axis.xaxis, min(times) / 2.2, max(times) * 2.2)
     scores = [100 * each.score for each in shown.values()]
     room = max(0.25 * (max(scores) - min(scores)), 0.5)
-    axis.set_ylim(min(scores) - room, max(scores) + room)
+    axis.set_ylim(max(min(scores) - room, -4), min(max(scores) + room, 104))
     style.few_ticks(axis.yaxis, 5)
     axis.set_xlabel(time)
     axis.set_ylabel(style.fitted([f"{what}, %"], 1.8)[0])

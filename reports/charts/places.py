@@ -24,7 +24,8 @@ def draw(places: Mapping[str, Mapping[str, int]], width: float) -> Figure:
     rows = {question: _rows(places[question]) for question in questions}
     height = 0.17 * max(map(len, rows.values())) + 0.62
     side = width * 0.27
-    labels = dict(zip(methods, style.fitted(methods, side - 0.15), strict=True))
+    room = side - 0.12 - style.text_width(f"  {len(methods)}")
+    labels = dict(zip(methods, style.fitted(methods, room), strict=True))
     figure = style.new(width, height)
     figure.set_layout_engine("none")
     top, bottom = 0.42, 0.1

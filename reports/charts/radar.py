@@ -36,7 +36,7 @@ def draw(
     if len(drawn) < 3:
         return None
     coloured = list(values)[:MOST]
-    labels = style.fitted(coloured, width * 0.42)
+    labels = style.fitted(coloured, style.legend_room(width))
     rest = len(values) - len(coloured)
     if rest:
         labels.append(f"{rest} other methods" if rest > 1 else "1 other method")
@@ -60,6 +60,7 @@ def draw(
             marker=marker,
             markersize=3,
             linewidth=1.1 if at < MOST else 0.6,
+            clip_on=False,
         )
         if at <= MOST:
             handles.append(line)

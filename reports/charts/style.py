@@ -20,8 +20,10 @@ COLUMN = {"ieee": 3.5, "cvpr": 3.25}  # inches
 PAGE = {"ieee": 7.16, "cvpr": 6.875}
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#9C8A00")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p")
+_HEADS = (0.5, 0.75, 0.25, 0.9, 0.1)
 GRAY = "0.6"
 SIZE = 7.0  # points, of all text but panel titles
+_HANDLE = 0.42  # inches of a legend's column beside its label
 KINDS = ("pdf", "png")
 _SETTINGS = {
     "font.family": "DejaVu Sans",  # comes with matplotlib, so that figures are alike everywhere
@@ -88,39 +90,52 @@ def text_width(text: str, size: float = SIZE) -> float:
 
 
 def fitted(names: Sequence[str], inches: float, size: float = SIZE, lines: int = 1) -> list[str]:
-    """Names as labels: whole where they fit, else on two lines, else shortened; different ones stay so."""
-    shown = [_broken(_plain(name), inches, size, lines) for name in names]
-    for at, label in enumerate(shown):
-        if label in shown[:at] and names[at] not in names[:at]:
-            mark = f"({at + 1})"
-            room = inches - text_width(mark, size)
-            shown[at] = _broken(_plain(names[at]), room, size, lines) + mark
+    """Names as labels: whole where they fit, else on two lines, else without a part in the middle.
+
+    Different names stay different: of those that would look alike, another part is left out.
+    """
+    plain = [_plain(name) for name in names]
+    shown = [_broken(text, inches, size, lines, _HEADS[0]) for text in plain]
+    for label in {label for label in shown if shown.count(label) > 1}:
+        alike = [at for at, one in enumerate(shown) if one == label]
+        if len({plain[at] for at in alike}) == 1:
+            continue
+        for head in _HEADS[1:]:
+            other = [_broken(plain[at], inches, size, lines, head) for at in alike]
+            if len(set(other)) == len(other) and not set(other) & set(shown):
+                break
+        else:
+            other = [
+                _broken(plain[at], inches - text_width(f"({n})", size), size, lines, 0.5) + f"({n})"
+                for n, at in enumerate(alike, start=1)
+            ]
+        for at, text in zip(alike, other, strict=True):
+            shown[at] = text
     return shown
 
 
-def _broken(text: str, inches: float, size: float, lines: int) -> str:
+def _broken(text: str, inches: float, size: float, lines: int, head: float) -> str:
     if lines < 2 or text_width(text, size) <= inches:
-        return _short(text, inches, size)
+        return _short(text, inches, size, head)
     words = text.split(" ")
-    head = 0
-    while head < len(words) and text_width(" ".join(words[: head + 1]), size) <= inches:
-        head += 1
-    if not head or head == len(words):
-        return _short(text, inches, size)
-    rest = _short(" ".join(words[head:]), inches, size)
-    return f"{' '.join(words[:head])}\n{rest}"
+    count = 0
+    while count < len(words) and text_width(" ".join(words[: count + 1]), size) <= inches:
+        count += 1
+    if not count or count == len(words):
+        return _short(text, inches, size, head)
+    rest = _short(" ".join(words[count:]), inches, size, head)
+    return f"{' '.join(words[:count])}\n{rest}"
 
 
-def _short(text: str, inches: float, size: float) -> str:
+def _short(text: str, inches: float, size: float, head: float) -> str:
+    """A text without its middle; ``head`` is the share of what is kept that its beginning has."""
     if text_width(text, size) <= inches:
         return text
-    kept = len(text) - 1
-    while kept > 2:
-        head = (kept + 1) // 2
-        candidate = f"{text[:head].rstrip()}…{text[len(text) - (kept - head) :].lstrip()}"
+    for kept in range(len(text) - 1, 2, -1):
+        first = max(1, round(kept * head))
+        candidate = f"{text[:first].rstrip()}…{text[len(text) - (kept - first) :].lstrip()}"
         if text_width(candidate, size) <= inches:
             return candidate
-        kept -= 1
     return text[:2]
 
 
@@ -144,14 +159,18 @@ def widest(labels: Sequence[str], size: float = SIZE) -> float:
     )
 
 
+def legend_room(width: float) -> float:
+    """Inches that a label of ``legend`` may take: two columns, or three on a page's width."""
+    return (width - 0.2) / (2 if width < 5 else 3) - _HANDLE - 0.01
+
+
 def legend(figure: Figure, handles: Sequence[Any], labels: Sequence[str], width: float) -> None:
     """A legend below the figure, in as many columns as its labels leave room for."""
-    columns = max(1, min(len(labels), int((width - 0.2) / (widest(labels) + 0.42))))
     figure.legend(
         handles,
         labels,
         loc="outside lower center",
-        ncols=columns,
+        ncols=_columns(labels, width),
         frameon=False,
         handlelength=1.2,
         columnspacing=1.0,
@@ -161,8 +180,11 @@ def legend(figure: Figure, handles: Sequence[Any], labels: Sequence[str], width:
 
 def legend_height(labels: Sequence[str], width: float) -> float:
     """Inches that ``legend`` takes."""
-    columns = max(1, min(len(labels), int((width - 0.2) / (widest(labels) + 0.42))))
-    return 0.16 * -(-len(labels) // columns) + 0.15
+    return 0.16 * -(-len(labels) // _columns(labels, width)) + 0.15
+
+
+def _columns(labels: Sequence[str], width: float) -> int:
+    return max(1, min(len(labels), int((width - 0.2) / (widest(labels) + _HANDLE))))
 
 
 def few_ticks(axis: Any, most: int) -> None:
