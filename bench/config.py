@@ -21,6 +21,7 @@ from ivif_bench.fusion import METHODS
 from ivif_bench.naming import safe_name
 from ivif_bench.registry import Registry, S, suggest
 from ivif_bench.reports.formats import BY_DEFAULT
+from ivif_bench.reports.published import shipped
 from ivif_bench.task import TASKS, Section, task_names
 from ivif_bench.validation import checked
 from ivif_bench.yaml_text import read_yaml
@@ -28,6 +29,7 @@ from ivif_bench.yaml_text import read_yaml
 _SURROGATE = re.compile("[\ud800-\udfff]")  # bytes of the environment that are no UTF-8
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
+_OF_REPORT = ("report", "published")
 
 Side = Annotated[int, Field(ge=SHORTEST_SIDE, le=LONGEST_SIDE)]
 
@@ -89,7 +91,11 @@ class ReportConfig(_Strict):
 
 
 class RunConfig(_Strict):
-    """The configuration of a run."""
+    """The configuration of a run.
+
+    ``published`` lists sources of published numbers that are set beside ours: shipped ones by name, a
+    user's own as the path of a CSV file.
+    """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")
     runs: str = "runs"
@@ -97,12 +103,18 @@ class RunConfig(_Strict):
     datasets: dict[str, DatasetConfig]
     methods: tuple[MethodConfig, ...]
     report: ReportConfig = ReportConfig()
+    published: tuple[str, ...] = ()
     sections: dict[str, tuple[Section, ...]] = {}
 
     @property
     def folder(self) -> Path:
         """The run directory."""
         return Path(self.runs) / self.name
+
+    def with_published(self) -> RunConfig:
+        """The same run with all shipped published numbers."""
+        names = dict.fromkeys((*shipped(), *self.published))
+        return self.model_copy(update={"published": tuple(names)})
 
     def overridden(self, **values: Any) -> RunConfig:
         """The same run with other values in every task section that has such a key.
@@ -134,6 +146,25 @@ def load_config(path: Path) -> RunConfig:
         raise UserError(f"{path}: expected keys such as name, datasets, methods")
     try:
         return parse_config(_expand(content))
+    except UserError as problem:
+        raise UserError(f"{path}: {problem}") from problem
+
+
+def load_report_config(run: Path) -> RunConfig:
+    """What a run directory's own configuration says of its report; the rest is left out.
+
+    A report needs neither the datasets nor the methods, which may be gone.
+
+    Raises:
+        UserError: as ``load_config``; a directory without a configuration has the defaults.
+    """
+    path = run / "config.yaml"
+    content = read_yaml(path, "configuration") if path.is_file() else {}
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: expected keys such as name, datasets, methods")
+    said = {key: content[key] for key in _OF_REPORT if key in content}
+    try:
+        return checked(RunConfig, {"name": "report", "datasets": {}, "methods": (), **said}, "")
     except UserError as problem:
         raise UserError(f"{path}: {problem}") from problem
 

@@ -19,6 +19,25 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Publication:
+    """Where a method was published.
+
+    Attributes:
+        venue: journal or conference, with volume and pages if it has them.
+        year: of publication.
+        repository: the authors' repository, as ``github.com/OWNER/NAME``.
+        commit: of it that was examined.
+        bibtex: entry for a bibliography; empty if there is none yet.
+    """
+
+    venue: str
+    year: int
+    repository: str = ""
+    commit: str = ""
+    bibtex: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class WeightsSpec:
     """A weights file: where to get it, and its checksum.
 
@@ -60,6 +79,7 @@ class MethodSpec:
         licence: of the code in this project and of the weights.
         version: raised whenever the same options give other pixels, so old results are redone.
         output: ``gray`` [N,1,H,W] or ``rgb`` [N,3,H,W].
+        published: venue, year and the authors' repository; None if it is not a method of others.
         stride: sizes are padded to a multiple of it inside the method.
         parameters: number of learned parameters, 0 for none.
         options: model of the options it takes; what a run gives is checked by it before anything is
@@ -81,6 +101,7 @@ class MethodSpec:
     licence: str
     version: int = 1
     output: Literal["gray", "rgb"] = "gray"
+    published: Publication | None = None
     stride: int = 1
     parameters: int = 0
     options: type[Options] = NoOptions

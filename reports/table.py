@@ -61,12 +61,20 @@ class Row:
 
     Attributes:
         ranked: False if it is only shown for comparison; it is then never marked.
+        note: letter of a footnote to its name, or empty.
+        published: its numbers are a paper's; it is not ranked and in no figure.
+        cite: key of its paper in a bibliography, or empty.
+        group: heading of the rows that it belongs to, or empty.
     """
 
     name: str
     title: str
     cells: tuple[Cell, ...]
     ranked: bool = True
+    note: str = ""
+    published: bool = False
+    cite: str = ""
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)

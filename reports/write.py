@@ -13,12 +13,14 @@ from ivif_bench.files import write_bytes, write_json
 from ivif_bench.naming import safe_name
 from ivif_bench.registry import suggest
 from ivif_bench.reports import trainings
+from ivif_bench.reports.beside import DatasetIdentity, with_published
 from ivif_bench.reports.comparison import comparisons
 from ivif_bench.reports.formats import BY_DEFAULT, FORMATS
 from ivif_bench.reports.frame import RunResults, load_run
 from ivif_bench.reports.tables import BUILDERS
 
 if TYPE_CHECKING:
+    from ivif_bench.reports.published import PublishedSource
     from ivif_bench.reports.table import Table
 
 
@@ -35,24 +37,42 @@ class Report:
     remarks: tuple[str, ...] = ()
 
 
-def build_report(run: RunResults) -> Report:
-    """Make the tables of a run, in the order of its plan."""
+def build_report(run: RunResults, sources: Sequence[PublishedSource] = ()) -> Report:
+    """Make the tables of a run, in the order of its plan.
+
+    Args:
+        sources: published numbers to be set beside ours.
+    """
     tables: list[Table] = []
     unknown: dict[str, None] = {}
+    refusals: dict[str, None] = {}
+    for_all = [source for source in sources if not source.preset]
     for comparison in comparisons(run):
         if BUILDERS.find(comparison.task) is None:
             unknown[comparison.task] = None
             continue
-        tables += BUILDERS.load(comparison.task)(comparison)
+        first, *rest = BUILDERS.load(comparison.task)(comparison)
+        identity = run.identities.get(comparison.dataset, DatasetIdentity())
+        first, refusal = with_published(first, comparison.dataset_title, identity, for_all)
+        refusals |= {refusal: None} if refusal else {}
+        tables += [first, *rest]
     _refuse_same_names(tables)
     remarks = [f"There is no table for results of task {task!r}." for task in unknown]
+    remarks += refusals
+    if sources and not run.identities:
+        remarks.append(
+            "No published numbers: the plan of this run does not say which datasets its images are "
+            "of; repeat 'ivif-bench run CONFIG'."
+        )
     if run.missing:
         names = [unit.label for unit in run.missing]
         remarks.append(f"{len(names)} planned results are missing: {first_few(names, 12)}.")
     return Report(f"Results of run {run.name}", tuple(tables), tuple(remarks))
 
 
-def write_report(run: Path, formats: Sequence[str] = BY_DEFAULT) -> list[Path]:
+def write_report(
+    run: Path, formats: Sequence[str] = BY_DEFAULT, sources: Sequence[PublishedSource] = ()
+) -> list[Path]:
     """Write ``runs/<name>/report/`` and return the files written.
 
     Files appear whole or not at all. Equal results give equal bytes: nothing in a table depends on
@@ -61,6 +81,7 @@ def write_report(run: Path, formats: Sequence[str] = BY_DEFAULT) -> list[Path]:
     Args:
         run: the run directory.
         formats: names of registered formats.
+        sources: see ``build_report``.
 
     Raises:
         UserError: no plan, broken results, nothing planned, or an unknown format.
@@ -68,7 +89,7 @@ def write_report(run: Path, formats: Sequence[str] = BY_DEFAULT) -> list[Path]:
     for name in formats:
         FORMATS.get(name)
     results = load_run(run)
-    report = build_report(results)
+    report = build_report(results, sources)
     folder = run / "report"
     texts: dict[str, str] = {}
     for name in formats:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ivif_bench.errors import UserError
+
+if TYPE_CHECKING:
+    from ivif_bench.config import RunConfig
 
 ConfigArgument = Annotated[
     Path,
@@ -27,15 +30,21 @@ JsonOption = Annotated[
     bool, typer.Option("--json", help="print a summary as JSON on standard output")
 ]
 
+PublishedOption = Annotated[
+    bool,
+    typer.Option("--with-published", help="set numbers that papers print beside ours, not ranked"),
+]
+
 
 def run(
     config: ConfigArgument,
     workers: WorkersOption = None,
     seeds: SeedsOption = "",
+    with_published: PublishedOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run the whole benchmark: fuse, judge, write tables. Finished work is skipped."""
-    _run(config, None, workers, as_json, seeds)
+    _run(config, None, workers, as_json, seeds, with_published=with_published)
 
 
 def fuse(
@@ -81,20 +90,25 @@ def report(
     run_or_config: Annotated[
         Path, typer.Argument(metavar="RUN", help="run directory such as runs/demo, or its CONFIG")
     ],
+    with_published: PublishedOption = False,
 ) -> None:
     """Write and print the tables of a run again, from its results; computes nothing."""
-    from ivif_bench.config import load_config
-    from ivif_bench.reports.formats import BY_DEFAULT
+    from ivif_bench.config import load_config, load_report_config
+    from ivif_bench.reports.published import load_source
     from ivif_bench.reports.write import write_report
 
     folder = run_or_config
-    formats: tuple[str, ...] = BY_DEFAULT
     if run_or_config.is_file():
         config = load_config(run_or_config)
-        folder, formats = config.folder, config.report.formats
-    for path in write_report(folder, formats):
+        folder = config.folder
+    else:
+        config = load_report_config(folder)
+    if with_published:
+        config = config.with_published()
+    sources = [load_source(name) for name in config.published]
+    for path in write_report(folder, config.report.formats, sources):
         typer.echo(f"wrote {path}", err=True)
-    _print_tables(folder)
+    _print_tables(folder, config)
 
 
 def _run(
@@ -104,6 +118,7 @@ def _run(
     as_json: bool,
     seeds: str = "",
     split: str = "",
+    with_published: bool = False,
 ) -> None:
     from ivif_bench.commands.console import ProgressListener, console, print_json
     from ivif_bench.commands.stopping import Terminated, terminable
@@ -115,6 +130,8 @@ def _run(
         config = config.overridden(seeds=_parse_seeds(seeds))
     if split:
         config = config.overridden(split=split)
+    if with_published:
+        config = config.with_published()
     for task in tasks or ():
         if task not in config.sections:
             raise UserError(f"{path} has no section {task!r}; add one or choose another command")
@@ -143,7 +160,7 @@ def _run(
             }
         )
     elif tasks != ():
-        _print_tables(config.folder)
+        _print_tables(config.folder, config)
     console.print(
         f"{config.folder}: {summary.fused} images fused, {summary.computed} results computed, "
         f"{summary.reused} already finished; tables in {config.folder / 'report'}",
@@ -154,12 +171,14 @@ def _run(
         raise UserError(describe_failures(summary.failures))
 
 
-def _print_tables(folder: Path) -> None:
+def _print_tables(folder: Path, config: RunConfig) -> None:
     from ivif_bench.reports.frame import load_run
+    from ivif_bench.reports.published import load_source
     from ivif_bench.reports.terminal import print_tables
     from ivif_bench.reports.write import build_report
 
-    print_tables(build_report(load_run(folder)).tables)
+    sources = [load_source(name) for name in config.published]
+    print_tables(build_report(load_run(folder), sources).tables)
 
 
 def _parse_seeds(text: str) -> tuple[int, ...]:
