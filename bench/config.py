@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from ivif_bench.data.base import LAYOUTS
 from ivif_bench.data.demo_limits import LONGEST_SIDE, MOST_SCENES, SHORTEST_SIDE
@@ -21,6 +21,7 @@ from ivif_bench.fusion import METHODS
 from ivif_bench.naming import safe_name
 from ivif_bench.registry import Registry, S, suggest
 from ivif_bench.reports.formats import BY_DEFAULT
+from ivif_bench.reports.presets import TableOptions
 from ivif_bench.reports.published import shipped
 from ivif_bench.task import TASKS, Section, task_names
 from ivif_bench.validation import checked
@@ -29,7 +30,7 @@ from ivif_bench.yaml_text import read_yaml
 _SURROGATE = re.compile("[\ud800-\udfff]")  # bytes of the environment that are no UTF-8
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
-_OF_REPORT = ("report", "published")
+_OF_REPORT = ("report", "published", "table")
 
 Side = Annotated[int, Field(ge=SHORTEST_SIDE, le=LONGEST_SIDE)]
 
@@ -94,8 +95,14 @@ class RunConfig(_Strict):
     """The configuration of a run.
 
     ``published`` lists sources of published numbers that are set beside ours: shipped ones by name, a
-    user's own as the path of a CSV file.
+    user's own as the path of a CSV file. ``table`` lists tables for print: presets by name, or with
+    what is to be another.
     """
+
+    @field_validator("table", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str | Mapping) else value
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")
     runs: str = "runs"
@@ -104,6 +111,7 @@ class RunConfig(_Strict):
     methods: tuple[MethodConfig, ...]
     report: ReportConfig = ReportConfig()
     published: tuple[str, ...] = ()
+    table: tuple[TableOptions, ...] = ()
     sections: dict[str, tuple[Section, ...]] = {}
 
     @property

@@ -28,6 +28,7 @@ class Column:
             no cell is marked.
         decimals: printed digits behind the point.
         scale: printed number = value * scale (100 for percent).
+        group: heading over several columns, such as a dataset; empty for none.
     """
 
     key: str
@@ -35,6 +36,12 @@ class Column:
     direction: Direction = "up"
     decimals: int = 3
     scale: float = 1.0
+    group: str = ""
+
+    @property
+    def heading(self) -> str:
+        """The title with that of its group, where there is no line for groups."""
+        return f"{self.group} {self.title}".strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +93,21 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
+class Print:
+    """How a table is set in a paper.
+
+    Attributes:
+        width: name in ``ivif_bench.reports.presets.WIDTHS``.
+        footer: lines below the table; all of them are in the appendix.
+        references: entries of a bibliography that rows cite.
+    """
+
+    width: str
+    footer: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """A finished table.
 
@@ -105,6 +127,7 @@ class Table:
     notes: tuple[Note, ...] = ()
     footer: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    paper: Print | None = None
 
     @property
     def full_caption(self) -> str:

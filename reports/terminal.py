@@ -86,7 +86,7 @@ def _width(console: Console, grid: Grid) -> int:
 
 
 def _heading(column: Column) -> str:
-    return f"{_clean(column.title)}{ARROWS[column.direction]}"
+    return f"{_clean(column.heading)}{ARROWS[column.direction]}"
 
 
 def _note(noted: Cell | Row) -> str:

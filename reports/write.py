@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +17,11 @@ from ivif_bench.reports.beside import DatasetIdentity, with_published
 from ivif_bench.reports.comparison import comparisons
 from ivif_bench.reports.formats import BY_DEFAULT, FORMATS
 from ivif_bench.reports.frame import RunResults, load_run
+from ivif_bench.reports.papers import Made, paper_tables
 from ivif_bench.reports.tables import BUILDERS
 
 if TYPE_CHECKING:
+    from ivif_bench.reports.presets import TableOptions
     from ivif_bench.reports.published import PublishedSource
     from ivif_bench.reports.table import Table
 
@@ -37,15 +39,21 @@ class Report:
     remarks: tuple[str, ...] = ()
 
 
-def build_report(run: RunResults, sources: Sequence[PublishedSource] = ()) -> Report:
-    """Make the tables of a run, in the order of its plan.
+def build_report(
+    run: RunResults,
+    sources: Sequence[PublishedSource] = (),
+    papers: Sequence[TableOptions] = (),
+) -> Report:
+    """Make the tables of a run, in the order of its plan, and then those for print.
 
     Args:
         sources: published numbers to be set beside ours.
+        papers: tables for print.
     """
     tables: list[Table] = []
     unknown: dict[str, None] = {}
     refusals: dict[str, None] = {}
+    made: list[Made] = []
     for_all = [source for source in sources if not source.preset]
     for comparison in comparisons(run):
         if BUILDERS.find(comparison.task) is None:
@@ -56,9 +64,19 @@ def build_report(run: RunResults, sources: Sequence[PublishedSource] = ()) -> Re
         first, refusal = with_published(first, comparison.dataset_title, identity, for_all)
         refusals |= {refusal: None} if refusal else {}
         tables += [first, *rest]
+        made.append(Made(comparison, first, identity))
+    left_out = []
+    for options in papers:
+        own = [source for source in sources if source.preset == options.preset]
+        entries = "".join(source.bibtex for source in sources)
+        found, why = paper_tables(
+            options, [_beside(each, own) for each in made], run.bibtex, entries
+        )
+        tables += found
+        left_out += [why] if why else []
     _refuse_same_names(tables)
     remarks = [f"There is no table for results of task {task!r}." for task in unknown]
-    remarks += refusals
+    remarks += [*refusals, *left_out]
     if sources and not run.identities:
         remarks.append(
             "No published numbers: the plan of this run does not say which datasets its images are "
@@ -71,7 +89,10 @@ def build_report(run: RunResults, sources: Sequence[PublishedSource] = ()) -> Re
 
 
 def write_report(
-    run: Path, formats: Sequence[str] = BY_DEFAULT, sources: Sequence[PublishedSource] = ()
+    run: Path,
+    formats: Sequence[str] = BY_DEFAULT,
+    sources: Sequence[PublishedSource] = (),
+    papers: Sequence[TableOptions] = (),
 ) -> list[Path]:
     """Write ``runs/<name>/report/`` and return the files written.
 
@@ -81,7 +102,7 @@ def write_report(
     Args:
         run: the run directory.
         formats: names of registered formats.
-        sources: see ``build_report``.
+        sources, papers: see ``build_report``.
 
     Raises:
         UserError: no plan, broken results, nothing planned, or an unknown format.
@@ -89,7 +110,7 @@ def write_report(
     for name in formats:
         FORMATS.get(name)
     results = load_run(run)
-    report = build_report(results, sources)
+    report = build_report(results, sources, papers)
     folder = run / "report"
     texts: dict[str, str] = {}
     for name in formats:
@@ -101,6 +122,12 @@ def write_report(
         write_bytes(folder / name, data)
     write_json(folder / "report.json", _provenance(results, report, written))
     return [*(folder / name for name in written), folder / "report.json"]
+
+
+def _beside(made: Made, sources: Sequence[PublishedSource]) -> Made:
+    """With published rows that are for one table alone."""
+    title = made.comparison.dataset_title
+    return replace(made, table=with_published(made.table, title, made.identity, sources)[0])
 
 
 def select(report: Report, name: str) -> Table:
@@ -130,6 +157,8 @@ def _figures(results: RunResults, report: Report) -> dict[str, bytes]:
         name = f"panel-{safe_name(dataset)}.png"
         files[name] = figures.panel(results.run, items, results.methods)
     for table in report.tables:
+        if table.paper is not None:
+            continue
         column = figures.main_column(table)
         if column is not None:
             files[f"{table.name}.png"] = figures.dots(table, column)

@@ -91,9 +91,14 @@ def report(
         Path, typer.Argument(metavar="RUN", help="run directory such as runs/demo, or its CONFIG")
     ],
     with_published: PublishedOption = False,
+    table: Annotated[
+        list[str] | None,
+        typer.Option("--table", help="also a table for print, such as ddfm-1; may be repeated"),
+    ] = None,
 ) -> None:
     """Write and print the tables of a run again, from its results; computes nothing."""
     from ivif_bench.config import load_config, load_report_config
+    from ivif_bench.reports.presets import table_options
     from ivif_bench.reports.published import load_source
     from ivif_bench.reports.write import write_report
 
@@ -105,8 +110,10 @@ def report(
         config = load_report_config(folder)
     if with_published:
         config = config.with_published()
+    if table:
+        config = config.model_copy(update={"table": (*config.table, *table_options(table))})
     sources = [load_source(name) for name in config.published]
-    for path in write_report(folder, config.report.formats, sources):
+    for path in write_report(folder, config.report.formats, sources, config.table):
         typer.echo(f"wrote {path}", err=True)
     _print_tables(folder, config)
 
@@ -178,7 +185,7 @@ def _print_tables(folder: Path, config: RunConfig) -> None:
     from ivif_bench.reports.write import build_report
 
     sources = [load_source(name) for name in config.published]
-    print_tables(build_report(load_run(folder), sources).tables)
+    print_tables(build_report(load_run(folder), sources, config.table).tables)
 
 
 def _parse_seeds(text: str) -> tuple[int, ...]:

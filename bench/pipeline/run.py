@@ -221,6 +221,7 @@ def _report(config: RunConfig, store: Store, listener: Listener) -> tuple[Path, 
             if path.suffix in (".json", ".parquet")
         ],
         "formats": config.report.formats,
+        "table": [options.model_dump() for options in config.table],
         "published": [asdict(source) for source in sources],
         "code": [own_version(), commit()],
     }
@@ -236,7 +237,7 @@ def _report(config: RunConfig, store: Store, listener: Listener) -> tuple[Path, 
         pass
     memory.unlink(missing_ok=True)
     listener.note("writing tables")
-    written = tuple(write_report(store.root, config.report.formats, sources))
+    written = tuple(write_report(store.root, config.report.formats, sources, config.table))
     write_json(memory, {"key": key_of(inputs), "files": [path.name for path in written]})
     return written
 

@@ -51,7 +51,7 @@ def escaped(text: str) -> str:
 
 
 def _heading(column: Column) -> str:
-    return f"{escaped(column.title)}{ARROWS[column.direction]}"
+    return f"{escaped(column.heading)}{ARROWS[column.direction]}"
 
 
 def _cell(cell: Cell) -> str:

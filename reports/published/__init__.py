@@ -13,6 +13,7 @@ import csv
 import io
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -98,6 +99,17 @@ def load_source(given: str) -> PublishedSource:
 def citation_keys(bibtex: str) -> tuple[str, ...]:
     """The keys of the entries of a bibliography."""
     return tuple(_ENTRY.findall(bibtex))
+
+
+def bibliography(entries: Iterable[str]) -> str:
+    """A file of these texts of entries; of entries with the same key, the first."""
+    found: dict[str, str] = {}
+    for text in entries:
+        starts = [match.start() for match in _ENTRY.finditer(text)]
+        for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
+            entry = text[start:end].strip()
+            found.setdefault(citation_keys(entry)[0], entry)
+    return "".join(f"{entry}\n\n" for entry in found.values()).removesuffix("\n")
 
 
 def _read(path: Path) -> str:
