@@ -239,6 +239,7 @@ def _check_names(config: RunConfig) -> None:
     for name, dataset in config.datasets.items():
         layout = _registered(LAYOUTS, dataset.layout, f"datasets.{name}.layout")
         checked(layout.options, dataset.options, f"datasets.{name}.options")
+    _check_tables(config)
     seen: set[str] = set()
     for index, method in enumerate(config.methods):
         where = f"methods.{index}"
@@ -254,6 +255,23 @@ def _check_names(config: RunConfig) -> None:
                 hint = suggest(dataset_name, sorted(config.datasets))
                 raise UserError(
                     f"{where}.datasets: no dataset {dataset_name!r} in this run; {hint}"
+                )
+
+
+def _check_tables(config: RunConfig) -> None:
+    """Rows that tables for print name must be rows of the run."""
+    rows = [method.name for method in config.methods]
+    for index, table in enumerate(config.table):
+        named = (
+            *table.methods,
+            *table.names,
+            *table.cite,
+            *(n for g in table.groups.values() for n in g),
+        )
+        for name in named:
+            if name not in rows and not name.endswith("(published)"):
+                raise UserError(
+                    f"table.{index}: no row {name!r} in this run; {suggest(name, rows)}"
                 )
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ivif_bench.reports.beside import DatasetIdentity, plain
 from ivif_bench.reports.comparison import Comparison
+from ivif_bench.reports.paper_rows import chosen_rows, finished, marked, with_used_notes
 from ivif_bench.reports.presets import TableOptions
-from ivif_bench.reports.published import citation_keys
 from ivif_bench.reports.ranks import ranks_table
 from ivif_bench.reports.table import (
     MISSING,
@@ -16,16 +16,13 @@ from ivif_bench.reports.table import (
     Cell,
     Column,
     Notes,
-    Print,
     Row,
     Table,
     missing_cell,
     printed,
-    with_marks,
 )
 from ivif_bench.statistics import Estimate
 
-_SHORT = ("Convention:", "Network:", "Protocol:", "Images:")  # of a footer, what print has room for
 _MARKED = {
     "both": "Best value bold, second best underlined.",
     "best": "Best value bold.",
@@ -33,7 +30,7 @@ _MARKED = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Made:
     """The main table of a comparison.
 
@@ -72,8 +69,8 @@ def paper_tables(
         if ranks is None:
             return [], f"Table {options.name} was left out: the run ranks nothing."
         columns = tuple(_column(options, column) for column in ranks.columns)
-        ranks = _chosen_rows(options, replace(ranks, columns=columns))
-        return [_finished(options, ranks, bibtex, published)], ""
+        ranks = chosen_rows(options, replace(ranks, columns=columns))
+        return [finished(options, ranks, bibtex, published)], ""
     chosen = _chosen(options, made)
     blocks = [
         chosen[start : start + options.side_by_side]
@@ -83,7 +80,7 @@ def paper_tables(
     for number, block in enumerate(blocks, start=1):
         table = _block(options, block, f"{options.name}-{number}" if number > 1 else options.name)
         if table is not None:
-            tables.append(_finished(options, table, bibtex, published))
+            tables.append(finished(options, table, bibtex, published))
     if tables:
         return tables, ""
     wanted = f" on {' or '.join(options.datasets)}" if options.datasets else ""
@@ -102,14 +99,17 @@ def _chosen(options: TableOptions, made: Sequence[Made]) -> list[Made]:
         next((each for each in own if each.is_called(dataset)), None)
         for dataset in options.datasets
     ]
-    return [each for each in found if each is not None]
+    return list(dict.fromkeys(each for each in found if each is not None))
 
 
 def _block(options: TableOptions, block: Sequence[Made], name: str) -> Table | None:
     """Comparisons side by side."""
     notes = Notes()
     several = len(block) > 1
-    parts, columns, lines, lacking = [], list[Column](), list[str](), list[str]()
+    parts: list[Part] = []
+    columns: list[Column] = []
+    footers: list[tuple[str, Sequence[str]]] = []
+    lacking: list[str] = []
     for each in block:
         table = each.table
         title = each.short
@@ -126,13 +126,15 @@ def _block(options: TableOptions, block: Sequence[Made], name: str) -> Table | N
             else one
             for one in mine
         ]
-        lines += [f"{title}: {line}" if several else line for line in table.footer]
+        footers.append((title, table.footer))
     if not columns:
         return None
+    lines = _lines(footers)
     if lacking:
         lines.append(f"Not computed in this run: {'; '.join(lacking)}.")
     names = dict.fromkeys(row.name for table, _, _ in parts for row in table.rows)
     rows = [row for name in names if (row := _row(name, parts, options, notes)) is not None]
+    lines += _spread_lines(rows)
     tables = [table for table, _, _ in parts]
     whole = Table(
         name=name,
@@ -143,17 +145,19 @@ def _block(options: TableOptions, block: Sequence[Made], name: str) -> Table | N
         footer=tuple(lines),
         warnings=tuple(dict.fromkeys(text for table in tables for text in table.warnings)),
     )
-    whole = _marked(_chosen_rows(options, whole), options)
-    return _with_used_notes(whole, notes)
+    whole = marked(chosen_rows(options, whole), options)
+    return with_used_notes(whole, notes)
 
 
 def _places(metrics: Sequence[str], columns: Sequence[Column]) -> list[tuple[str, int | None]]:
     """Where each wanted metric is, by key or title."""
     if not metrics:
         return [(column.key, at) for at, column in enumerate(columns)]
-    by_name = {plain(one.title): at for at, one in enumerate(columns)}
-    by_name |= {plain(one.key): at for at, one in enumerate(columns)}
-    return [(metric, by_name.get(plain(metric))) for metric in metrics]
+    by_name: dict[str, int] = {one.key: at for at, one in enumerate(columns)}
+    for at, one in enumerate(columns):
+        by_name.setdefault(one.title, at)
+    loosely = {plain(name): at for name, at in reversed(by_name.items())}
+    return [(name, by_name.get(name, loosely.get(plain(name)))) for name in metrics]
 
 
 def _column(options: TableOptions, column: Column) -> Column:
@@ -210,9 +214,10 @@ def _text(
     if cell.text in (MISSING, UNDEFINED) or estimate.value is None:
         return cell.text
     if published:  # as printed, unless its unit or its digits are to be others
-        same = column.scale == before.scale and options.decimals is None
         digits = len(cell.text.partition(".")[2])
-        return cell.text if same or digits <= column.decimals else printed(estimate.value, column)
+        kept = options.decimals is None or digits <= column.decimals
+        same = kept and column.scale == before.scale
+        return cell.text if same else printed(estimate.value, column)
     return printed(estimate.value, column) + _spread(estimate, column, options.spread)
 
 
@@ -225,104 +230,37 @@ def _spread(estimate: Estimate, column: Column, spread: str) -> str:
     return f" ± {printed(sd, column)}" if spread in ("", "sd") and sd is not None else ""
 
 
-def _chosen_rows(options: TableOptions, table: Table) -> Table:
-    """Rows in the order of the options, those of a group together, published ones last."""
-    own = {plain(row.name): row for row in table.rows if not row.published}
-    published = [row for row in table.rows if row.published and options.published]
-    ordered = list(own.values())
-    if options.methods:
-        ordered = [own[plain(name)] for name in options.methods if plain(name) in own]
-    groups = {plain(name): title for title, names in options.groups.items() for name in names}
-    ordered = [replace(row, group=groups.get(plain(row.name), "")) for row in ordered]
-    order = ["", *options.groups]
-    ordered.sort(key=lambda row: order.index(row.group))
-    rows = [
-        replace(
-            row,
-            title=options.names.get(row.name, row.title),
-            cite=options.cite.get(row.name, row.cite),
-        )
-        for row in (*ordered, *published)
-    ]
-    return replace(table, rows=tuple(rows))
-
-
-def _marked(table: Table, options: TableOptions) -> Table:
-    """Marks over the rows that are left, in the columns that the run itself could rank."""
-    ranked = {
-        column.key
-        for at, column in enumerate(table.columns)
-        if any(row.cells[at].mark for row in table.rows)
-    }
-    unranked = {column.key for column in table.columns} - ranked
-    rows = with_marks(table.rows, table.columns, unranked)
-    if options.marks == "both":
-        return replace(table, rows=rows)
-    kept = "best" if options.marks == "best" else None
-    return replace(
-        table,
-        rows=tuple(
-            replace(
-                row,
-                cells=tuple(
-                    cell if cell.mark == kept else replace(cell, mark="") for cell in row.cells
-                ),
-            )
-            for row in rows
-        ),
-    )
+def _spread_lines(rows: Sequence[Row]) -> list[str]:
+    """What stands behind a mean."""
+    cells = [cell for row in rows if not row.published for cell in row.cells]
+    over = {"images" if cell.estimate.sd is None else "seeds" for cell in cells if "±" in cell.text}
+    kinds = {cell.estimate.interval for cell in cells if "[" in cell.text}
+    lines = [f"± sample standard deviation over {' or '.join(sorted(over))}."] if over else []
+    return lines + ([f"[95 % interval, {'; '.join(sorted(kinds))}]."] if kinds else [])
 
 
 def _caption(tables: Sequence[Table], options: TableOptions) -> str:
     if options.caption:
         return options.caption
-    marked = any(cell.mark for table in tables for row in table.rows for cell in row.cells)
-    parts = ["; ".join(table.title for table in tables) + "."]
-    parts += [_MARKED[options.marks]] if marked else []
+    titles = [table.title for table in tables]
+    what = {title.partition(" on ")[0] for title in titles}
+    if len(what) == 1:  # of one task: named once
+        titles[1:] = [title.removeprefix(f"{min(what)} ") for title in titles[1:]]
+    has_marks = any(cell.mark for table in tables for row in table.rows for cell in row.cells)
+    parts = [" and ".join(titles) + "."]
+    parts += [_MARKED[options.marks]] if has_marks else []
     if options.published and any(row.published for table in tables for row in table.rows):
         parts.append("Published rows are copied from papers, not computed here, and not ranked.")
     return " ".join(filter(None, parts))
 
 
-def _with_used_notes(table: Table, before: Notes) -> Table:
-    """Footnotes of the rows that are left, with new letters in the order of reading."""
-    said = {note.letter: note.text for note in before.all()}
-    notes = Notes()
-
-    def again(letter: str) -> str:
-        return notes.letter(said[letter]) if letter else ""
-
-    rows = tuple(
-        replace(
-            row,
-            note=again(row.note),
-            cells=tuple(replace(cell, note=again(cell.note)) for cell in row.cells),
-        )
-        for row in table.rows
-    )
-    return replace(table, rows=rows, notes=notes.all())
-
-
-def _finished(
-    options: TableOptions, table: Table, bibtex: Mapping[str, str], published: str
-) -> Table:
-    """With citations and the way it is printed."""
-    rows, entries = [], dict[str, None]()
-    for row in table.rows:
-        own = bibtex.get(row.name, "")
-        cite = row.cite or ",".join(citation_keys(own))
-        if own and cite == ",".join(citation_keys(own)):
-            entries[own] = None
-        if row.published and published:
-            entries[published] = None
-        rows.append(replace(row, cite=cite))
-    lines = table.footer if options.footer == "long" else tuple(_short(table.footer))
-    paper = Print(options.width, lines, tuple(entries))
-    return replace(table, rows=tuple(rows), paper=paper)
-
-
-def _short(footer: Sequence[str]) -> Iterator[str]:
-    for line in footer:
-        said = line if line.startswith(_SHORT) else line.partition(": ")[2]
-        if said.startswith(_SHORT):
-            yield line
+def _lines(footers: Sequence[tuple[str, Sequence[str]]]) -> list[str]:
+    """Lines of several footers: one that all have once, others with the name of theirs."""
+    if len(footers) == 1:
+        return list(footers[0][1])
+    lines: dict[str, None] = {}
+    for title, footer in footers:
+        for line in footer:
+            shared = all(line in other for _, other in footers)
+            lines[line if shared else f"{title}: {line}"] = None
+    return list(lines)

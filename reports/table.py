@@ -135,6 +135,14 @@ class Table:
         return " ".join((self.caption, *self.warnings))
 
 
+def with_row_groups(table: Table) -> Table:
+    """A table whose row titles begin with that of their group, for formats without group cells."""
+    rows = (
+        replace(row, title=f"{row.group}: {row.title}") if row.group else row for row in table.rows
+    )
+    return replace(table, rows=tuple(rows))
+
+
 class Notes:
     """Gives footnotes their letters; equal texts share one."""
 

@@ -1,7 +1,8 @@
 r"""LaTeX of tables for papers: a file per table, an appendix, a bibliography, documents to compile.
 
-The tables need ``booktabs``, ``graphicx`` and, with groups of rows, ``multirow``. They set their own width, that of a column or
-of a page of IEEE's or CVPR's style, so that they look the same in any class: a wider table is scaled down.
+The tables need ``booktabs``, ``graphicx`` and, with groups of rows, ``multirow``. They set their own
+width, that of a column or of a page of IEEE's or CVPR's style, so that they look the same in any class: a
+wider table is scaled down.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def paper_text(table: Table) -> str:
     warnings = "".join(f" \\textbf{{{escaped(text)}}}" for text in table.warnings)
     grouped = any(row.group for row in table.rows)
     small = [f"$^{{{note.letter}}}$~{escaped(note.text)}" for note in table.notes]
-    small += [escaped(text) for text in table.paper.footer]
+    small += [" ".join(map(escaped, table.paper.footer))] if table.paper.footer else []
     heads = ["Method", *(f"{escaped(one.title)}{_ARROWS[one.direction]}" for one in table.columns)]
     lines = [
         f"% needs \\usepackage{{booktabs,graphicx{',multirow' if grouped else ''}}}",
