@@ -59,7 +59,7 @@ def paper_text(table: Table) -> str:
         f"\\caption{{{escaped(table.caption)}{warnings}}}",
         f"\\label{{tab:{_label(table.name)}}}",
         r"\par\smallskip\footnotesize",
-        r"\setlength{\tabcolsep}{4pt}",
+        f"\\setlength{{\\tabcolsep}}{{{4 if environment == 'table*' else 3}pt}}",
         r"\setbox0=\hbox{%",
         f"\\begin{{tabular}}{{{'l' if grouped else ''}l{'r' * len(table.columns)}}}",
         r"\toprule",
@@ -68,7 +68,8 @@ def paper_text(table: Table) -> str:
         *_rows(table.rows, grouped),
         r"\bottomrule",
         r"\end{tabular}}%",
-        f"\\ifdim\\wd0>{width} \\resizebox{{{width}}}{{!}}{{\\box0}}\\else\\leavevmode\\box0\\fi",
+        f"\\ifdim\\wd0>{width} \\typeout{{Table {_label(table.name)} is \\the\\wd0\\space wide, "
+        f"scaled down to {width}}}\\resizebox{{{width}}}{{!}}{{\\box0}}\\else\\leavevmode\\box0\\fi",
     ]
     if small:
         lines += [
