@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from ivif_bench.config import parse_config
 from ivif_bench.errors import UserError
 from ivif_bench.reports.formats import latex, markdown
 from ivif_bench.reports.frame import load_run
-from ivif_bench.reports.presets import TableOptions, preset_names, table_options
+from ivif_bench.reports.presets import WIDTHS, TableOptions, preset_names, table_options
 from ivif_bench.reports.published import load_source, shipped
 from ivif_bench.reports.ranks import ranks_of
 from ivif_bench.reports.table import Table
@@ -229,3 +230,15 @@ def test_rows_of_methods_without_a_paper_cite_nothing(run: Path) -> None:
     text = latex.render("", [_table(run, "dmnet-2")])["dmnet-2.tex"]
     assert text.count(r"\cite{") == 1
     assert entry("ddfm") in latex.render("", [_table(run, "dmnet-2")])["references.bib"]
+
+
+def test_the_docs_name_every_key_preset_and_source(repository: Path) -> None:
+    page = (repository / "docs" / "tables.md").read_text(encoding="utf-8")
+    keys = set(
+        re.findall(r"^\| `(\w+)` \|", page.partition("| key |")[2].partition("## ")[0], re.M)
+    )
+    assert keys == set(TableOptions.model_fields)
+    for name in {*preset_names(), *shipped()} - {"dmnet-2", "dmnet-3"}:
+        assert f"| `{name}`" in page or f"… `{name}`" in page
+    for name, points in WIDTHS.items():
+        assert f"`{name}` ({points} pt)" in page
