@@ -17,6 +17,7 @@ from ivif_bench.reports.beside import DatasetIdentity, with_published
 from ivif_bench.reports.comparison import comparisons
 from ivif_bench.reports.formats import BY_DEFAULT, FORMATS
 from ivif_bench.reports.frame import RunResults, load_run
+from ivif_bench.reports.paper_files import paper_files
 from ivif_bench.reports.papers import Made, paper_tables
 from ivif_bench.reports.tables import BUILDERS
 
@@ -115,6 +116,8 @@ def write_report(
     texts: dict[str, str] = {}
     for name in formats:
         texts |= FORMATS.load(name)(report.title, report.tables, report.remarks)
+    if "latex" in formats:
+        texts |= paper_files(report.tables)
     written: dict[str, bytes] = {name: text.encode() for name, text in texts.items()}
     written |= _figures(results, report)
     written |= trainings.files_of(results)

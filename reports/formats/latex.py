@@ -73,13 +73,10 @@ _PREAMBLE = r"""\documentclass[10pt,a4paper,landscape]{article}
 def render(title: str, tables: Sequence[Table], remarks: Sequence[str] = ()) -> dict[str, str]:
     """Files of a report. ``tables.tex`` and the tables can be copied into a paper as they are.
 
-    Tables of presets are set by ``_paper``, in files of their own.
+    Tables of presets are not among them: ``ivif_bench.reports.paper_files`` sets those.
     """
-    from ivif_bench.reports.formats import _paper  # it imports this module
-
-    files = _paper.paper_files(tables)
     tables = [table for table in tables if table.paper is None]
-    files |= {f"{table.name}.tex": table_text(table) for table in tables}
+    files = {f"{table.name}.tex": table_text(table) for table in tables}
     inputs = [f"\\input{{{table.name}.tex}}" for table in tables]
     files["tables.tex"] = "".join(f"{line}\n" for line in inputs)
     body = "\n".join(

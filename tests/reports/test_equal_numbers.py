@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ivif_bench.reports.formats import csv as csv_format
 from ivif_bench.reports.formats import json as json_format
 from ivif_bench.reports.formats import latex, markdown
-from ivif_bench.reports.formats._paper import paper_text
+from ivif_bench.reports.paper_files import paper_text
 from ivif_bench.reports.table import (
     MISSING,
     UNDEFINED,

@@ -14,8 +14,9 @@ from paper_runs import METRICS, NAMES, entry, paper_run, value_of
 
 from ivif_bench.config import parse_config
 from ivif_bench.errors import UserError
-from ivif_bench.reports.formats import latex, markdown
+from ivif_bench.reports.formats import markdown
 from ivif_bench.reports.frame import load_run
+from ivif_bench.reports.paper_files import paper_files
 from ivif_bench.reports.presets import WIDTHS, TableOptions, preset_names, table_options
 from ivif_bench.reports.published import load_source, shipped
 from ivif_bench.reports.ranks import ranks_of
@@ -149,7 +150,7 @@ def test_groups_stand_together_under_one_heading(run: Path) -> None:
     table = _table(run, {"preset": "dmnet-2", "groups": groups})
     order = [(row.group, row.name) for row in table.rows]
     assert order[2:] == [("Plain & old", "average"), ("Plain & old", "max"), ("Learned", "ddfm")]
-    text = latex.render("", [table])["dmnet-2.tex"]
+    text = paper_files([table])["dmnet-2.tex"]
     assert text.count(r"\multirow{2}{*}{Plain \& old}") == 1
     assert text.count(r"\multirow{1}{*}{Learned}") == 1
     assert "Plain &amp; old: average" in markdown.text("", [table])
@@ -164,7 +165,7 @@ def test_published_rows_come_last_cited_and_unmarked(run: Path) -> None:
     assert {row.cite for row in published} == {"zhao2023ddfm"}
     assert not any(cell.mark for row in published for cell in row.cells)
     assert [cell.text for cell in published[-1].cells[:3]] == ["6.88", "40.75", "2.35"]
-    files = latex.render("", tables)
+    files = paper_files(tables)
     assert files["references.bib"].count("@inproceedings{zhao2023ddfm,") == 1
     without = _report(run, {"preset": "ddfm-1", "published": False}, published=True).tables
     assert not any(row.published for t in without if t.paper for row in t.rows)
@@ -172,7 +173,7 @@ def test_published_rows_come_last_cited_and_unmarked(run: Path) -> None:
 
 def test_the_long_footer_is_in_the_appendix_and_in_markdown(run: Path) -> None:
     table = _table(run, "dmnet-2")
-    files = latex.render("", [table])
+    files = paper_files([table])
     assert "Commit" not in files["dmnet-2.tex"]
     for text in (files["appendix-ieee.tex"], markdown.text("", [table])):
         assert all(line.split(":")[0] in text for line in table.footer)
@@ -227,9 +228,9 @@ def test_configurations_take_presets_and_refuse_what_is_not_there(run: Path) -> 
 
 
 def test_rows_of_methods_without_a_paper_cite_nothing(run: Path) -> None:
-    text = latex.render("", [_table(run, "dmnet-2")])["dmnet-2.tex"]
+    text = paper_files([_table(run, "dmnet-2")])["dmnet-2.tex"]
     assert text.count(r"\cite{") == 1
-    assert entry("ddfm") in latex.render("", [_table(run, "dmnet-2")])["references.bib"]
+    assert entry("ddfm") in paper_files([_table(run, "dmnet-2")])["references.bib"]
 
 
 def test_the_docs_name_every_key_preset_and_source(repository: Path) -> None:

@@ -13,8 +13,8 @@ from fixed_table import HOSTILE
 from latex_text import check_compiles
 from paper_runs import paper_run
 
-from ivif_bench.reports.formats import latex
 from ivif_bench.reports.frame import load_run
+from ivif_bench.reports.paper_files import paper_files
 from ivif_bench.reports.presets import WIDTHS, TableOptions, preset_names
 from ivif_bench.reports.published import load_source, shipped
 from ivif_bench.reports.write import build_report
@@ -28,7 +28,7 @@ def _write(run: Path, folder: Path, given: list[Any]) -> list[str]:
     sources = [load_source(name) for name in shipped()]
     options = [checked(TableOptions, each, "table") for each in given]
     report = build_report(load_run(run), sources, options)
-    files = latex.render("t", [table for table in report.tables if table.paper])
+    files = paper_files([table for table in report.tables if table.paper])
     for name, text in files.items():
         (folder / name).write_text(text)
     return [name for name in files if name.startswith("paper-")]
