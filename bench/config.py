@@ -17,9 +17,10 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from ivif_bench.data.base import LAYOUTS
 from ivif_bench.data.demo_limits import LONGEST_SIDE, MOST_SCENES, SHORTEST_SIDE
 from ivif_bench.errors import UserError
-from ivif_bench.fusion import METHODS
+from ivif_bench.fusion import METHODS, MethodOptions
 from ivif_bench.naming import safe_name
 from ivif_bench.registry import Registry, S, suggest
+from ivif_bench.reports.comparison import Spread
 from ivif_bench.reports.formats import BY_DEFAULT
 from ivif_bench.reports.presets import TableOptions
 from ivif_bench.reports.published import shipped
@@ -85,10 +86,12 @@ class MethodConfig(_Strict):
 
 
 class ReportConfig(_Strict):
-    """Formats and figures of the report."""
+    """Formats and figures of the report, and what its tables print beside a number."""
 
     formats: tuple[str, ...] = BY_DEFAULT
     panels: int = Field(default=3, ge=0)
+    spread: Spread = ""
+    detail: bool = False
 
 
 class RunConfig(_Strict):
@@ -97,6 +100,10 @@ class RunConfig(_Strict):
     ``published`` lists sources of published numbers that are set beside ours: shipped ones by name, a
     user's own as the path of a CSV file. ``table`` lists tables for print: presets by name, or with
     what is to be another.
+
+    ``stretch`` treats all rows alike where some programs stretch their results from minimum to maximum
+    (docs/methods/compared.md): ``all`` measures every image stretched, ``none`` takes the plain output
+    of methods that have one.
     """
 
     @field_validator("table", mode="before")
@@ -112,6 +119,7 @@ class RunConfig(_Strict):
     report: ReportConfig = ReportConfig()
     published: tuple[str, ...] = ()
     table: tuple[TableOptions, ...] = ()
+    stretch: Literal["as-published", "all", "none"] = "as-published"
     sections: dict[str, tuple[Section, ...]] = {}
 
     @property
@@ -123,6 +131,14 @@ class RunConfig(_Strict):
         """The same run with all shipped published numbers."""
         names = dict.fromkeys((*shipped(), *self.published))
         return self.model_copy(update={"published": tuple(names)})
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """Rows that sections bring beside the methods, each once."""
+        found = [
+            row for sections in self.sections.values() for each in sections for row in each.rows
+        ]
+        return tuple(dict.fromkeys(found))
 
     def overridden(self, **values: Any) -> RunConfig:
         """The same run with other values in every task section that has such a key.
@@ -216,7 +232,34 @@ def parse_config(content: Mapping[str, Any]) -> RunConfig:
         if content.get(task) is not None
     }
     _check_names(config)
-    return config.model_copy(update={"sections": sections})
+    config = config.model_copy(update={"sections": sections})
+    _check_rows(config)
+    if config.stretch == "all":
+        return config.overridden(stretch="all")
+    return _plain_rows(config) if config.stretch == "none" else config
+
+
+def _plain_rows(config: RunConfig) -> RunConfig:
+    """The run with the plain output of every method that would stretch its results.
+
+    Raises:
+        UserError: a method always stretches.
+    """
+    rows = []
+    for index, row in enumerate(config.methods):
+        model = METHODS.get(row.type).options
+        if (
+            issubclass(model, MethodOptions)
+            and model.model_validate(row.options).recipe().stretched
+        ):
+            if "output" not in model.model_fields:
+                raise UserError(
+                    f"methods.{index}: {row.name!r} is always stretched; leave it out, or use another "
+                    "'stretch' than none"
+                )
+            row = row.model_copy(update={"options": {**row.options, "output": "plain"}})
+        rows.append(row)
+    return config.model_copy(update={"methods": tuple(rows)})
 
 
 def _sections(task: str, value: Any, config: RunConfig) -> tuple[Section, ...]:
@@ -260,7 +303,7 @@ def _check_names(config: RunConfig) -> None:
 
 def _check_tables(config: RunConfig) -> None:
     """Rows that tables for print name must be rows of the run."""
-    rows = [method.name for method in config.methods]
+    rows = [*(method.name for method in config.methods), *config.rows]
     for index, table in enumerate(config.table):
         named = (
             *table.methods,
@@ -273,6 +316,18 @@ def _check_tables(config: RunConfig) -> None:
                 raise UserError(
                     f"table.{index}: no row {name!r} in this run; {suggest(name, rows)}"
                 )
+
+
+def _check_rows(config: RunConfig) -> None:
+    """Rows of sections become parts of file names as those of methods do, and stand beside them."""
+    methods = [method.name for method in config.methods]
+    for name in config.rows:
+        if name in methods:
+            raise UserError(
+                f"methods: {name!r} is also the name of given boxes or labels; rows need different "
+                "names"
+            )
+    _check_folders("rows", [*methods, *config.rows])
 
 
 def _registered(registry: Registry[S], name: str, where: str) -> S:

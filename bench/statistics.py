@@ -1,7 +1,7 @@
 """Means with what they stand on: how many images, how many seeds, how sure.
 
 * Over images: mean of the defined values; undefined ones (NaN) are left out, counted and named by
-  their reason. Interval: percentile bootstrap of the mean (Efron and Tibshirani 1993, ch. 13).
+  their reason. Interval: bootstrap of the mean, see ``ivif_bench.resampling``.
 * Over seeds: mean, sample standard deviation (n - 1) and Student's t interval of the mean.
 """
 
@@ -11,13 +11,11 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 import numpy as np
 
-LEVEL = 0.95
-RESAMPLES = 2000
-BOOTSTRAP_SEED = 20230613  # any constant will do; a fixed one makes a repeated report identical
+from ivif_bench.resampling import LEVEL, image_counts, interval
+
 _BLOCK = 40  # resamples
 
 
@@ -69,7 +67,7 @@ def each_over_images(
     defined = [values[~np.isnan(values)] for values in columns]
     intervals = _bootstrap_intervals(defined)
     found = []
-    for values, kept, why, interval in zip(columns, defined, reasons, intervals, strict=True):
+    for values, kept, why, ends in zip(columns, defined, reasons, intervals, strict=True):
         left_out = Counter(
             (why[index] if index < len(why) else "") or "undefined"
             for index in np.flatnonzero(np.isnan(values)).tolist()
@@ -82,9 +80,9 @@ def each_over_images(
             Estimate(
                 value=mean,
                 n=int(kept.size),
-                low=interval[0] if interval else None,
-                high=interval[1] if interval else None,
-                interval="bootstrap over images" if interval else "",
+                low=ends[0] if ends else None,
+                high=ends[1] if ends else None,
+                interval="bootstrap over images" if ends else "",
                 left_out=dict(left_out),
                 sd_images=_sd(kept) if kept.size > 1 else None,
             )
@@ -122,7 +120,9 @@ def over_seeds(estimates: Sequence[Estimate]) -> Estimate:
 
 
 def bootstrap_interval(values: np.ndarray) -> tuple[float, float] | None:
-    """95 % percentile interval of the mean under resampling of images; None below two images.
+    """95 % interval of the mean under resampling of images; None below two images.
+
+    See ``ivif_bench.resampling`` for the scheme.
 
     All samples of one size share their resamples, so intervals of methods over the same images
     are paired, and the same numbers always give the same interval.
@@ -136,14 +136,12 @@ def _bootstrap_intervals(columns: Sequence[np.ndarray]) -> list[tuple[float, flo
     by_length: dict[int, list[int]] = {}
     for index, values in enumerate(columns):
         by_length.setdefault(len(values), []).append(index)
-    tail = (1 - LEVEL) / 2
     for n, indices in by_length.items():
         if n < 2:
             continue
         sums = _resampled_sums([columns[index] for index in indices])
         for index, drawn in zip(indices, sums, strict=True):
-            low, high = np.quantile(drawn / n, [tail, 1 - tail])
-            found[index] = float(low), float(high)
+            found[index] = interval(drawn / n, n)
     return found
 
 
@@ -152,7 +150,7 @@ def _resampled_sums(columns: Sequence[np.ndarray]) -> np.ndarray:
 
     A block of the resamples at a time, so that it stays in the processor's cache for all columns.
     """
-    counts = _resamples(len(columns[0]))
+    counts = image_counts(len(columns[0]))
     sums = np.empty((len(columns), len(counts)))
     for start in range(0, len(counts), _BLOCK):
         block = counts[start : start + _BLOCK].astype(np.float64)
@@ -166,16 +164,6 @@ def paired_difference(first: Mapping[str, float], second: Mapping[str, float]) -
     stems = sorted(set(first) & set(second))
     differences = np.array([first[stem] - second[stem] for stem in stems], dtype=np.float64)
     return over_images(differences)
-
-
-@lru_cache(maxsize=2)
-def _resamples(n: int) -> np.ndarray:
-    """How often each of n images is drawn: int32 [RESAMPLES, n], rows sum to n."""
-    random = np.random.default_rng([BOOTSTRAP_SEED, n])
-    counts = np.empty((RESAMPLES, n), np.int32)
-    for row in counts:
-        row[:] = np.bincount(random.integers(0, n, n), minlength=n)
-    return counts
 
 
 def _mean(values: Sequence[float] | np.ndarray) -> float:

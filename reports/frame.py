@@ -88,6 +88,8 @@ class RunResults:
         sources: names of the methods that are a source image themselves.
         identities: dataset name to what it is; without an entry, nothing is known.
         bibtex: method name to the entry of its paper, as far as there is one.
+        images: by dataset and method, where its images are: a path with ``{stem}``, or a path for
+            each stem; relative to the run directory.
     """
 
     name: str
@@ -101,6 +103,14 @@ class RunResults:
     datasets: Mapping[str, str] = field(default_factory=dict)
     identities: Mapping[str, DatasetIdentity] = field(default_factory=dict)
     bibtex: Mapping[str, str] = field(default_factory=dict)
+    images: Mapping[str, Mapping[str, str | Mapping[str, str]]] = field(default_factory=dict)
+
+    def image_of(self, dataset: str, method: str, stem: str) -> Path | None:
+        """The image of a method that tasks judged; None if it is not known or no longer there."""
+        place = self.images.get(dataset, {}).get(method, {})
+        name = place.replace("{stem}", stem) if isinstance(place, str) else place.get(stem)
+        path = self.run / name if name else None
+        return path if path is not None and path.is_file() else None
 
     @cached_property
     def frame(self) -> pd.DataFrame:
@@ -153,6 +163,10 @@ def load_run(run: Path) -> RunResults:
         }
         bibtex = {str(i["name"]): str(i["bibtex"]) for i in plan["methods"] if i.get("bibtex")}
         panels = tuple(dict(item) for item in plan.get("panels", ()))
+        images = {
+            str(dataset): {str(name): _place(place) for name, place in places.items()}
+            for dataset, places in plan.get("images", {}).items()
+        }
         name = str(plan.get("name") or run.resolve().name)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as problem:
         raise UserError(
@@ -181,7 +195,14 @@ def load_run(run: Path) -> RunResults:
         datasets=datasets,
         identities=identities,
         bibtex=bibtex,
+        images=images,
     )
+
+
+def _place(value: Any) -> str | dict[str, str]:
+    if isinstance(value, str):
+        return value
+    return {str(stem): str(path) for stem, path in value.items()}
 
 
 def _planned(item: Mapping[str, Any]) -> ListedUnit:

@@ -12,13 +12,14 @@ from ivif_bench.errors import UserError, first_few
 from ivif_bench.files import write_bytes, write_json
 from ivif_bench.naming import safe_name
 from ivif_bench.registry import suggest
-from ivif_bench.reports import trainings
+from ivif_bench.reports import detection_pictures, trainings
 from ivif_bench.reports.beside import DatasetIdentity, with_published
-from ivif_bench.reports.comparison import comparisons
+from ivif_bench.reports.comparison import Spread, comparisons
 from ivif_bench.reports.formats import BY_DEFAULT, FORMATS
 from ivif_bench.reports.frame import RunResults, load_run
 from ivif_bench.reports.paper_files import paper_files
 from ivif_bench.reports.papers import Made, paper_tables
+from ivif_bench.reports.statistics import write as statistics
 from ivif_bench.reports.tables import BUILDERS
 
 if TYPE_CHECKING:
@@ -42,12 +43,14 @@ class Report:
 
 def build_report(
     run: RunResults,
+    spread: Spread = "",
     sources: Sequence[PublishedSource] = (),
     papers: Sequence[TableOptions] = (),
 ) -> Report:
     """Make the tables of a run, in the order of its plan, and then those for print.
 
     Args:
+        spread: see ``ivif_bench.reports.comparison.Comparison``.
         sources: published numbers to be set beside ours.
         papers: tables for print.
     """
@@ -60,7 +63,7 @@ def build_report(
         if BUILDERS.find(comparison.task) is None:
             unknown[comparison.task] = None
             continue
-        first, *rest = BUILDERS.load(comparison.task)(comparison)
+        first, *rest = BUILDERS.load(comparison.task)(replace(comparison, spread=spread))
         identity = run.identities.get(comparison.dataset, DatasetIdentity())
         first, refusal = with_published(first, comparison.dataset_title, identity, for_all)
         refusals |= {refusal: None} if refusal else {}
@@ -89,9 +92,27 @@ def build_report(
     return Report(f"Results of run {run.name}", tuple(tables), tuple(remarks))
 
 
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """Which pictures of detections a report has.
+
+    Attributes:
+        count: images on which methods differ most, for each detection table.
+        stems: images by name, in place of these.
+        confidence: of the detections shown; None for each method's own, where F1 is largest.
+    """
+
+    count: int = 1
+    stems: tuple[str, ...] = ()
+    confidence: float | None = None
+
+
 def write_report(
     run: Path,
     formats: Sequence[str] = BY_DEFAULT,
+    spread: Spread = "",
+    detail: bool = False,
+    pictures: Pictures = Pictures(),
     sources: Sequence[PublishedSource] = (),
     papers: Sequence[TableOptions] = (),
 ) -> list[Path]:
@@ -103,15 +124,19 @@ def write_report(
     Args:
         run: the run directory.
         formats: names of registered formats.
-        sources, papers: see ``build_report``.
+        spread, sources, papers: see ``build_report``.
+        detail: write what explains detection tables as well, see
+            ``ivif_bench.reports.detection_detail``.
+        pictures: of detections, see ``ivif_bench.reports.detection_pictures``.
 
     Raises:
-        UserError: no plan, broken results, nothing planned, or an unknown format.
+        UserError: no plan, broken results, nothing planned, an unknown format, or an image to draw
+            that no detection table has.
     """
     for name in formats:
         FORMATS.get(name)
     results = load_run(run)
-    report = build_report(results, sources, papers)
+    report = build_report(results, spread, sources, papers)
     folder = run / "report"
     texts: dict[str, str] = {}
     for name in formats:
@@ -121,6 +146,15 @@ def write_report(
     written: dict[str, bytes] = {name: text.encode() for name, text in texts.items()}
     written |= _figures(results, report)
     written |= trainings.files_of(results)
+    written |= statistics.files_of(results)
+    if pictures.count or pictures.stems:
+        written |= detection_pictures.files_of(
+            results, pictures.stems, pictures.count, pictures.confidence
+        )
+    if detail:
+        from ivif_bench.reports import detection_detail
+
+        written |= detection_detail.files_of(results)
     for name, data in written.items():
         write_bytes(folder / name, data)
     write_json(folder / "report.json", _provenance(results, report, written))

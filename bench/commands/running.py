@@ -1,9 +1,9 @@
-"""``run``, ``fuse``, ``quality``, ``detect``, ``segment``, ``report``: the benchmark itself."""
+"""``run``, ``fuse``, ``quality``, ``report``: the benchmark itself."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -11,6 +11,7 @@ from ivif_bench.errors import UserError
 
 if TYPE_CHECKING:
     from ivif_bench.config import RunConfig
+    from ivif_bench.reports.comparison import Spread
 
 ConfigArgument = Annotated[
     Path,
@@ -26,6 +27,13 @@ SeedsOption = Annotated[
 SplitOption = Annotated[
     str, typer.Option("--split", help="split, a name or a file; default: the configuration's")
 ]
+SkipOption = Annotated[
+    bool,
+    typer.Option(
+        "--skip-missing",
+        help="leave out methods whose weights are not here, each with a line that says where to get them",
+    ),
+]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="print a summary as JSON on standard output")
 ]
@@ -40,18 +48,27 @@ def run(
     config: ConfigArgument,
     workers: WorkersOption = None,
     seeds: SeedsOption = "",
+    skip_missing: SkipOption = False,
     with_published: PublishedOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run the whole benchmark: fuse, judge, write tables. Finished work is skipped."""
-    _run(config, None, workers, as_json, seeds, with_published=with_published)
+    run_tasks(
+        config,
+        None,
+        workers,
+        as_json,
+        seeds,
+        skip_missing=skip_missing,
+        with_published=with_published,
+    )
 
 
 def fuse(
     config: ConfigArgument, workers: WorkersOption = None, as_json: JsonOption = False
 ) -> None:
     """Fuse only: every method on every dataset of the configuration."""
-    _run(config, (), workers, as_json)
+    run_tasks(config, (), workers, as_json)
 
 
 def quality(
@@ -61,78 +78,113 @@ def quality(
     as_json: JsonOption = False,
 ) -> None:
     """Fuse missing images and compute their quality metrics."""
-    _run(config, ("quality",), workers, as_json, split=split)
-
-
-def detect(
-    config: ConfigArgument,
-    workers: WorkersOption = None,
-    seeds: SeedsOption = "",
-    split: SplitOption = "",
-    as_json: JsonOption = False,
-) -> None:
-    """Fuse missing images and judge them by object detection."""
-    _run(config, ("detection",), workers, as_json, seeds, split)
-
-
-def segment(
-    config: ConfigArgument,
-    workers: WorkersOption = None,
-    seeds: SeedsOption = "",
-    split: SplitOption = "",
-    as_json: JsonOption = False,
-) -> None:
-    """Fuse missing images and judge them by semantic segmentation."""
-    _run(config, ("segmentation",), workers, as_json, seeds, split)
+    run_tasks(config, ("quality",), workers, as_json, split=split)
 
 
 def report(
     run_or_config: Annotated[
         Path, typer.Argument(metavar="RUN", help="run directory such as runs/demo, or its CONFIG")
     ],
+    spread: Annotated[
+        str,
+        typer.Option(
+            "--spread",
+            help="print beside each number its 95 % interval (interval; detection: and mark what is "
+            "better than both sources) or standard deviation over images (sd); default: the "
+            "configuration's",
+        ),
+    ] = "",
+    detail: Annotated[
+        bool,
+        typer.Option(
+            "--detail",
+            help="write what explains detection tables as well: scores by condition and size, "
+            "precision and recall, miss rates, confusions, errors by kind, all differences",
+        ),
+    ] = False,
+    image: Annotated[
+        list[str],
+        typer.Option(
+            "--image",
+            help="draw the detections on this image (stem), of all methods; repeat it; default: the "
+            "image on which methods differ most",
+        ),
+    ] = [],  # noqa: B006 - typer copies it
+    confidence: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="draw detections from this confidence on; default: where each method's mean F1 is "
+            "largest",
+        ),
+    ] = None,
     with_published: PublishedOption = False,
     table: Annotated[
-        list[str] | None,
+        list[str],
         typer.Option("--table", help="also a table for print, such as ddfm-1; may be repeated"),
-    ] = None,
+    ] = [],  # noqa: B006 - typer copies it
 ) -> None:
-    """Write and print the tables of a run again, from its results; computes nothing."""
+    """Write and print the tables of a run again, from its results; judges no image again."""
     from ivif_bench.config import load_config, load_report_config
     from ivif_bench.reports.presets import table_options
     from ivif_bench.reports.published import load_source
-    from ivif_bench.reports.write import write_report
+    from ivif_bench.reports.write import Pictures, write_report
 
+    if spread not in ("", "sd", "interval"):
+        raise UserError(f"--spread: {spread!r}; known: sd, interval")
     folder = run_or_config
     if run_or_config.is_file():
         config = load_config(run_or_config)
         folder = config.folder
     else:
         config = load_report_config(folder)
+    chosen = cast("Spread", spread) or config.report.spread
     if with_published:
         config = config.with_published()
     if table:
         config = config.model_copy(update={"table": (*config.table, *table_options(table))})
-    sources = [load_source(name) for name in config.published]
-    for path in write_report(folder, config.report.formats, sources, config.table):
+    pictures = Pictures(stems=tuple(image), confidence=confidence)
+    written = write_report(
+        folder,
+        config.report.formats,
+        chosen,
+        detail or config.report.detail,
+        pictures,
+        [load_source(name) for name in config.published],
+        config.table,
+    )
+    for path in written:
         typer.echo(f"wrote {path}", err=True)
-    _print_tables(folder, config)
+    _print_tables(folder, config, chosen)
 
 
-def _run(
+def run_tasks(
     path: Path,
     tasks: tuple[str, ...] | None,
     workers: int | None,
     as_json: bool,
     seeds: str = "",
     split: str = "",
+    skip_missing: bool = False,
     with_published: bool = False,
 ) -> None:
+    """Run the benchmark, or some tasks of it, print its tables and what was done.
+
+    Raises:
+        UserError: the configuration lacks a section, or some work failed.
+    """
     from ivif_bench.commands.console import ProgressListener, console, print_json
     from ivif_bench.commands.stopping import Terminated, terminable
     from ivif_bench.config import load_config
+    from ivif_bench.pipeline.absent import without_absent
     from ivif_bench.pipeline.run import describe_failures, run
 
     config = load_config(path)
+    if skip_missing:
+        config = without_absent(
+            config, lambda text: console.print(text, markup=False, soft_wrap=True)
+        )
     if seeds:
         config = config.overridden(seeds=_parse_seeds(seeds))
     if split:
@@ -167,7 +219,7 @@ def _run(
             }
         )
     elif tasks != ():
-        _print_tables(config.folder, config)
+        _print_tables(config.folder, config, config.report.spread)
     console.print(
         f"{config.folder}: {summary.fused} images fused, {summary.computed} results computed, "
         f"{summary.reused} already finished; tables in {config.folder / 'report'}",
@@ -178,14 +230,14 @@ def _run(
         raise UserError(describe_failures(summary.failures))
 
 
-def _print_tables(folder: Path, config: RunConfig) -> None:
+def _print_tables(folder: Path, config: RunConfig, spread: Spread) -> None:
     from ivif_bench.reports.frame import load_run
     from ivif_bench.reports.published import load_source
     from ivif_bench.reports.terminal import print_tables
     from ivif_bench.reports.write import build_report
 
     sources = [load_source(name) for name in config.published]
-    print_tables(build_report(load_run(folder), sources, config.table).tables)
+    print_tables(build_report(load_run(folder), spread, sources, config.table).tables)
 
 
 def _parse_seeds(text: str) -> tuple[int, ...]:
@@ -199,5 +251,5 @@ def _parse_seeds(text: str) -> tuple[int, ...]:
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the application."""
-    for command in (run, fuse, quality, detect, segment, report):
+    for command in (run, fuse, quality, report):
         app.command()(command)

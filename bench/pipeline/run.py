@@ -15,6 +15,7 @@ from ivif_bench.errors import UserError, first_few
 from ivif_bench.files import read_json, remove_leftovers, temporary_folder, write_bytes, write_json
 from ivif_bench.origins import commit, own_version
 from ivif_bench.owner import occupying
+from ivif_bench.pipeline.absent import demand_weights
 from ivif_bench.pipeline.costs import Costs
 from ivif_bench.pipeline.executors.local import LocalExecutor, visible_gpus
 from ivif_bench.pipeline.forecast import Countdown, Item, forecast
@@ -84,6 +85,7 @@ def run(
         KeyboardInterrupt: the user stopped it; finished work is kept, and nothing half-written is left.
     """
     check_report(config)
+    demand_weights(config)
     listener = listener or Listener()
     with occupying(config.folder, listener.note):
         try:
@@ -223,6 +225,8 @@ def _report(config: RunConfig, store: Store, listener: Listener) -> tuple[Path, 
         "formats": config.report.formats,
         "table": [options.model_dump() for options in config.table],
         "published": [asdict(source) for source in sources],
+        "spread": config.report.spread,
+        "detail": config.report.detail,
         "code": [own_version(), commit()],
     }
     store.fingerprint.save()
@@ -237,7 +241,16 @@ def _report(config: RunConfig, store: Store, listener: Listener) -> tuple[Path, 
         pass
     memory.unlink(missing_ok=True)
     listener.note("writing tables")
-    written = tuple(write_report(store.root, config.report.formats, sources, config.table))
+    written = tuple(
+        write_report(
+            store.root,
+            config.report.formats,
+            config.report.spread,
+            config.report.detail,
+            sources=sources,
+            papers=config.table,
+        )
+    )
     write_json(memory, {"key": key_of(inputs), "files": [path.name for path in written]})
     return written
 

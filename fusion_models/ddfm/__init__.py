@@ -37,6 +37,7 @@ SPECS = (
         published=_PUBLISHED,
         stride=32,
         parameters=552_814_086,
+        counted="ivif_bench.fusion_models.ddfm.cost:count_operations",
         options=DDFMOptions,
         warm=_WARM,
         weights=(

@@ -42,6 +42,7 @@ SPECS = (
         published=_PUBLISHED,
         stride=16,
         parameters=386_247_442,
+        counted="ivif_bench.fusion_models.dmnet.cost:count_operations",
         options=DMNetOptions,
         weights=(
             WeightsSpec(

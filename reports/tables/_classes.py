@@ -117,7 +117,8 @@ def tables(comparison: Comparison, shown: ClassTable) -> list[Table]:
             cells: tuple[Cell, ...] = tuple(missing_cell(note) for _ in shown.columns)
         else:
             cells = _cells(comparison.of(name), shown.columns, notes)
-        rows.append(Row(name, title, cells))
+        remark = comparison.remark(name)
+        rows.append(Row(name, title, cells, note=notes.letter(remark) if remark else ""))
     rows = _same_classes(rows, comparison, shown.columns, notes)
     few = too_few_images(usual[0]) if usual else ""
     seen = [name for name in judged if judged[name] == usual]

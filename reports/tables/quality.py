@@ -197,6 +197,8 @@ def _table(
     rows = []
     for method, method_title in comparison.methods.items():
         cells: list[Cell] = []
+        remark = comparison.remark(method)
+        named = notes.letter(remark) if remark else ""
         for at, column in enumerate(columns):
             if method not in estimates:
                 cells.append(missing_cell(empty.get(method, "")))
@@ -208,7 +210,8 @@ def _table(
             cells.append(
                 replace(made, text=made.text + _spread(estimate, column, comparison.spread))
             )
-        rows.append(Row(method, method_title, tuple(cells), method not in comparison.sources))
+        ranked_too = method not in comparison.sources
+        rows.append(Row(method, method_title, tuple(cells), ranked_too, named))
     counts = {
         column.key: max((mine[at][0].n for mine in ranked), default=0)
         for at, column in enumerate(columns)
