@@ -24,10 +24,12 @@ from ivif_bench.tasks.segmentation.scoring import (
     confusion,
     ignored_share,
     mean_iou,
+    overlap,
     score,
 )
 from ivif_bench.types import Pair, Record, Unit
 
+PER_IMAGE = "per_image.json"
 PSEUDO = "PSEUDO LABELS: measured against a network's output, not ground truth; not comparable"
 _SCORER = (
     "own integer confusion matrix over all test pixels; IoU = TP/(TP+FP+FN); classes with neither "
@@ -97,8 +99,8 @@ class SegmentationAdapter(TaskAdapter):
         dataset: Dataset,
         space: Workspace,
     ) -> list[Record]:
-        """Leaves ``segmentation-<key>/`` in ``space.shared``: predictions (PNG, class ids) and
-        ``confusion.json``."""
+        """Leaves ``segmentation-<key>/`` in ``space.shared``: predictions (PNG, class ids),
+        ``confusion.json``, and ``per_image.json``, the pixels that reports resample."""
 
         counted: list[tuple[dict[str, np.ndarray], dict[str, int]]] = []
         pairs = dataset.select(tuple(kept))
@@ -133,12 +135,15 @@ def _count(
     classes = len(protocol.classes)
     matrices: dict[str, np.ndarray] = {"": np.zeros((classes + 1, classes + 1), np.int64)}
     images: dict[str, int] = {"": 0}
+    per_image: dict[str, dict[str, list[int]]] = {}
     for pair in pairs:
         prediction = read_labels(folder / f"{pair.stem}.png")
         try:
             matrix = confusion(dataset.mask(pair), prediction, classes, protocol.ignore_index)
         except ValueError as problem:
             raise UserError(f"dataset {pair.dataset!r}, stem {pair.stem!r}: {problem}") from problem
+        right, union = overlap(matrix, protocol.void)
+        per_image[pair.stem] = {"right": right.tolist(), "union": union.tolist()}
         for tag in ("", *(tag for tag in protocol.conditions if tag in pair.tags)):
             matrices[tag] = matrices.get(tag, 0) + matrix
             images[tag] = images.get(tag, 0) + 1
@@ -150,6 +155,9 @@ def _count(
         "images": {tag or "all": number for tag, number in images.items()},
     }
     write_json(folder / "confusion.json", document)
+    means = {name: list(left_out) for name, left_out in protocol.means.items()}
+    counts = {"classes": list(protocol.classes), "means": means, "images": per_image}
+    write_json(folder / PER_IMAGE, counts)
     return matrices, images
 
 

@@ -94,17 +94,26 @@ def score(matrix: np.ndarray, void: Void = "ignore") -> SegmentationScores:
             as false positives of the class predicted there. Predicted void is a miss in both.
     """
     classes = matrix.shape[0] - 1
-    right = np.diag(matrix)[:classes]
+    right, union = overlap(matrix, void)
     labelled = matrix[:classes].sum(axis=1)
-    rows = matrix[:classes] if void == "ignore" else matrix
-    predicted = rows.sum(axis=0)[:classes]
     total = int(labelled.sum())
     return SegmentationScores(
-        iou=_ratio(right, labelled + predicted - right),
+        iou=_ratio(right, union),
         recall=_ratio(right, labelled),
         accuracy=float(right.sum() / total) if total else float("nan"),
         pixels=total,
     )
+
+
+def overlap(matrix: np.ndarray, void: Void = "ignore") -> tuple[np.ndarray, np.ndarray]:
+    """Pixels that are right, and pixels of truth or prediction: integer [classes] each.
+
+    IoU is their ratio. Both add up over images, and the ratio does not.
+    """
+    classes = matrix.shape[0] - 1
+    right = np.diag(matrix)[:classes]
+    rows = matrix[:classes] if void == "ignore" else matrix
+    return right, matrix[:classes].sum(axis=1) + rows.sum(axis=0)[:classes] - right
 
 
 def ignored_share(matrix: np.ndarray) -> float:
