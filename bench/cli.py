@@ -10,13 +10,17 @@ import typer
 
 from ivif_bench.commands import (
     cleaning,
+    complexity,
     data,
+    detecting,
     detectors,
     inspecting,
     planning,
     protocols,
     running,
     scoring,
+    segmenting,
+    statistics,
     training,
     weights,
 )
@@ -29,8 +33,12 @@ app = typer.Typer(
     help="Benchmark infrared-visible image fusion: quality, detection, segmentation, paper tables.",
 )
 running.register(app)
+detecting.register(app)
+segmenting.register(app)
 planning.register(app)
 scoring.register(app)
+complexity.register(app)
+statistics.register(app)
 inspecting.register(app)
 cleaning.register(app)
 training.register(app)

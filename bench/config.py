@@ -107,6 +107,14 @@ class RunConfig(_Strict):
         """The run directory."""
         return Path(self.runs) / self.name
 
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """Rows that sections bring beside the methods, each once."""
+        found = [
+            row for sections in self.sections.values() for each in sections for row in each.rows
+        ]
+        return tuple(dict.fromkeys(found))
+
     def overridden(self, **values: Any) -> RunConfig:
         """The same run with other values in every task section that has such a key.
 
@@ -180,7 +188,9 @@ def parse_config(content: Mapping[str, Any]) -> RunConfig:
         if content.get(task) is not None
     }
     _check_names(config)
-    return config.model_copy(update={"sections": sections})
+    config = config.model_copy(update={"sections": sections})
+    _check_rows(config)
+    return config
 
 
 def _sections(task: str, value: Any, config: RunConfig) -> tuple[Section, ...]:
@@ -219,6 +229,18 @@ def _check_names(config: RunConfig) -> None:
                 raise UserError(
                     f"{where}.datasets: no dataset {dataset_name!r} in this run; {hint}"
                 )
+
+
+def _check_rows(config: RunConfig) -> None:
+    """Rows of sections become parts of file names as those of methods do, and stand beside them."""
+    methods = [method.name for method in config.methods]
+    for name in config.rows:
+        if name in methods:
+            raise UserError(
+                f"methods: {name!r} is also the name of given boxes or labels; rows need different "
+                "names"
+            )
+    _check_folders("rows", [*methods, *config.rows])
 
 
 def _registered(registry: Registry[S], name: str, where: str) -> S:

@@ -66,12 +66,14 @@ class Row:
 
     Attributes:
         ranked: False if it is only shown for comparison; it is then never marked.
+        note: letter of a footnote to its name, or empty.
     """
 
     name: str
     title: str
     cells: tuple[Cell, ...]
     ranked: bool = True
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

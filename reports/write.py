@@ -16,6 +16,7 @@ from ivif_bench.reports import trainings
 from ivif_bench.reports.comparison import Spread, comparisons
 from ivif_bench.reports.formats import BY_DEFAULT, FORMATS
 from ivif_bench.reports.frame import RunResults, load_run
+from ivif_bench.reports.statistics import write as statistics
 from ivif_bench.reports.tables import BUILDERS
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ def write_report(
     written: dict[str, bytes] = {name: text.encode() for name, text in texts.items()}
     written |= _figures(results, report)
     written |= trainings.files_of(results)
+    written |= statistics.files_of(results)
     if detail:
         from ivif_bench.reports import detection_detail
 

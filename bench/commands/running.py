@@ -1,4 +1,4 @@
-"""``run``, ``fuse``, ``quality``, ``detect``, ``segment``, ``report``: the benchmark itself."""
+"""``run``, ``fuse``, ``quality``, ``report``: the benchmark itself."""
 
 from __future__ import annotations
 
@@ -26,6 +26,13 @@ SeedsOption = Annotated[
 SplitOption = Annotated[
     str, typer.Option("--split", help="split, a name or a file; default: the configuration's")
 ]
+SkipOption = Annotated[
+    bool,
+    typer.Option(
+        "--skip-missing",
+        help="leave out methods whose weights are not here, each with a line that says where to get them",
+    ),
+]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="print a summary as JSON on standard output")
 ]
@@ -35,17 +42,18 @@ def run(
     config: ConfigArgument,
     workers: WorkersOption = None,
     seeds: SeedsOption = "",
+    skip_missing: SkipOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run the whole benchmark: fuse, judge, write tables. Finished work is skipped."""
-    _run(config, None, workers, as_json, seeds)
+    run_tasks(config, None, workers, as_json, seeds, skip_missing=skip_missing)
 
 
 def fuse(
     config: ConfigArgument, workers: WorkersOption = None, as_json: JsonOption = False
 ) -> None:
     """Fuse only: every method on every dataset of the configuration."""
-    _run(config, (), workers, as_json)
+    run_tasks(config, (), workers, as_json)
 
 
 def quality(
@@ -55,29 +63,7 @@ def quality(
     as_json: JsonOption = False,
 ) -> None:
     """Fuse missing images and compute their quality metrics."""
-    _run(config, ("quality",), workers, as_json, split=split)
-
-
-def detect(
-    config: ConfigArgument,
-    workers: WorkersOption = None,
-    seeds: SeedsOption = "",
-    split: SplitOption = "",
-    as_json: JsonOption = False,
-) -> None:
-    """Fuse missing images and judge them by object detection."""
-    _run(config, ("detection",), workers, as_json, seeds, split)
-
-
-def segment(
-    config: ConfigArgument,
-    workers: WorkersOption = None,
-    seeds: SeedsOption = "",
-    split: SplitOption = "",
-    as_json: JsonOption = False,
-) -> None:
-    """Fuse missing images and judge them by semantic segmentation."""
-    _run(config, ("segmentation",), workers, as_json, seeds, split)
+    run_tasks(config, ("quality",), workers, as_json, split=split)
 
 
 def report(
@@ -122,20 +108,31 @@ def report(
     _print_tables(folder, chosen)
 
 
-def _run(
+def run_tasks(
     path: Path,
     tasks: tuple[str, ...] | None,
     workers: int | None,
     as_json: bool,
     seeds: str = "",
     split: str = "",
+    skip_missing: bool = False,
 ) -> None:
+    """Run the benchmark, or some tasks of it, print its tables and what was done.
+
+    Raises:
+        UserError: the configuration lacks a section, or some work failed.
+    """
     from ivif_bench.commands.console import ProgressListener, console, print_json
     from ivif_bench.commands.stopping import Terminated, terminable
     from ivif_bench.config import load_config
+    from ivif_bench.pipeline.absent import without_absent
     from ivif_bench.pipeline.run import describe_failures, run
 
     config = load_config(path)
+    if skip_missing:
+        config = without_absent(
+            config, lambda text: console.print(text, markup=False, soft_wrap=True)
+        )
     if seeds:
         config = config.overridden(seeds=_parse_seeds(seeds))
     if split:
@@ -198,5 +195,5 @@ def _parse_seeds(text: str) -> tuple[int, ...]:
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the application."""
-    for command in (run, fuse, quality, detect, segment, report):
+    for command in (run, fuse, quality, report):
         app.command()(command)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,8 +13,14 @@ from ivif_bench.config import MethodConfig, RunConfig
 from ivif_bench.data.base import Dataset, open_ref
 from ivif_bench.data.sides import refuse_equal_files
 from ivif_bench.errors import UserError
-from ivif_bench.fusion import METHODS, PrecomputedImages
-from ivif_bench.pipeline.fuse import check_device, load_method, method_key, plan_fusing
+from ivif_bench.fusion import METHODS, STRETCHED, PrecomputedImages, Recipe
+from ivif_bench.pipeline.fuse import (
+    check_device,
+    load_method,
+    method_key,
+    plan_fusing,
+    recipe_of,
+)
 from ivif_bench.pipeline.precomputed import check_precomputed, find_precomputed
 from ivif_bench.store import Store
 from ivif_bench.task import TASKS, Section, Task, TaskInputs, task_names
@@ -182,7 +189,7 @@ class RunPlan:
         }
 
     def methods_of(self, task: Task, section: Section) -> dict[str, tuple[str, ...]]:
-        """Methods that a section judges, each with those whose images must be there for that.
+        """Rows that a section judges, each with the methods whose images must be there for that.
 
         Raises:
             UserError: the section needs the images of a method that has none of its dataset.
@@ -199,11 +206,11 @@ class RunPlan:
                     f"a section on dataset {section.dataset!r} needs the images of method {name!r}, "
                     f"which has none of that dataset; methods: {', '.join(having)}"
                 )
-        return {name: (name, *always) for name in having}
+        return {name: (name, *always) for name in having} | dict.fromkeys(section.rows, ())
 
     @_many_values()
     def units(self, task: Task, section: Section, method: str) -> list[Unit]:
-        """Units of work of one section for one method, whose images are there."""
+        """Units of work of one section for one row, whose images are there."""
         known = self._units.get((id(section), method))
         if known is None:
             for wanted in (method, *task.methods(section)):
@@ -217,9 +224,20 @@ class RunPlan:
                 methods=[method],
                 seed=self.config.seed,
                 fingerprint=self.store.fingerprint,
+                recipes={row.name: (row.type, row.options) for row in self.config.methods},
             )
-            known = self._units[id(section), method] = task.plan(section, inputs)
+            known = [self._described(unit) for unit in task.plan(section, inputs)]
+            self._units[id(section), method] = known
         return known
+
+    def _described(self, unit: Unit) -> Unit:
+        """The unit with what its method does to pictures besides its network."""
+        row = next(row for row in self.config.methods if row.name == unit.method)
+        recipe = recipe_of(row)
+        if recipe == Recipe():
+            return unit
+        remark = STRETCHED if recipe.stretched else ""
+        return replace(unit, about=replace(unit.about, recipe=recipe.text, remark=remark))
 
 
 def plan_document(
@@ -234,7 +252,8 @@ def plan_document(
     as the configuration still has their task, dataset and method, and the method its images.
     """
     config, planned = plan.config, {name for name, _, _ in plan.sections}
-    keys = {row.name: plan.key_of(row) for row in config.methods}
+    keys = dict.fromkeys(config.rows, "given")
+    keys |= {row.name: plan.key_of(row) for row in config.methods}
     kept = [
         entry
         for entry in earlier.get("units", [])
@@ -266,6 +285,7 @@ def plan_document(
         }
         for method in config.methods
     ]
+    methods += [{"name": name, "title": name, "source": False} for name in config.rows]
     return {
         "name": config.name,
         "datasets": {name: data.title or name for name, data in config.datasets.items()},

@@ -15,6 +15,7 @@ from ivif_bench.errors import UserError, first_few
 from ivif_bench.files import read_json, remove_leftovers, temporary_folder, write_bytes, write_json
 from ivif_bench.origins import commit, own_version
 from ivif_bench.owner import occupying
+from ivif_bench.pipeline.absent import demand_weights
 from ivif_bench.pipeline.costs import Costs
 from ivif_bench.pipeline.executors.local import LocalExecutor, visible_gpus
 from ivif_bench.pipeline.forecast import Countdown, Item, forecast
@@ -84,6 +85,7 @@ def run(
         KeyboardInterrupt: the user stopped it; finished work is kept, and nothing half-written is left.
     """
     check_report(config)
+    demand_weights(config)
     listener = listener or Listener()
     with occupying(config.folder, listener.note):
         try:

@@ -22,6 +22,7 @@ SPECS = (
         licence="code Apache-2.0; the prior's weights are OpenAI's, for research only",
         stride=32,
         parameters=552_814_086,
+        counted="ivif_bench.fusion_models.ddfm.cost:count_operations",
         options=DDFMOptions,
         warm=_WARM,
         weights=(

@@ -22,6 +22,7 @@ SPECS = (
         licence="code Apache-2.0; no weights were published, those that you train are yours",
         stride=16,
         parameters=386_247_442,
+        counted="ivif_bench.fusion_models.dmnet.cost:count_operations",
         options=DMNetOptions,
         weights=(
             WeightsSpec(

@@ -43,6 +43,7 @@ def _table(table: Table) -> dict[str, Any]:
                 "method": row.name,
                 "title": row.title,
                 "ranked": row.ranked,
+                "note": row.note or None,
                 "cells": {
                     column.key: _cell(cell)
                     for column, cell in zip(table.columns, row.cells, strict=True)

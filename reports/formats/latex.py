@@ -115,7 +115,10 @@ def table_text(table: Table) -> str:
         r"\toprule",
         _line(["Method", *map(_heading, table.columns)]),
         r"\midrule",
-        *(_line([escaped(row.title), *map(_cell, row.cells)]) for row in table.rows),
+        *(
+            _line([_noted(escaped(row.title), row.note), *map(_cell, row.cells)])
+            for row in table.rows
+        ),
         r"\bottomrule",
         r"\end{tabular}",
     ]
@@ -161,4 +164,8 @@ def _cell(cell: Cell) -> str:
         text = f"\\textbf{{{text}}}"
     elif cell.mark == "second":
         text = f"\\underline{{{text}}}"
-    return f"{text}$^{{{cell.note}}}$" if cell.note else text
+    return _noted(text, cell.note)
+
+
+def _noted(text: str, letter: str) -> str:
+    return f"{text}$^{{{letter}}}$" if letter else text

@@ -32,7 +32,8 @@ def table_text(table: Table) -> str:
     lines = ["| " + " | ".join(["Method", *map(_heading, table.columns)]) + " |"]
     lines.append("|" + "|".join([":--", *["--:"] * len(table.columns)]) + "|")
     lines += [
-        "| " + " | ".join([escaped(row.title), *map(_cell, row.cells)]) + " |" for row in table.rows
+        "| " + " | ".join([_noted(escaped(row.title), row.note), *map(_cell, row.cells)]) + " |"
+        for row in table.rows
     ]
     caption = " ".join(
         [escaped(table.caption), *(f"**{escaped(warning)}**" for warning in table.warnings)]
@@ -59,4 +60,8 @@ def _cell(cell: Cell) -> str:
         text = f"**{text}**"
     elif cell.mark == "second":
         text = f"<u>{text}</u>"
-    return f"{text}<sup>{cell.note}</sup>" if cell.note else text
+    return _noted(text, cell.note)
+
+
+def _noted(text: str, letter: str) -> str:
+    return f"{text}<sup>{letter}</sup>" if letter else text

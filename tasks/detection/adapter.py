@@ -14,8 +14,10 @@ from ivif_bench.data.images import size_in_header
 from ivif_bench.detections.stored import name_of
 from ivif_bench.errors import UserError, first_few
 from ivif_bench.files import write_json
+from ivif_bench.store import key_of
 from ivif_bench.task import Workspace
 from ivif_bench.tasks.detection.checkpoint import refuse_seen
+from ivif_bench.tasks.detection.coco_eval import BY_DEFAULT, Evaluator
 from ivif_bench.tasks.detection.protocol import DetectionProtocol
 from ivif_bench.tasks.detection.scoring import coco_document, score
 from ivif_bench.tasks.network.adapter import TaskAdapter
@@ -30,8 +32,7 @@ _FORMS = {
     "coco+yolov5": "since v6.2 (paired anew at each IoU threshold)",
     "coco+yolov5-before-v6.2": "before v6.2 (paired once, at IoU 0.5)",
 }
-_METRICS = ("mAP50", "mAP50_95", "mAP50[yolov5]", "mAP50_95[yolov5]", "AP50", "AP50_95")
-_METRICS_ALL = ("mAP50[all]", "mAP50_95[all]")
+DEFAULT_SCORER = _SCORER.format(_FORMS["coco+yolov5"])
 
 
 class DetectionAdapter(TaskAdapter):
@@ -82,13 +83,7 @@ class DetectionAdapter(TaskAdapter):
     def keep(
         self, protocol: DetectionProtocol, folder: Path, stem: str, prediction: Boxes
     ) -> dict[str, Any]:
-        boxes = rename_classes(prediction, protocol.class_map, protocol.classes)
-        assert boxes.scores is not None
-        return {
-            "xyxy": boxes.xyxy.tolist(),
-            "classes": list(boxes.classes),
-            "scores": boxes.scores.tolist(),
-        }
+        return values_of(rename_classes(prediction, protocol.class_map, protocol.classes))
 
     def score(
         self,
@@ -104,18 +99,23 @@ class DetectionAdapter(TaskAdapter):
         found = {stem: boxes_of(kept[stem]) for stem in truth}
         write_detections(space.shared / name_of(unit.key), truth, found, protocol.classes, pairs)
         once = protocol.scorer == "coco+yolov5-before-v6.2"
-        rows = score(truth, found, protocol.classes, protocol.scored_classes, once)
+        evaluator = unit.payload.get("evaluator", BY_DEFAULT)
+        rows = score(truth, found, protocol.classes, protocol.scored_classes, once, evaluator)
         return [
             unit.record(row.metric, row.value, class_name=row.class_name, reason=row.reason)
             for row in rows
         ]
 
     def metrics(self, protocol: DetectionProtocol, pairs: Sequence[Pair]) -> list[str]:
-        return [*_METRICS, *(_METRICS_ALL if left_out(protocol) else ())]
+        shown = protocol.shown
+        means = [f"m{name}" for name in shown]
+        yolov5 = [f"{name}[yolov5]" for name in means if name != "mAP75"]
+        every = [f"{name}[all]" for name in means] if left_out(protocol) else []
+        return [*means, *yolov5, *shown, *every]
 
     def scorer(self, protocol: DetectionProtocol) -> str:
         boxes = getattr(protocol.inference, "boxes", "")  # not every network has thresholds
-        return _SCORER.format(_FORMS[protocol.scorer]) + (f"; boxes: {boxes}" if boxes else "")
+        return scorer_line(protocol) + (f"; boxes: {boxes}" if boxes else "")
 
     def warnings(self, protocol: DetectionProtocol) -> list[str]:
         if not left_out(protocol):
@@ -124,6 +124,29 @@ class DetectionAdapter(TaskAdapter):
             f"{', '.join(left_out(protocol))}: unknown to the detector; mAP is the mean over the "
             f"other {len(protocol.scored_classes)} classes, [all] counts it as 0"
         ]
+
+
+def scorer_line(protocol: DetectionProtocol) -> str:
+    """Who computes AP, and how, whatever the boxes are."""
+    return _SCORER.format(_FORMS[protocol.scorer])
+
+
+def evaluated_by(unit: Unit, evaluator: Evaluator) -> Unit:
+    """A unit whose COCO AP another package computes; its result stands beside that of pycocotools."""
+    if evaluator == BY_DEFAULT:
+        return unit
+    scorer, judges = scored_by(unit.about.scorer, unit.about.judges, evaluator)
+    about = replace(unit.about, scorer=scorer, judges=judges)
+    payload = {**unit.payload, "evaluator": evaluator}
+    return replace(unit, key=key_of(unit.key, evaluator), payload=payload, about=about)
+
+
+def scored_by(
+    scorer: str, judges: Sequence[str], evaluator: Evaluator
+) -> tuple[str, tuple[str, ...]]:
+    """The line "Scorer" and the distributions, with the evaluator in the place of pycocotools."""
+    line = scorer.replace(BY_DEFAULT, evaluator, 1)
+    return line, tuple(evaluator if name == BY_DEFAULT else name for name in judges)
 
 
 def left_out(protocol: DetectionProtocol) -> list[str]:
@@ -144,8 +167,18 @@ def rename_classes(boxes: Boxes, class_map: dict[str, str] | None, known: Sequen
     return replace(boxes.take(kept), classes=tuple(mapping[boxes.classes[i]] for i in kept))
 
 
+def values_of(boxes: Boxes) -> dict[str, Any]:
+    """Detections as JSON values."""
+    assert boxes.scores is not None
+    return {
+        "xyxy": boxes.xyxy.tolist(),
+        "classes": list(boxes.classes),
+        "scores": boxes.scores.tolist(),
+    }
+
+
 def boxes_of(kept: Mapping[str, Any]) -> Boxes:
-    """The boxes that ``DetectionAdapter.keep`` made JSON values of, bit for bit."""
+    """The boxes that ``values_of`` made JSON values of, bit for bit."""
     scores = np.asarray(kept["scores"], np.float64)
     corners = np.asarray(kept["xyxy"], np.float64).reshape(len(scores), 4)
     return Boxes(corners, tuple(map(str, kept["classes"])), scores)

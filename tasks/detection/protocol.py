@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from ivif_bench.errors import UserError
 from ivif_bench.tasks.network.protocol import TRAINED_MODES, NetworkProtocol, refuse_unknown
 
+Metric = Literal["AP50", "AP75", "AP50_95"]
 _INFERENCE = ("image_size", "conf", "nms_iou", "max_det", "multi_label")
 
 
@@ -32,6 +33,18 @@ class DetectionProtocol(NetworkProtocol):
     class_map: dict[str, str] | None = Field(
         None, description="names of the detector to names of the dataset; others are dropped"
     )
+    metrics: Annotated[tuple[Metric, ...], Field(min_length=1)] | None = Field(
+        None,
+        description="what tables show: AP50, AP75, AP50_95; by default AP50 and AP50_95, with a single "
+        "class AP75 too. Results hold all of them",
+    )
+
+    @field_validator("metrics")
+    @classmethod
+    def _metrics_once(cls, values: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if values is not None and len(set(values)) < len(values):
+            raise ValueError("one of them is named twice")
+        return values
 
     @model_validator(mode="after")
     def _class_map_fits(self) -> Self:
@@ -49,6 +62,13 @@ class DetectionProtocol(NetworkProtocol):
             return self.classes
         reachable = set(self.class_map.values())
         return tuple(name for name in self.classes if name in reachable)
+
+    @property
+    def shown(self) -> tuple[Metric, ...]:
+        """The AP that tables show: what ``metrics`` says, or else what the field reports."""
+        if self.metrics is not None:
+            return self.metrics
+        return ("AP50", "AP75", "AP50_95") if len(self.classes) == 1 else ("AP50", "AP50_95")
 
     @classmethod
     def read_format_1(cls, values: dict[str, Any]) -> dict[str, Any]:
@@ -79,17 +99,21 @@ class DetectionProtocol(NetworkProtocol):
     def digest(self, without: frozenset[str] = frozenset()) -> str:
         """Hash of the protocol's values but for some.
 
-        ``multi_label`` is younger than the first published protocols of format 1: there False is
-        not hashed, so that their hashes stay.
+        Keys that are younger than published protocols are not hashed where they are left out, so
+        that those hashes stay: ``multi_label`` of format 1, ``metrics``.
         """
-        young = self.format == 1 and not getattr(self.inference, "multi_label", False)
-        return super().digest(without | {"multi_label"} if young else without)
+        if self.format == 1 and not getattr(self.inference, "multi_label", False):
+            without = without | {"multi_label"}
+        if self.metrics is None:
+            without = without | {"metrics"}
+        return super().digest(without)
 
     @property
     def unit_part(self) -> Any:
         if self.format == 2:
             return super().unit_part
-        return {key: value for key, value in self.values().items() if key not in ("seeds", "split")}
+        left_out = ("seeds", "split", *(("metrics",) if self.metrics is None else ()))
+        return {key: value for key, value in self.values().items() if key not in left_out}
 
     @property
     def training_part(self) -> Any:

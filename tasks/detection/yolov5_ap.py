@@ -106,6 +106,8 @@ def set_aside(
         bool [detections, thresholds].
     """
     aside = np.zeros_like(hits)
+    if not len(in_difficult) and not len(in_crowd):
+        return aside
     crowd, difficult = in_crowd.max(axis=0, initial=0), in_difficult.max(axis=0, initial=0)
     for column, threshold in enumerate(thresholds):
         level = 0 if once else column
