@@ -85,6 +85,8 @@ class RunResults:
         results: the finished ones.
         panels: images for the qualitative figure, as ``plan.json`` lists them.
         sources: names of the methods that are a source image themselves.
+        images: by dataset and method, where its images are: a path with ``{stem}``, or a path for
+            each stem; relative to the run directory.
     """
 
     name: str
@@ -96,6 +98,14 @@ class RunResults:
     panels: tuple[Mapping[str, Any], ...] = ()
     sources: frozenset[str] = frozenset()
     datasets: Mapping[str, str] = field(default_factory=dict)
+    images: Mapping[str, Mapping[str, str | Mapping[str, str]]] = field(default_factory=dict)
+
+    def image_of(self, dataset: str, method: str, stem: str) -> Path | None:
+        """The image of a method that tasks judged; None if it is not known or no longer there."""
+        place = self.images.get(dataset, {}).get(method, {})
+        name = place.replace("{stem}", stem) if isinstance(place, str) else place.get(stem)
+        path = self.run / name if name else None
+        return path if path is not None and path.is_file() else None
 
     @cached_property
     def frame(self) -> pd.DataFrame:
@@ -143,6 +153,10 @@ def load_run(run: Path) -> RunResults:
         }
         datasets = {str(key): str(value) for key, value in plan.get("datasets", {}).items()}
         panels = tuple(dict(item) for item in plan.get("panels", ()))
+        images = {
+            str(dataset): {str(name): _place(place) for name, place in places.items()}
+            for dataset, places in plan.get("images", {}).items()
+        }
         name = str(plan.get("name") or run.resolve().name)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as problem:
         raise UserError(
@@ -169,7 +183,14 @@ def load_run(run: Path) -> RunResults:
         panels=panels,
         sources=sources,
         datasets=datasets,
+        images=images,
     )
+
+
+def _place(value: Any) -> str | dict[str, str]:
+    if isinstance(value, str):
+        return value
+    return {str(stem): str(path) for stem, path in value.items()}
 
 
 def _planned(item: Mapping[str, Any]) -> ListedUnit:

@@ -12,7 +12,7 @@ from ivif_bench.errors import UserError, first_few
 from ivif_bench.files import write_bytes, write_json
 from ivif_bench.naming import safe_name
 from ivif_bench.registry import suggest
-from ivif_bench.reports import trainings
+from ivif_bench.reports import detection_pictures, trainings
 from ivif_bench.reports.comparison import Spread, comparisons
 from ivif_bench.reports.formats import BY_DEFAULT, FORMATS
 from ivif_bench.reports.frame import RunResults, load_run
@@ -57,8 +57,27 @@ def build_report(run: RunResults, spread: Spread = "") -> Report:
     return Report(f"Results of run {run.name}", tuple(tables), tuple(remarks))
 
 
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """Which pictures of detections a report has.
+
+    Attributes:
+        count: images on which methods differ most, for each detection table.
+        stems: images by name, in place of these.
+        confidence: of the detections shown; None for each method's own, where F1 is largest.
+    """
+
+    count: int = 1
+    stems: tuple[str, ...] = ()
+    confidence: float | None = None
+
+
 def write_report(
-    run: Path, formats: Sequence[str] = BY_DEFAULT, spread: Spread = "", detail: bool = False
+    run: Path,
+    formats: Sequence[str] = BY_DEFAULT,
+    spread: Spread = "",
+    detail: bool = False,
+    pictures: Pictures = Pictures(),
 ) -> list[Path]:
     """Write ``runs/<name>/report/`` and return the files written.
 
@@ -71,9 +90,11 @@ def write_report(
         spread: see ``ivif_bench.reports.comparison.Comparison``.
         detail: write what explains detection tables as well, see
             ``ivif_bench.reports.detection_detail``.
+        pictures: of detections, see ``ivif_bench.reports.detection_pictures``.
 
     Raises:
-        UserError: no plan, broken results, nothing planned, or an unknown format.
+        UserError: no plan, broken results, nothing planned, an unknown format, or an image to draw
+            that no detection table has.
     """
     for name in formats:
         FORMATS.get(name)
@@ -87,6 +108,10 @@ def write_report(
     written |= _figures(results, report)
     written |= trainings.files_of(results)
     written |= statistics.files_of(results)
+    if pictures.count or pictures.stems:
+        written |= detection_pictures.files_of(
+            results, pictures.stems, pictures.count, pictures.confidence
+        )
     if detail:
         from ivif_bench.reports import detection_detail
 

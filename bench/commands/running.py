@@ -87,11 +87,28 @@ def report(
             "precision and recall, miss rates, confusions, errors by kind, all differences",
         ),
     ] = False,
+    image: Annotated[
+        list[str],
+        typer.Option(
+            "--image",
+            help="draw the detections on this image (stem), of all methods; repeat it; default: the "
+            "image on which methods differ most",
+        ),
+    ] = [],  # noqa: B006 - typer copies it
+    confidence: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="draw detections from this confidence on; default: where each method's mean F1 is "
+            "largest",
+        ),
+    ] = None,
 ) -> None:
     """Write and print the tables of a run again, from its results; judges no image again."""
     from ivif_bench.config import load_config
     from ivif_bench.reports.formats import BY_DEFAULT
-    from ivif_bench.reports.write import write_report
+    from ivif_bench.reports.write import Pictures, write_report
 
     if spread not in ("", "sd", "interval"):
         raise UserError(f"--spread: {spread!r}; known: sd, interval")
@@ -103,7 +120,8 @@ def report(
         folder, formats = config.folder, config.report.formats
         chosen = chosen or config.report.spread
         detail = detail or config.report.detail
-    for path in write_report(folder, formats, chosen, detail):
+    pictures = Pictures(stems=tuple(image), confidence=confidence)
+    for path in write_report(folder, formats, chosen, detail, pictures):
         typer.echo(f"wrote {path}", err=True)
     _print_tables(folder, chosen)
 
