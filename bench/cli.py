@@ -10,7 +10,9 @@ import typer
 
 from ivif_bench.commands import (
     cleaning,
+    complexity,
     data,
+    detecting,
     detectors,
     inspecting,
     planning,
@@ -18,6 +20,8 @@ from ivif_bench.commands import (
     ranking,
     running,
     scoring,
+    segmenting,
+    statistics,
     training,
     weights,
 )
@@ -30,9 +34,13 @@ app = typer.Typer(
     help="Benchmark infrared-visible image fusion: quality, detection, segmentation, paper tables.",
 )
 running.register(app)
+detecting.register(app)
+segmenting.register(app)
 planning.register(app)
 scoring.register(app)
 ranking.register(app)
+complexity.register(app)
+statistics.register(app)
 inspecting.register(app)
 cleaning.register(app)
 training.register(app)

@@ -19,6 +19,68 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Publication:
+    """Where a method was published.
+
+    Attributes:
+        venue: journal or conference, with volume and pages if it has them.
+        year: of publication.
+        repository: the authors' repository, as ``github.com/OWNER/NAME``.
+        commit: of it that was examined.
+        bibtex: entry for a bibliography; empty if there is none yet.
+    """
+
+    venue: str
+    year: int
+    repository: str = ""
+    commit: str = ""
+    bibtex: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What a method does to its pictures besides its network, with given options.
+
+    Attributes:
+        text: how it reads, orders and saves, as footers print it; empty if there is nothing to say.
+        stretched: the result is stretched from its minimum to its maximum, which raises entropy and
+            contrast whatever was fused; tables mark such rows.
+    """
+
+    text: str = ""
+    stretched: bool = False
+
+
+STRETCHED = (
+    "every result of this row is stretched to the full range when it is saved, which raises entropy and "
+    "contrast whatever was fused; compare with the stretched baselines"
+)
+
+
+class MethodOptions(Options):
+    """Options of a method that has a recipe."""
+
+    def recipe(self) -> Recipe:
+        """The recipe of these options."""
+        return Recipe()
+
+
+@dataclass(frozen=True, slots=True)
+class FileBeside:
+    """A second file of the same download, which must lie beside the first.
+
+    Attributes:
+        name: of the file, with its folder in the weights folder.
+        url: download address.
+        sha256: checksum of the file.
+    """
+
+    name: str
+    url: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class WeightsSpec:
     """A weights file: where to get it, and its checksum.
 
@@ -33,6 +95,7 @@ class WeightsSpec:
         converter: ``"module:function"`` of a function ``(original, target) -> None``.
         source: text on where the user can get it, without or in addition to ``url``.
         option: the method's option that gives another path of this file.
+        beside: further files of the same publication, which the converter needs beside ``original``.
     """
 
     name: str
@@ -45,6 +108,7 @@ class WeightsSpec:
     converter: str = ""
     source: str = ""
     option: str = "weights"
+    beside: tuple[FileBeside, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +124,9 @@ class MethodSpec:
         licence: of the code in this project and of the weights.
         version: raised whenever the same options give other pixels, so old results are redone.
         output: ``gray`` [N,1,H,W] or ``rgb`` [N,3,H,W].
+        published: venue, year and the authors' repository; None if it is not a method of others.
         stride: sizes are padded to a multiple of it inside the method.
+        smallest: least height and width in pixels; smaller pairs are refused.
         parameters: number of learned parameters, 0 for none.
         options: model of the options it takes; what a run gives is checked by it before anything is
             loaded. A field called ``device`` is treated as a torch device.
@@ -70,6 +136,9 @@ class MethodSpec:
         precomputed: the images exist already; the class offers ``locate`` instead of ``fuse``.
         seconds: time of one processor core per megapixel with the default options, measured by
             the method's author; None if not measured.
+        counted: ``"module:function"`` (or ``"function"`` in the file of ``entry``) of a function
+            ``(options, height, width) -> floating-point operations`` that needs no weights; empty
+            if operations can only be counted by running the method.
         warm: modules to import, or functions to call (``"module:function"``) that import, before
             images are fused; done once per warm process. They must not compute anything.
     """
@@ -81,7 +150,9 @@ class MethodSpec:
     licence: str
     version: int = 1
     output: Literal["gray", "rgb"] = "gray"
+    published: Publication | None = None
     stride: int = 1
+    smallest: int = 1
     parameters: int = 0
     options: type[Options] = NoOptions
     weights: tuple[WeightsSpec, ...] = ()
@@ -89,6 +160,7 @@ class MethodSpec:
     source: bool = False
     precomputed: bool = False
     seconds: float | None = None
+    counted: str = ""
     warm: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

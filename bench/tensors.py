@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """Tensors by name, from safetensors or from a ``torch.save`` file; no code in it is ever run.
 
-    A checkpoint with its tensors under ``state_dict``, as mmengine's, is unwrapped.
+    A checkpoint with its tensors under ``state_dict``, as mmengine's, or ``weight`` is unwrapped.
 
     Raises:
         UserError: unreadable, or it holds more than plain tensors and containers.
@@ -50,8 +50,9 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
             f"refused to load weights {path}: damaged, or not plain tensors "
             f"({type(problem).__name__}); files that hold anything else are never loaded"
         ) from problem
-    if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
-        content = content["state_dict"]
+    for key in ("state_dict", "weight"):
+        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
+            content = content[key]
     if not isinstance(content, Mapping) or not all(
         isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in content.items()
     ):

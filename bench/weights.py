@@ -73,7 +73,8 @@ def advice(method: MethodSpec, file: WeightsSpec) -> str:
     checksum = file.original_sha256 or ("" if file.original else file.sha256)
     known = f", sha256 {checksum}" if checksum else ", no checksum published"
     lines = [f"it is made from {name}" if file.original else f"it is {name}"]
-    lines[0] += f" ({file.source or file.url or 'available from its authors'}{known})"
+    terms = f"; terms: {file.terms}" if file.terms else ""
+    lines[0] += f" ({file.source or file.url or 'available from its authors'}{known}{terms})"
     if file.url:
         flag = "" if checksum else " --unchecked"
         lines.append(f"'ivif-bench weights fetch {method.name}{flag}' downloads it")
@@ -138,12 +139,18 @@ def convert(file: WeightsSpec, source: Path, target: Path) -> None:
     Raises:
         UserError: it is missing, is the target itself, or is not what its authors publish.
     """
-    if not source.is_file():
+    if not published_file(source).is_file():
         raise UserError(f"no such file: {source}")
-    if target.exists() and target.samefile(source):
+    if target.exists() and target.samefile(published_file(source)):
         raise UserError(f"{source}: choose another --out, the file to convert is never overwritten")
     converter: Any = load_entry(file.converter, f"converter of {file.name}")
     converter(source, target)
+
+
+def published_file(source: Path) -> Path:
+    """The file that ``source`` names: itself, or the index of a TensorFlow checkpoint by its prefix."""
+    index = source.with_name(f"{source.name}.index")
+    return index if index.is_file() and not source.is_file() else source
 
 
 def sha256_of(path: Path) -> str:

@@ -1,19 +1,20 @@
 """Baselines: the sources themselves, pixel rules, and the Laplacian pyramid.
 
 ``visible`` and ``infrared`` are rows of every table, because a fused image must beat both sources.
-The pixel rules work on the visible image's luma (BT.601) and give gray.
+The pixel rules work on the visible image's luma (BT.601) and give gray. The stretched ones show what a
+stretch alone adds to a score, beside published methods whose programs stretch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import cv2
 import numpy as np
 from pydantic import Field
 
-from ivif_bench.fusion import FusionMethod, MethodSpec
+from ivif_bench.fusion import FusionMethod, MethodOptions, MethodSpec, Recipe
 from ivif_bench.options import Options
 from ivif_bench.validation import checked
 
@@ -29,6 +30,18 @@ class LaplacianOptions(Options):
     )
 
 
+class StretchedOptions(MethodOptions):
+    """Options of the stretched mean: none."""
+
+    def recipe(self) -> Recipe:
+        return Recipe(_STRETCHED, stretched=True)
+
+
+class LaplacianStretchedOptions(StretchedOptions, LaplacianOptions):
+    """Options of the stretched Laplacian pyramid."""
+
+
+_STRETCHED = "stretched from minimum to maximum"
 _NO_WEIGHTS = "code Apache-2.0, no weights"
 _SECONDS = 0.2  # reading, checking and writing included
 
@@ -78,6 +91,24 @@ SPECS = (
         seconds=_SECONDS,
         options=LaplacianOptions,
     ),
+    MethodSpec(
+        name="average-stretched",
+        entry="AverageStretched",
+        title="Average (stretched)",
+        paper="none: 'average' with each result stretched from its minimum to its maximum",
+        licence=_NO_WEIGHTS,
+        seconds=_SECONDS,
+        options=StretchedOptions,
+    ),
+    MethodSpec(
+        name="laplacian-stretched",
+        entry="LaplacianStretched",
+        title="Laplacian pyramid (stretched)",
+        paper="none: 'laplacian' with each result stretched from its minimum to its maximum",
+        licence=_NO_WEIGHTS,
+        seconds=_SECONDS,
+        options=LaplacianStretchedOptions,
+    ),
 )
 
 
@@ -114,6 +145,16 @@ class Maximum(FusionMethod):
         return infrared.maximum(luma(visible))
 
 
+class AverageStretched(Average):
+    """``Average``, each result stretched from its minimum to its maximum."""
+
+    def __init__(self, **options: Any) -> None:
+        self.options = checked(StretchedOptions, options, "average-stretched")
+
+    def fuse(self, infrared: Tensor, visible: Tensor, seeds: Sequence[int]) -> Tensor:
+        return stretched(super().fuse(infrared, visible, seeds))
+
+
 class LaplacianPyramid(FusionMethod):
     """Laplacian pyramid: the stronger detail at every level, the mean of the coarsest level.
 
@@ -121,8 +162,11 @@ class LaplacianPyramid(FusionMethod):
         **options: see ``LaplacianOptions``.
     """
 
+    name: ClassVar[str] = "laplacian"
+    model: ClassVar[type[LaplacianOptions]] = LaplacianOptions
+
     def __init__(self, **options: Any) -> None:
-        self.options = checked(LaplacianOptions, options, "laplacian")
+        self.options = checked(self.model, options, self.name)
 
     def fuse(self, infrared: Tensor, visible: Tensor, seeds: Sequence[int]) -> Tensor:
         import torch
@@ -139,6 +183,26 @@ class LaplacianPyramid(FusionMethod):
             stronger = np.where(np.abs(a) >= np.abs(b), a, b)
             image = cv2.pyrUp(image, dstsize=(stronger.shape[1], stronger.shape[0])) + stronger
         return image
+
+
+class LaplacianStretched(LaplacianPyramid):
+    """``LaplacianPyramid``, each result stretched from its minimum to its maximum."""
+
+    name = "laplacian-stretched"
+    model = LaplacianStretchedOptions
+
+    def fuse(self, infrared: Tensor, visible: Tensor, seeds: Sequence[int]) -> Tensor:
+        return stretched(super().fuse(infrared, visible, seeds))
+
+
+def stretched(images: Tensor) -> Tensor:
+    """Every image from its own minimum to maximum over all its pixels; a constant one becomes 0.
+
+    [N, C, H, W] in [0, 1].
+    """
+    low, high = images.amin((1, 2, 3), keepdim=True), images.amax((1, 2, 3), keepdim=True)
+    span = high - low
+    return ((images - low) / span.where(span > 0, 1)).clamp(0, 1)
 
 
 def _laplacian(image: np.ndarray, levels: int) -> tuple[list[np.ndarray], np.ndarray]:

@@ -56,6 +56,10 @@ class Comparison:
         found = tuple(self.results[unit] for unit in units if unit in self.results)
         return found if len(found) == len(units) else ()
 
+    def remark(self, method: str) -> str:
+        """The footnote to a method's row; empty if its results say nothing."""
+        return next((one.about.remark for one in self.of(method)), "")
+
     @property
     def missing(self) -> tuple[ListedUnit, ...]:
         """Planned units without a result."""

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable
 from typing import IO, TYPE_CHECKING
 
-from ivif_bench.reports.table import ARROWS, Cell, Column, Table
+from ivif_bench.reports.table import ARROWS, Cell, Column, Row, Table, with_row_groups
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,7 +19,7 @@ _SIGNS = {"best": "*", "second": "+", "": ""}
 def print_tables(tables: Iterable[Table], file: IO[str] | None = None) -> None:
     """Print tables to a file, standard output by default."""
     sink = file or sys.stdout
-    for table in tables:
+    for table in map(with_row_groups, tables):
         if sink.isatty():
             _print_rich(table, sink)
         else:
@@ -30,7 +30,10 @@ def plain(table: Table) -> str:
     """One table as plain text: ``*`` behind the best value, ``+`` behind the second best."""
     grid = [["Method", *map(_heading, table.columns)]]
     grid += [
-        [_clean(row.title), *(f"{c.text}{_note(c)}{_SIGNS[c.mark]}" for c in row.cells)]
+        [
+            _clean(row.title) + _note(row),
+            *(f"{c.text}{_note(c)}{_SIGNS[c.mark]}" for c in row.cells),
+        ]
         for row in table.rows
     ]
     widths = [max(map(len, column)) for column in zip(*grid, strict=True)]
@@ -62,7 +65,7 @@ def _print_rich(table: Table, sink: IO[str]) -> None:
         cells = [
             Text(c.text, style=_STYLES[c.mark]).append(_note(c), style="dim") for c in row.cells
         ]
-        grid.add_row(Text(_clean(row.title)), *cells)
+        grid.add_row(Text(_clean(row.title)).append(_note(row), style="dim"), *cells)
     console = Console(file=sink, highlight=False)
     console.print(Text(_clean(table.caption)))
     for warning in table.warnings:
@@ -83,11 +86,11 @@ def _width(console: Console, grid: Grid) -> int:
 
 
 def _heading(column: Column) -> str:
-    return f"{_clean(column.title)}{ARROWS[column.direction]}"
+    return f"{_clean(column.heading)}{ARROWS[column.direction]}"
 
 
-def _note(cell: Cell) -> str:
-    return f"[{cell.note}]" if cell.note else ""
+def _note(noted: Cell | Row) -> str:
+    return f"[{noted.note}]" if noted.note else ""
 
 
 def _clean(text: str) -> str:

@@ -1,4 +1,4 @@
-"""``run``, ``fuse``, ``quality``, ``detect``, ``segment``, ``report``: the benchmark itself."""
+"""``run``, ``fuse``, ``quality``, ``report``: the benchmark itself."""
 
 from __future__ import annotations
 
@@ -28,8 +28,20 @@ SeedsOption = Annotated[
 SplitOption = Annotated[
     str, typer.Option("--split", help="split, a name or a file; default: the configuration's")
 ]
+SkipOption = Annotated[
+    bool,
+    typer.Option(
+        "--skip-missing",
+        help="leave out methods whose weights are not here, each with a line that says where to get them",
+    ),
+]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="print a summary as JSON on standard output")
+]
+
+PublishedOption = Annotated[
+    bool,
+    typer.Option("--with-published", help="set numbers that papers print beside ours, not ranked"),
 ]
 
 
@@ -37,17 +49,27 @@ def run(
     config: ConfigArgument,
     workers: WorkersOption = None,
     seeds: SeedsOption = "",
+    skip_missing: SkipOption = False,
+    with_published: PublishedOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run the whole benchmark: fuse, judge, write tables. Finished work is skipped."""
-    _run(config, None, workers, as_json, seeds)
+    run_tasks(
+        config,
+        None,
+        workers,
+        as_json,
+        seeds,
+        skip_missing=skip_missing,
+        with_published=with_published,
+    )
 
 
 def fuse(
     config: ConfigArgument, workers: WorkersOption = None, as_json: JsonOption = False
 ) -> None:
     """Fuse only: every method on every dataset of the configuration."""
-    _run(config, (), workers, as_json)
+    run_tasks(config, (), workers, as_json)
 
 
 def quality(
@@ -57,29 +79,7 @@ def quality(
     as_json: JsonOption = False,
 ) -> None:
     """Fuse missing images and compute their quality metrics."""
-    _run(config, ("quality",), workers, as_json, split=split)
-
-
-def detect(
-    config: ConfigArgument,
-    workers: WorkersOption = None,
-    seeds: SeedsOption = "",
-    split: SplitOption = "",
-    as_json: JsonOption = False,
-) -> None:
-    """Fuse missing images and judge them by object detection."""
-    _run(config, ("detection",), workers, as_json, seeds, split)
-
-
-def segment(
-    config: ConfigArgument,
-    workers: WorkersOption = None,
-    seeds: SeedsOption = "",
-    split: SplitOption = "",
-    as_json: JsonOption = False,
-) -> None:
-    """Fuse missing images and judge them by semantic segmentation."""
-    _run(config, ("segmentation",), workers, as_json, seeds, split)
+    run_tasks(config, ("quality",), workers, as_json, split=split)
 
 
 def report(
@@ -95,38 +95,90 @@ def report(
             "configuration's",
         ),
     ] = "",
+    detail: Annotated[
+        bool,
+        typer.Option(
+            "--detail",
+            help="write what explains detection tables as well: scores by condition and size, "
+            "precision and recall, miss rates, confusions, errors by kind, all differences",
+        ),
+    ] = False,
+    image: Annotated[
+        list[str],
+        typer.Option(
+            "--image",
+            help="draw the detections on this image (stem), of all methods; repeat it; default: the "
+            "image on which methods differ most",
+        ),
+    ] = [],  # noqa: B006 - typer copies it
+    confidence: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="draw detections from this confidence on; default: where each method's mean F1 is "
+            "largest",
+        ),
+    ] = None,
+    with_published: PublishedOption = False,
+    table: Annotated[
+        list[str],
+        typer.Option("--table", help="also a table for print, such as ddfm-1; may be repeated"),
+    ] = [],  # noqa: B006 - typer copies it
 ) -> None:
     """Write and print the tables of a run again, from its results; judges no image again."""
-    from ivif_bench.config import load_config
-    from ivif_bench.reports.formats import BY_DEFAULT
-    from ivif_bench.reports.write import write_report
+    from ivif_bench.config import load_config, load_report_config
+    from ivif_bench.reports.presets import table_options
+    from ivif_bench.reports.published import load_source
+    from ivif_bench.reports.write import Pictures, write_report
 
     if spread not in ("", "sd", "interval"):
         raise UserError(f"--spread: {spread!r}; known: sd, interval")
     folder = run_or_config
-    formats: tuple[str, ...] = BY_DEFAULT
-    chosen = cast("Spread", spread)
     if run_or_config.is_file():
         config = load_config(run_or_config)
-        folder, formats = config.folder, config.report.formats
-        chosen = chosen or config.report.spread
-    for path in write_report(folder, formats, chosen):
+        folder = config.folder
+    else:
+        config = load_report_config(folder)
+    chosen = cast("Spread", spread) or config.report.spread
+    if with_published:
+        config = config.with_published()
+    if table:
+        config = config.model_copy(update={"table": (*config.table, *table_options(table))})
+    pictures = Pictures(stems=tuple(image), confidence=confidence)
+    written = write_report(
+        folder,
+        config.report.formats,
+        chosen,
+        detail or config.report.detail,
+        pictures,
+        [load_source(name) for name in config.published],
+        config.table,
+    )
+    for path in written:
         typer.echo(f"wrote {path}", err=True)
-    _print_tables(folder, chosen)
+    _print_tables(folder, config, chosen)
 
 
-def _run(
+def run_tasks(
     path: Path,
     tasks: tuple[str, ...] | None,
     workers: int | None,
     as_json: bool,
     seeds: str = "",
     split: str = "",
+    skip_missing: bool = False,
+    with_published: bool = False,
 ) -> None:
+    """Run the benchmark, or some tasks of it, print its tables and what was done.
+
+    Raises:
+        UserError: the configuration lacks a section, or some work failed.
+    """
     from ivif_bench.commands.console import console, print_json
     from ivif_bench.pipeline.run import describe_failures
 
-    config, summary = carry_out(path, tasks, workers, seeds, split)
+    config, summary = carry_out(path, tasks, workers, seeds, split, skip_missing, with_published)
     if as_json:
         print_json(
             {
@@ -138,7 +190,7 @@ def _run(
             }
         )
     elif tasks != ():
-        _print_tables(config.folder, config.report.spread)
+        _print_tables(config.folder, config, config.report.spread)
     console.print(
         f"{config.folder}: {summary.fused} images fused, {summary.computed} results computed, "
         f"{summary.reused} already finished; tables in {config.folder / 'report'}",
@@ -155,6 +207,8 @@ def carry_out(
     workers: int | None,
     seeds: str = "",
     split: str = "",
+    skip_missing: bool = False,
+    with_published: bool = False,
 ) -> tuple[RunConfig, Summary]:
     """Run what is not finished, with progress and failures on standard error.
 
@@ -165,13 +219,20 @@ def carry_out(
     from ivif_bench.commands.console import ProgressListener, console
     from ivif_bench.commands.stopping import Terminated, terminable
     from ivif_bench.config import load_config
+    from ivif_bench.pipeline.absent import without_absent
     from ivif_bench.pipeline.run import run
 
     config = load_config(path)
+    if skip_missing:
+        config = without_absent(
+            config, lambda text: console.print(text, markup=False, soft_wrap=True)
+        )
     if seeds:
         config = config.overridden(seeds=_parse_seeds(seeds))
     if split:
         config = config.overridden(split=split)
+    if with_published:
+        config = config.with_published()
     for task in tasks or ():
         if task not in config.sections:
             raise UserError(f"{path} has no section {task!r}; add one or choose another command")
@@ -192,12 +253,14 @@ def carry_out(
     return config, summary
 
 
-def _print_tables(folder: Path, spread: Spread = "") -> None:
+def _print_tables(folder: Path, config: RunConfig, spread: Spread) -> None:
     from ivif_bench.reports.frame import load_run
+    from ivif_bench.reports.published import load_source
     from ivif_bench.reports.terminal import print_tables
     from ivif_bench.reports.write import build_report
 
-    print_tables(build_report(load_run(folder), spread).tables)
+    sources = [load_source(name) for name in config.published]
+    print_tables(build_report(load_run(folder), spread, sources, config.table).tables)
 
 
 def _parse_seeds(text: str) -> tuple[int, ...]:
@@ -211,5 +274,5 @@ def _parse_seeds(text: str) -> tuple[int, ...]:
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the application."""
-    for command in (run, fuse, quality, detect, segment, report):
+    for command in (run, fuse, quality, report):
         app.command()(command)

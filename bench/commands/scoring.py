@@ -84,7 +84,7 @@ def score(
     if counted and not sys.stdout.isatty():
         form = "markdown"
     for target in filter(None, (json_file, csv_file)):
-        _demand_writable(target)
+        demand_writable(target)
     if spread not in ("", "sd", "interval"):
         raise UserError(f"--spread: {spread!r}; known: sd, interval")
     # an unknown format is refused before anything is scored
@@ -142,7 +142,7 @@ def _named(fused: list[str]) -> dict[str, str]:
     return places
 
 
-def _demand_writable(target: Path) -> None:
+def demand_writable(target: Path) -> None:
     """Refuse a target that cannot be written, before anything is scored."""
     folder = next(each for each in target.absolute().parents if each.exists())
     if target.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ivif_bench.errors import UserError
-from ivif_bench.fusion import METHODS, MethodSpec, WeightsSpec
+from ivif_bench.fusion import METHODS, FileBeside, MethodSpec, WeightsSpec
 
 app = typer.Typer(no_args_is_help=True, help="Weights of fusion methods: list, download, convert.")
 
@@ -58,16 +58,19 @@ def fetch(
             "cannot be checked; --unchecked downloads it all the same and prints its sha256"
         )
     for file, expected in zip(files, expected_of, strict=True):
-        target = weights_folder() / (file.original or file.name)
-        typer.echo(f"{file.url}\nterms: {file.terms}")
-        try:
-            with counting(f"download {target.name}") as progress:
-                found = download(file.url, target, expected, progress, unchecked=unchecked)
-        except KeyboardInterrupt:
-            typer.echo("interrupted; run the same command again to resume", err=True)
-            raise typer.Exit(130) from None
-        checked = "as expected" if expected else "not checked, because of --unchecked"
-        typer.echo(f"{target}: sha256 {found} ({checked})")
+        typer.echo(f"terms: {file.terms}")
+        first = FileBeside(file.original or file.name, file.url, expected)
+        for part in (*file.beside, first):
+            target = weights_folder() / part.name
+            typer.echo(part.url)
+            try:
+                with counting(f"download {target.name}") as progress:
+                    found = download(part.url, target, part.sha256, progress, unchecked=unchecked)
+            except KeyboardInterrupt:
+                typer.echo("interrupted; run the same command again to resume", err=True)
+                raise typer.Exit(130) from None
+            checked = "as expected" if part.sha256 else "not checked, because of --unchecked"
+            typer.echo(f"{target}: sha256 {found} ({checked})")
         if file.converter:
             try:
                 convert(file, target, weights_folder() / file.name)
@@ -86,18 +89,34 @@ def convert(
     ],
     out: OutOption = None,
 ) -> None:
-    """Convert a published checkpoint to safetensors, without running code in it."""
-    from ivif_bench.weights import convert as run
-    from ivif_bench.weights import weights_folder
+    """Convert a published checkpoint to safetensors, without running code in it.
 
-    file = _convertible(METHODS.get(name))
+    A TensorFlow checkpoint is named by its prefix or its .index file; the .data file lies beside it.
+    """
+    from ivif_bench.weights import convert as run
+    from ivif_bench.weights import published_file, sha256_of, weights_folder
+
+    file = _convertible(METHODS.get(name), source)
     target = out or weights_folder() / file.name
     run(file, source, target)
+    if file.original_sha256 and sha256_of(published_file(source)) != file.original_sha256:
+        typer.echo(f"{source} is not the published file (sha256 {file.original_sha256})", err=True)
     typer.echo(f"wrote {target}: {target.stat().st_size / 1e6:.1f} MB")
 
 
-def _convertible(method: MethodSpec) -> WeightsSpec:
-    for file in method.weights:
-        if file.converter:
+def _convertible(method: MethodSpec, source: Path) -> WeightsSpec:
+    """The file that a published one becomes; of several, that of the same original name."""
+    from ivif_bench.weights import published_file
+
+    files = [file for file in method.weights if file.converter]
+    for file in files:
+        if Path(file.original).name == published_file(source).name:
             return file
+    if len(files) > 1:
+        names = ", ".join(Path(file.original).name for file in files)
+        raise UserError(
+            f"{method.name} has several files; keep the published name of {source}: {names}"
+        )
+    if files:
+        return files[0]
     raise UserError(f"{method.name}: its weights need no conversion")

@@ -68,6 +68,17 @@ def read_gray(path: Path) -> np.ndarray:
     return gray_of(read_stored(path))
 
 
+def read_gray_by_decoder(path: Path) -> np.ndarray:
+    """OpenCV's own gray read, uint8 [H, W]: for a colour file the decoder converts, in its own way.
+
+    Only for programs of others that read so; errors as ``read_stored``.
+    """
+    data = read_bytes(path)
+    decode_8_bit(path, data)
+    gray: np.ndarray = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)  # type: ignore[assignment]
+    return gray
+
+
 def read_labels(path: Path) -> np.ndarray:
     """Read a label image as it is stored, uint8 [H, W] class ids; never converted from colour.
 

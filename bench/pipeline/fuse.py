@@ -16,7 +16,14 @@ from ivif_bench.device import device_of
 from ivif_bench.errors import UserError
 from ivif_bench.files import write_bytes
 from ivif_bench.fingerprints import Fingerprints
-from ivif_bench.fusion import METHODS, FusionMethod, PrecomputedImages, WeightsSpec
+from ivif_bench.fusion import (
+    METHODS,
+    FusionMethod,
+    MethodOptions,
+    PrecomputedImages,
+    Recipe,
+    WeightsSpec,
+)
 from ivif_bench.naming import safe_name
 from ivif_bench.pipeline.costs import Costs, fusing_name
 from ivif_bench.pipeline.jobs import FUSING, Job
@@ -24,6 +31,7 @@ from ivif_bench.pipeline.marks import Checked, checked_as, image_mark, marked_pn
 from ivif_bench.pipeline.shards import shards
 from ivif_bench.store import Store, key_of
 from ivif_bench.types import Pair, Progress, StoredImage
+from ivif_bench.validation import checked
 from ivif_bench.weights import locate
 
 
@@ -93,6 +101,18 @@ def _weights_mark(method: MethodConfig, file: WeightsSpec, fingerprint: Fingerpr
             "install ivif-bench again"
         )
     return found
+
+
+def recipe_of(method: MethodConfig) -> Recipe:
+    """What a row's method does to its pictures besides its network; empty where it says nothing.
+
+    Raises:
+        UserError: an option is wrong.
+    """
+    model = METHODS.get(method.type).options
+    if not issubclass(model, MethodOptions):
+        return Recipe()
+    return checked(model, method.options, f"method {method.name!r}").recipe()
 
 
 def image_seed(run_seed: int, stem: str) -> int:

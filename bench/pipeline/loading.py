@@ -9,6 +9,7 @@ from ivif_bench.config import RunConfig
 from ivif_bench.data.base import LAYOUTS
 from ivif_bench.errors import UserError
 from ivif_bench.fingerprints import Fingerprints
+from ivif_bench.pipeline.absent import demand_weights
 from ivif_bench.pipeline.fuse import load_method, method_key
 from ivif_bench.task import TASKS, Task
 
@@ -20,11 +21,13 @@ def load_all(config: RunConfig, fingerprint: Fingerprints, note: Callable[[str],
         note: called with a line about each that could be loaded.
 
     Raises:
-        UserError: the first one that cannot be loaded, with its place in the configuration.
+        UserError: the first one that cannot be loaded, with its place in the configuration, or all
+            rows that lack their weights.
     """
     for name, dataset in config.datasets.items():
         with _at(f"datasets.{name}"):
             LAYOUTS.load(dataset.layout)
+    demand_weights(config)
     for index, method in enumerate(config.methods):
         with _at(f"methods.{index}"):
             method_key(method, config.seed, fingerprint)  # finds its weights files

@@ -61,7 +61,9 @@ def _rows(table: Table) -> Iterator[dict[str, Any]]:
                 "column": column.key,
                 "direction": column.direction,
                 **{name: _plain(value) for name, value in facts(cell).items()},
-                "note": notes.get(cell.note, ""),
+                "note": "; ".join(
+                    notes[letter] for letter in (row.note, cell.note) if letter in notes
+                ),
                 "caption": table.full_caption,
             }
 

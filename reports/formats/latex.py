@@ -73,7 +73,11 @@ _PREAMBLE = r"""\documentclass[10pt,a4paper,landscape]{article}
 
 
 def render(title: str, tables: Sequence[Table], remarks: Sequence[str] = ()) -> dict[str, str]:
-    """Files of a report. ``tables.tex`` and the tables can be copied into a paper as they are."""
+    """Files of a report. ``tables.tex`` and the tables can be copied into a paper as they are.
+
+    Tables of presets are not among them: ``ivif_bench.reports.paper_files`` sets those.
+    """
+    tables = [table for table in tables if table.paper is None]
     files = {f"{table.name}.tex": table_text(table) for table in tables}
     inputs = [f"\\input{{{table.name}.tex}}" for table in tables]
     files["tables.tex"] = "".join(f"{line}\n" for line in inputs)
@@ -115,7 +119,10 @@ def table_text(table: Table) -> str:
         r"\toprule",
         _line(["Method", *map(_heading, table.columns)]),
         r"\midrule",
-        *(_line([escaped(row.title), *map(_cell, row.cells)]) for row in table.rows),
+        *(
+            _line([_noted(escaped(row.title), row.note), *map(_cell, row.cells)])
+            for row in table.rows
+        ),
         r"\bottomrule",
         r"\end{tabular}",
     ]
@@ -152,7 +159,7 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def _heading(column: Column) -> str:
-    return f"{escaped(column.title)}{_ARROWS[column.direction]}"
+    return f"{escaped(column.heading)}{_ARROWS[column.direction]}"
 
 
 def _cell(cell: Cell) -> str:
@@ -161,4 +168,8 @@ def _cell(cell: Cell) -> str:
         text = f"\\textbf{{{text}}}"
     elif cell.mark == "second":
         text = f"\\underline{{{text}}}"
-    return f"{text}$^{{{cell.note}}}$" if cell.note else text
+    return _noted(text, cell.note)
+
+
+def _noted(text: str, letter: str) -> str:
+    return f"{text}$^{{{letter}}}$" if letter else text

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from ivif_bench.reports.formats import FormatSpec
-from ivif_bench.reports.table import ARROWS, Cell, Column, Table
+from ivif_bench.reports.table import ARROWS, Cell, Column, Table, with_row_groups
 
 SPECS = (FormatSpec("markdown", "render", "Markdown"),)
 
@@ -22,7 +22,7 @@ def text(title: str, tables: Sequence[Table], remarks: Sequence[str] = ()) -> st
     """The content of that file."""
     parts = [f"# {escaped(title)}"] if title else []
     for table in tables:
-        parts += [f"## {escaped(table.title)}", table_text(table)]
+        parts += [f"## {escaped(table.title)}", table_text(with_row_groups(table))]
     parts += [escaped(remark) for remark in remarks]
     return "\n\n".join(parts) + "\n"
 
@@ -32,7 +32,8 @@ def table_text(table: Table) -> str:
     lines = ["| " + " | ".join(["Method", *map(_heading, table.columns)]) + " |"]
     lines.append("|" + "|".join([":--", *["--:"] * len(table.columns)]) + "|")
     lines += [
-        "| " + " | ".join([escaped(row.title), *map(_cell, row.cells)]) + " |" for row in table.rows
+        "| " + " | ".join([_noted(escaped(row.title), row.note), *map(_cell, row.cells)]) + " |"
+        for row in table.rows
     ]
     caption = " ".join(
         [escaped(table.caption), *(f"**{escaped(warning)}**" for warning in table.warnings)]
@@ -50,7 +51,7 @@ def escaped(text: str) -> str:
 
 
 def _heading(column: Column) -> str:
-    return f"{escaped(column.title)}{ARROWS[column.direction]}"
+    return f"{escaped(column.heading)}{ARROWS[column.direction]}"
 
 
 def _cell(cell: Cell) -> str:
@@ -59,4 +60,8 @@ def _cell(cell: Cell) -> str:
         text = f"**{text}**"
     elif cell.mark == "second":
         text = f"<u>{text}</u>"
-    return f"{text}<sup>{cell.note}</sup>" if cell.note else text
+    return _noted(text, cell.note)
+
+
+def _noted(text: str, letter: str) -> str:
+    return f"{text}<sup>{letter}</sup>" if letter else text

@@ -72,7 +72,7 @@ def metrics_of(comparison: Comparison) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for result in comparison.results.values():
         found.update(
-            dict.fromkeys(s.metric for s in result.scores if s.stem == "" and s.class_name == "")
+            (metric, None) for metric, class_name in result.scores.overall if not class_name
         )
     return tuple(found)
 
@@ -117,7 +117,8 @@ def tables(comparison: Comparison, shown: ClassTable) -> list[Table]:
             cells: tuple[Cell, ...] = tuple(missing_cell(note) for _ in shown.columns)
         else:
             cells = _cells(comparison.of(name), shown.columns, notes)
-        rows.append(Row(name, title, cells))
+        remark = comparison.remark(name)
+        rows.append(Row(name, title, cells, note=notes.letter(remark) if remark else ""))
     rows = _same_classes(rows, comparison, shown.columns, notes)
     few = too_few_images(usual[0]) if usual else ""
     seen = [name for name in judged if judged[name] == usual]
@@ -260,4 +261,4 @@ def _cell(scores: Sequence[ClassValues], column: Column, images: int, notes: Not
 
 
 def _scores(result: UnitResult) -> ClassValues:
-    return {(s.metric, s.class_name): score for s, score in result.scores.items() if s.stem == ""}
+    return result.scores.overall

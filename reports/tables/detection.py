@@ -35,6 +35,14 @@ _NOT_REQUIRED = {
 
 
 def build(comparison: Comparison) -> list[Table]:
+    """The table, with intervals and a table of differences if they are asked for."""
+    main, *others = plain(comparison)
+    if comparison.spread != "interval":
+        return [main, *others]
+    return [*resampled(main, comparison).tables(), *others]
+
+
+def plain(comparison: Comparison) -> list[Table]:
     """Classes in the dataset's order, as in the papers' M3FD table; percent, one decimal.
 
     A class is ranked if it has enough boxes, the means if all classes together have. Results hold more
@@ -63,10 +71,7 @@ def build(comparison: Comparison) -> list[Table]:
         what = f"Detection on {comparison.dataset_title}"
         measure = f"AP@{iou} per class and means over classes, in percent"
         table = ClassTable(name, what, measure, columns, lines, boxes, "boxes")
-        main, *others = tables(comparison, table)
-        if comparison.spread != "interval":
-            return [main, *others]
-        return [*resampled(main, comparison).tables(), *others]
+        return tables(comparison, table)
 
     made = shown(comparison.name, "AP50", "0.5", means)
     if "AP75" in asked and len(classes) > 1:

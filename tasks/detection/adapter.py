@@ -14,8 +14,10 @@ from ivif_bench.data.images import size_in_header
 from ivif_bench.detections.stored import name_of
 from ivif_bench.errors import UserError, first_few
 from ivif_bench.files import write_json
+from ivif_bench.store import key_of
 from ivif_bench.task import Workspace
 from ivif_bench.tasks.detection.checkpoint import refuse_seen
+from ivif_bench.tasks.detection.coco_eval import BY_DEFAULT, Evaluator
 from ivif_bench.tasks.detection.miss_rate import Subset, log_average_miss_rate
 from ivif_bench.tasks.detection.protocol import DetectionProtocol
 from ivif_bench.tasks.detection.scoring import (
@@ -40,6 +42,7 @@ _FORMS = {
     "coco+yolov5": "since v6.2 (paired anew at each IoU threshold)",
     "coco+yolov5-before-v6.2": "before v6.2 (paired once, at IoU 0.5)",
 }
+DEFAULT_SCORER = _SCORER.format(_FORMS["coco+yolov5"])
 
 
 class DetectionAdapter(TaskAdapter):
@@ -90,13 +93,7 @@ class DetectionAdapter(TaskAdapter):
     def keep(
         self, protocol: DetectionProtocol, folder: Path, stem: str, prediction: Boxes
     ) -> dict[str, Any]:
-        boxes = rename_classes(prediction, protocol.class_map, protocol.classes)
-        assert boxes.scores is not None
-        return {
-            "xyxy": boxes.xyxy.tolist(),
-            "classes": list(boxes.classes),
-            "scores": boxes.scores.tolist(),
-        }
+        return values_of(rename_classes(prediction, protocol.class_map, protocol.classes))
 
     def score(
         self,
@@ -112,7 +109,8 @@ class DetectionAdapter(TaskAdapter):
         found = {stem: boxes_of(kept[stem]) for stem in truth}
         write_detections(space.shared / name_of(unit.key), truth, found, protocol.classes, pairs)
         once = protocol.scorer == "coco+yolov5-before-v6.2"
-        rows = score(truth, found, protocol.classes, protocol.scored_classes, once)
+        evaluator = unit.payload.get("evaluator", BY_DEFAULT)
+        rows = score(truth, found, protocol.classes, protocol.scored_classes, once, evaluator)
         rows += miss_rates(protocol, truth, found, pairs)
         return [
             unit.record(row.metric, row.value, class_name=row.class_name, reason=row.reason)
@@ -136,7 +134,7 @@ class DetectionAdapter(TaskAdapter):
         boxes = getattr(protocol.inference, "boxes", "")  # not every network has thresholds
         subsets = [f"{name} {each.text}" for name, each in (protocol.miss_rate or {}).items()]
         return (
-            _SCORER.format(_FORMS[protocol.scorer])
+            scorer_line(protocol)
             + (f"; MR: {_MISS_RATE} ({'; '.join(subsets)})" if subsets else "")
             + (f"; boxes: {boxes}" if boxes else "")
         )
@@ -185,6 +183,29 @@ def miss_rates(
     return rows
 
 
+def scorer_line(protocol: DetectionProtocol) -> str:
+    """Who computes AP, and how, whatever the boxes are."""
+    return _SCORER.format(_FORMS[protocol.scorer])
+
+
+def evaluated_by(unit: Unit, evaluator: Evaluator) -> Unit:
+    """A unit whose COCO AP another package computes; its result stands beside that of pycocotools."""
+    if evaluator == BY_DEFAULT:
+        return unit
+    scorer, judges = scored_by(unit.about.scorer, unit.about.judges, evaluator)
+    about = replace(unit.about, scorer=scorer, judges=judges)
+    payload = {**unit.payload, "evaluator": evaluator}
+    return replace(unit, key=key_of(unit.key, evaluator), payload=payload, about=about)
+
+
+def scored_by(
+    scorer: str, judges: Sequence[str], evaluator: Evaluator
+) -> tuple[str, tuple[str, ...]]:
+    """The line "Scorer" and the distributions, with the evaluator in the place of pycocotools."""
+    line = scorer.replace(BY_DEFAULT, evaluator, 1)
+    return line, tuple(evaluator if name == BY_DEFAULT else name for name in judges)
+
+
 def left_out(protocol: DetectionProtocol) -> list[str]:
     """Classes that the detector cannot name."""
     return [name for name in protocol.classes if name not in protocol.scored_classes]
@@ -203,8 +224,18 @@ def rename_classes(boxes: Boxes, class_map: dict[str, str] | None, known: Sequen
     return replace(boxes.take(kept), classes=tuple(mapping[boxes.classes[i]] for i in kept))
 
 
+def values_of(boxes: Boxes) -> dict[str, Any]:
+    """Detections as JSON values."""
+    assert boxes.scores is not None
+    return {
+        "xyxy": boxes.xyxy.tolist(),
+        "classes": list(boxes.classes),
+        "scores": boxes.scores.tolist(),
+    }
+
+
 def boxes_of(kept: Mapping[str, Any]) -> Boxes:
-    """The boxes that ``DetectionAdapter.keep`` made JSON values of, bit for bit."""
+    """The boxes that ``values_of`` made JSON values of, bit for bit."""
     scores = np.asarray(kept["scores"], np.float64)
     corners = np.asarray(kept["xyxy"], np.float64).reshape(len(scores), 4)
     return Boxes(corners, tuple(map(str, kept["classes"])), scores)
