@@ -1,10 +1,8 @@
-"""Ranks: what a value needs to have one in a table, and how far two orders agree."""
+"""Ranks, and the number of images or boxes that a value needs to have one in a table."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from itertools import combinations
 
 # Below, one image or one object moves a mean by more than methods usually differ.
 FEWEST = 10
@@ -37,19 +35,3 @@ def ranks(values: Sequence[float]) -> list[float]:
         1.0 + sum(other > value for other in values) + (values.count(value) - 1) / 2
         for value in list(values)
     ]
-
-
-def kendall_tau(first: Sequence[float], second: Sequence[float]) -> float:
-    """Kendall's tau-b of two orders of the same things: 1 for equal ones, -1 for opposite ones.
-
-    (C - D) / sqrt((P - T1) (P - T2)) over all P pairs: C in the same order in both, D in opposite
-    orders, T1 and T2 tied in the first and in the second (Kendall 1945). NaN where one has no order.
-    """
-    agreement = tied_first = tied_second = pairs = 0
-    for (a, b), (c, d) in combinations(zip(first, second, strict=True), 2):
-        pairs += 1
-        tied_first += a == c
-        tied_second += b == d
-        agreement += ((a > c) - (a < c)) * ((b > d) - (b < d))
-    scale = (pairs - tied_first) * (pairs - tied_second)
-    return agreement / math.sqrt(scale) if scale else math.nan

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ivif_bench.errors import UserError, first_few
 from ivif_bench.naming import safe_name
-from ivif_bench.ranking import kendall_tau, ranks, too_few_images
+from ivif_bench.ranking import ranks, too_few_images
 from ivif_bench.reports.comparison import Comparison, comparisons
+from ivif_bench.reports.statistics.association import taus
 from ivif_bench.reports.table import (
     Cell,
     Column,
@@ -150,8 +152,8 @@ def _orders(table: Table, letter: str) -> list[_Order]:
 
 
 def _tau(first: list[float], second: list[float]) -> str:
-    tau = kendall_tau(first, second)
-    return "undefined (all tied)" if math.isnan(tau) else f"{tau:.2f}"
+    tau = taus(np.array(first), np.array(second), np.ones((1, len(first))))[0]
+    return "undefined (all tied)" if np.isnan(tau) else f"{tau:.2f}"
 
 
 def _cell(rank: float, before: float, column: Column) -> Cell:

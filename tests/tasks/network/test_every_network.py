@@ -28,17 +28,16 @@ def families():
 def protocol_for(model, spec):
     """A protocol with scratch weights: the recipe of a shipped one, or every default.
 
-    Where no demo has the family, its recipe is cut to one epoch of small images.
+    RT-DETR has no demo: its recipe is cut to one epoch of small images.
     """
     shipped = [model.load(name) for name in shipped_protocols(model.folder / "protocols")]
     trained = [each for each in shipped if each.trained]
     family = [each for each in trained if spec.family in each.recipe]
     quickest = [each for each in family if each.name.startswith("demo")] + family
-    recipe = {spec.family: {"training": {}}}
-    if quickest:
+    recipe = quickest[0].recipe if quickest else {spec.family: {"training": {}}}
+    if quickest and spec.family == "ultralytics-rtdetr":
         short = {"inference": {"image_size": 64}, "training": {"epochs": 1}}
-        demo = quickest[0].name.startswith("demo")
-        recipe = substituted(quickest[0], spec.name, None if demo else short)["recipe"]
+        recipe = substituted(quickest[0], spec.name, short)["recipe"]
     changes = {"format": 2, "network": spec.name, "initial": "scratch", "recipe": recipe}
     return model.model_validate({**trained[0].model_dump(), **changes})
 
