@@ -26,7 +26,8 @@ SeedsOption = Annotated[
     str, typer.Option("--seeds", help="training seeds, such as 0,1,2; default: the protocol's")
 ]
 SplitOption = Annotated[
-    str, typer.Option("--split", help="split, a name or a file; default: the configuration's")
+    str,
+    typer.Option("--split", help="split: a name, a rule or a file; default: the configuration's"),
 ]
 SkipOption = Annotated[
     bool,
