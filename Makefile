@@ -29,7 +29,7 @@ BIN = $(VENV)/bin
 READY = $(VENV)/.ready$(if $(TORCH_BACKEND),-$(TORCH_BACKEND))
 IVIF = $(BIN)/ivif-bench
 
-.PHONY: setup bench-all bench-fusion bench-detection bench-segmentation tables test test-all lint \
+.PHONY: setup bench-all bench-fusion bench-detection bench-segmentation bench-complexity tables test test-all lint \
         bench-speed calibrate lock links clean
 
 # Compiled ahead, so that the first measurement need not wait; without, it compiles what it needs.
@@ -57,6 +57,9 @@ bench-detection: $(READY)
 
 bench-segmentation: $(READY)
 	$(IVIF) segment $(CONFIG)
+
+bench-complexity: $(READY)
+	$(IVIF) complexity $(CONFIG)
 
 # The run directory is named in the configuration; tables are made from what is in it.
 tables: $(READY)

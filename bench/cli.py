@@ -10,13 +10,18 @@ import typer
 
 from ivif_bench.commands import (
     cleaning,
+    complexity,
     data,
+    detecting,
     detectors,
     inspecting,
     planning,
     protocols,
+    ranking,
     running,
     scoring,
+    segmenting,
+    statistics,
     training,
     weights,
 )
@@ -29,8 +34,13 @@ app = typer.Typer(
     help="Benchmark infrared-visible image fusion: quality, detection, segmentation, paper tables.",
 )
 running.register(app)
+detecting.register(app)
+segmenting.register(app)
 planning.register(app)
 scoring.register(app)
+ranking.register(app)
+complexity.register(app)
+statistics.register(app)
 inspecting.register(app)
 cleaning.register(app)
 training.register(app)

@@ -221,13 +221,18 @@ def plain(value: Any) -> Any:
 
 
 @contextmanager
-def temporary_folder() -> Iterator[Path]:
-    """A temporary folder, removed at the end; those of dead processes are removed as well."""
-    place = Path(tempfile.gettempdir())
+def temporary_folder(place: Path | None = None) -> Iterator[Path]:
+    """A temporary folder, removed at the end; those of dead processes are removed as well.
+
+    Args:
+        place: the folder to create it in, where it is hidden; that of the system if None.
+    """
+    hidden = "" if place is None else "."
+    place = place or Path(tempfile.gettempdir())
     for entry in os.scandir(place):
         if _is_left_over(entry.name) and entry.is_dir(follow_symlinks=False):
             shutil.rmtree(entry.path, ignore_errors=True)
-    folder = Path(tempfile.mkdtemp(prefix=_own_prefix(), dir=place))
+    folder = Path(tempfile.mkdtemp(prefix=hidden + _own_prefix(), dir=place))
     try:
         yield folder
     finally:

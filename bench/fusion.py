@@ -136,6 +136,9 @@ class MethodSpec:
         precomputed: the images exist already; the class offers ``locate`` instead of ``fuse``.
         seconds: time of one processor core per megapixel with the default options, measured by
             the method's author; None if not measured.
+        counted: ``"module:function"`` (or ``"function"`` in the file of ``entry``) of a function
+            ``(options, height, width) -> floating-point operations`` that needs no weights; empty
+            if operations can only be counted by running the method.
         warm: modules to import, or functions to call (``"module:function"``) that import, before
             images are fused; done once per warm process. They must not compute anything.
     """
@@ -157,6 +160,7 @@ class MethodSpec:
     source: bool = False
     precomputed: bool = False
     seconds: float | None = None
+    counted: str = ""
     warm: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -16,9 +16,12 @@ class Recipe(Options):
     Attributes:
         untrained: keys of ``inference`` that cannot change trained weights, such as thresholds;
             with other values nothing is trained again.
+        presets: keys that name a set of values for other keys, so that a section of a run cannot
+            replace one alone.
     """
 
     untrained: ClassVar[frozenset[str]] = frozenset()
+    presets: ClassVar[frozenset[str]] = frozenset()
 
     @property
     def summary(self) -> str:

@@ -1,7 +1,7 @@
 """Means with what they stand on: how many images, how many seeds, how sure.
 
 * Over images: mean of the defined values; undefined ones (NaN) are left out, counted and named by
-  their reason. Interval: percentile bootstrap of the mean (Efron and Tibshirani 1993, ch. 13).
+  their reason. Interval: bootstrap of the mean, see ``ivif_bench.resampling``.
 * Over seeds: mean, sample standard deviation (n - 1) and Student's t interval of the mean.
 """
 
@@ -11,13 +11,12 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 import numpy as np
 
-LEVEL = 0.95
-RESAMPLES = 2000
-BOOTSTRAP_SEED = 20230613  # any constant will do; a fixed one makes a repeated report identical
+from ivif_bench.resampling import LEVEL, image_counts, interval
+
+_BLOCK = 40  # resamples
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,25 +52,42 @@ def over_images(values: Sequence[float] | np.ndarray, reasons: Sequence[str] = (
         values: one value per image; NaN where undefined.
         reasons: why, beside each value; may be empty if there is no NaN.
     """
-    array = np.asarray(values, dtype=np.float64)
-    undefined = np.isnan(array)
-    left_out = Counter(
-        (reasons[index] if index < len(reasons) else "") or "undefined"
-        for index in np.flatnonzero(undefined).tolist()
-    )
-    defined = array[~undefined]
-    if not defined.size:
-        return Estimate(None, left_out=dict(left_out))
-    interval = bootstrap_interval(defined)
-    return Estimate(
-        value=_mean(defined),
-        n=int(defined.size),
-        low=interval[0] if interval else None,
-        high=interval[1] if interval else None,
-        interval="bootstrap over images" if interval else "",
-        left_out=dict(left_out),
-        sd_images=_sd(defined) if defined.size > 1 else None,
-    )
+    return each_over_images([np.asarray(values, dtype=np.float64)], [reasons])[0]
+
+
+def each_over_images(
+    columns: Sequence[np.ndarray], reasons: Sequence[Sequence[str]]
+) -> list[Estimate]:
+    """``over_images`` of several quantities at once, which costs less than one after another.
+
+    Args:
+        columns: float64 [N] each.
+        reasons: of each.
+    """
+    defined = [values[~np.isnan(values)] for values in columns]
+    intervals = _bootstrap_intervals(defined)
+    found = []
+    for values, kept, why, ends in zip(columns, defined, reasons, intervals, strict=True):
+        left_out = Counter(
+            (why[index] if index < len(why) else "") or "undefined"
+            for index in np.flatnonzero(np.isnan(values)).tolist()
+        )
+        if not kept.size:
+            found.append(Estimate(None, left_out=dict(left_out)))
+            continue
+        mean = _mean(kept)
+        found.append(
+            Estimate(
+                value=mean,
+                n=int(kept.size),
+                low=ends[0] if ends else None,
+                high=ends[1] if ends else None,
+                interval="bootstrap over images" if ends else "",
+                left_out=dict(left_out),
+                sd_images=_sd(kept) if kept.size > 1 else None,
+            )
+        )
+    return found
 
 
 def over_seeds(estimates: Sequence[Estimate]) -> Estimate:
@@ -104,17 +120,43 @@ def over_seeds(estimates: Sequence[Estimate]) -> Estimate:
 
 
 def bootstrap_interval(values: np.ndarray) -> tuple[float, float] | None:
-    """95 % percentile interval of the mean under resampling of images; None below two images.
+    """95 % interval of the mean under resampling of images; None below two images.
+
+    See ``ivif_bench.resampling`` for the scheme.
 
     All samples of one size share their resamples, so intervals of methods over the same images
     are paired, and the same numbers always give the same interval.
     """
-    if len(values) < 2:
-        return None
-    means = _resamples(len(values)) @ values / len(values)
-    tail = (1 - LEVEL) / 2
-    low, high = np.quantile(means, [tail, 1 - tail])
-    return float(low), float(high)
+    return _bootstrap_intervals([values])[0]
+
+
+def _bootstrap_intervals(columns: Sequence[np.ndarray]) -> list[tuple[float, float] | None]:
+    """``bootstrap_interval`` of each column."""
+    found: list[tuple[float, float] | None] = [None] * len(columns)
+    by_length: dict[int, list[int]] = {}
+    for index, values in enumerate(columns):
+        by_length.setdefault(len(values), []).append(index)
+    for n, indices in by_length.items():
+        if n < 2:
+            continue
+        sums = _resampled_sums([columns[index] for index in indices])
+        for index, drawn in zip(indices, sums, strict=True):
+            found[index] = interval(drawn / n, n)
+    return found
+
+
+def _resampled_sums(columns: Sequence[np.ndarray]) -> np.ndarray:
+    """Sum of each column over each resample: float64 [columns, RESAMPLES].
+
+    A block of the resamples at a time, so that it stays in the processor's cache for all columns.
+    """
+    counts = image_counts(len(columns[0]))
+    sums = np.empty((len(columns), len(counts)))
+    for start in range(0, len(counts), _BLOCK):
+        block = counts[start : start + _BLOCK].astype(np.float64)
+        for column, out in zip(columns, sums, strict=True):
+            out[start : start + _BLOCK] = block @ column
+    return sums
 
 
 def paired_difference(first: Mapping[str, float], second: Mapping[str, float]) -> Estimate:
@@ -122,16 +164,6 @@ def paired_difference(first: Mapping[str, float], second: Mapping[str, float]) -
     stems = sorted(set(first) & set(second))
     differences = np.array([first[stem] - second[stem] for stem in stems], dtype=np.float64)
     return over_images(differences)
-
-
-@lru_cache(maxsize=2)
-def _resamples(n: int) -> np.ndarray:
-    """How often each of n images is drawn: float64 [RESAMPLES, n], rows sum to n."""
-    random = np.random.default_rng([BOOTSTRAP_SEED, n])
-    counts = np.empty((RESAMPLES, n))
-    for row, drawn in zip(counts, random.integers(0, n, (RESAMPLES, n)), strict=True):
-        row[:] = np.bincount(drawn, minlength=n)
-    return counts
 
 
 def _mean(values: Sequence[float] | np.ndarray) -> float:

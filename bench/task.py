@@ -31,6 +31,11 @@ class Section(BaseModel):
 
     dataset: str
 
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """Names of rows that the section brings beside the run's methods; they have no fused images."""
+        return ()
+
 
 @dataclass(frozen=True, slots=True)
 class TaskSpec:
@@ -63,9 +68,10 @@ class TaskInputs:
         datasets: open datasets by name.
         refs: how to open them again in a worker.
         fused: fused sets by (dataset, method), only of methods of the run.
-        methods: names of all methods of the run, in its order.
+        methods: names of the rows to plan: methods of the run in its order, rows of the section.
         seed: the run's seed.
         fingerprint: sha256 of a file, remembered between runs.
+        recipes: registered type and options of every method, by its name.
     """
 
     datasets: Mapping[str, Dataset]
@@ -74,6 +80,7 @@ class TaskInputs:
     methods: Sequence[str]
     seed: int
     fingerprint: Callable[[Path], str]
+    recipes: Mapping[str, tuple[str, Mapping[str, Any]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

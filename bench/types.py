@@ -169,6 +169,8 @@ class About:
         training: folder in ``checkpoints`` of the network that was trained for it.
         recipe: how the method reads and saves, besides its network.
         remark: footnote to the method's row in tables.
+        given: of a row whose boxes or labels the user gave: the files, and what is done to them. Then
+            ``network``, ``mode``, ``leak`` and ``chroma`` are those of the other rows.
     """
 
     split: str = ""
@@ -189,6 +191,7 @@ class About:
     training: str = ""
     recipe: str = ""
     remark: str = ""
+    given: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values, without what is empty."""
@@ -236,6 +239,7 @@ class Unit:
         gpus: GPUs that it asks for.
         warm: modules to import, or functions to call (``"module:function"``) that import, before
             it is executed; a warm process does it once for many. They must not compute anything.
+        alone: no other job of the run may compute at the same time, because time is measured.
     """
 
     task: str
@@ -249,6 +253,7 @@ class Unit:
     threads: int = 1
     gpus: int = 0
     warm: tuple[str, ...] = ()
+    alone: bool = False
 
     @property
     def label(self) -> str:

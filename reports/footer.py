@@ -15,6 +15,11 @@ _LINES = (
     ("scorer", "Scorer"),
     ("chroma", "Chroma"),
 )
+_OF_THE_RUN = ("network", "mode", "chroma", "leak")  # what a run says of boxes that it made itself
+_UNKNOWN = {
+    "detection": "Boxes given by the user; detector, training, its split and thresholds are unknown",
+    "segmentation": "Labels given by the user; segmenter, training and its split are unknown",
+}
 _ALWAYS = ("ivif-bench", "python", "torch")
 
 
@@ -38,9 +43,11 @@ def footer(comparison: Comparison, images: Sequence[str], trained: bool = True) 
         lines.append(f"Split: {_hashed(comparison, split, 'split_sha256', 12)}.")
     if leak := _said(comparison, "leak"):
         lines.append(f"Leak: {leak}.")
+    lines += _given(comparison)
     lines += images
-    if trained or len({unit.seed for units in comparison.planned.values() for unit in units}) > 1:
-        lines.append(_seeds(comparison))
+    sets = _seed_sets(comparison)
+    if sets and (trained or len({seed for _, seeds in sets for seed in seeds}) > 1):
+        lines.append(_seeds(sets))
     if recipes := _recipes(comparison):
         lines.append(f"Recipes: {recipes}.")
     if comparison.missing:
@@ -56,7 +63,10 @@ def footer(comparison: Comparison, images: Sequence[str], trained: bool = True) 
 def _said(comparison: Comparison, name: str) -> str:
     """One value if all results agree, else every value with the methods that say it."""
     values: dict[str, list[str]] = {}
+    made = [result for result in comparison.results.values() if not result.about.given]
     for unit, result in comparison.results.items():
+        if result.about.given and (made or name in _OF_THE_RUN):
+            continue
         text = str(getattr(result.about, name))
         if not text:
             continue
@@ -78,17 +88,35 @@ def _recipes(comparison: Comparison) -> str:
     return "; ".join(said)
 
 
+def _given(comparison: Comparison) -> list[str]:
+    """The files of rows whose boxes the user gave, and what is not known of them."""
+    files = [
+        f"{comparison.methods[unit.method]}: {result.about.given}"
+        for unit, result in comparison.results.items()
+        if result.about.given
+    ]
+    if not files:
+        return []
+    return [f"{_UNKNOWN[comparison.task]}.", *(f"{line}." for line in files)]
+
+
 def _hashed(comparison: Comparison, name: str, key: str, digits: int) -> str:
     digest = str(comparison.about(key))
     return f"{name} (sha256 {digest[:digits]})" if digest else name
 
 
-def _seeds(comparison: Comparison) -> str:
-    """Seeds of the table; methods that ran with others are named with theirs."""
-    sets = [
+def _seed_sets(comparison: Comparison) -> list[tuple[str, tuple[int, ...]]]:
+    """Seeds of each method; boxes that the user gave have none."""
+    given = {unit.method for unit, result in comparison.results.items() if result.about.given}
+    return [
         (comparison.methods[name], tuple(unit.seed for unit in units))
         for name, units in comparison.planned.items()
+        if name not in given
     ]
+
+
+def _seeds(sets: Sequence[tuple[str, tuple[int, ...]]]) -> str:
+    """Seeds of the table; methods that ran with others are named with theirs."""
     values = [seeds for _, seeds in sets]
     usual = max(values, key=lambda seeds: (values.count(seeds), len(seeds)))
     text = f"Seeds: {_list(usual)}"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 
 from ivif_bench.naming import safe_name
 from ivif_bench.origins import this_process
 from ivif_bench.reports.comparison import Comparison, Spread
-from ivif_bench.reports.frame import ListedUnit, StoredValue, Subject, UnitResult
+from ivif_bench.reports.frame import ListedUnit, UnitResult
+from ivif_bench.reports.scores import Scores, StoredValue, Subject
 from ivif_bench.reports.tables import BUILDERS
 from ivif_bench.reports.write import Report
 from ivif_bench.types import About, Provenance, Record
@@ -16,7 +17,7 @@ from ivif_bench.types import About, Provenance, Record
 
 def report_of(
     records: Iterable[Record],
-    about: About,
+    about: About | Mapping[str, About],
     remarks: Sequence[str] = (),
     title: str = "",
     spread: Spread = "",
@@ -27,7 +28,7 @@ def report_of(
     Args:
         records: what this process computed for one task, dataset and protocol, at least one;
             methods in the order of the rows.
-        about: what the task says of them.
+        about: what the task says of them, or of those of each method.
         remarks: sentences that the footer of every table ends with.
         title: the dataset's name in captions and in the names of tables.
         spread, counted: see ``ivif_bench.reports.comparison.Comparison``.
@@ -38,6 +39,10 @@ def report_of(
         unit = ListedUnit(one.task, dataset, one.method, one.protocol, one.seed, key="", result="")
         subject = Subject(one.stem, one.class_name, one.metric)
         scores.setdefault(unit, {})[subject] = StoredValue(one.value, one.reason)
+
+    def of(method: str) -> About:
+        return about if isinstance(about, About) else about[method]
+
     provenance = Provenance(key="", what={}, **asdict(this_process()))
     first, methods = next(iter(scores)), dict.fromkeys(unit.method for unit in scores)
     comparison = Comparison(
@@ -47,7 +52,10 @@ def report_of(
         protocol=first.protocol,
         methods={name: name for name in methods},
         planned={name: tuple(unit for unit in scores if unit.method == name) for name in methods},
-        results={unit: UnitResult(unit, mine, provenance, about) for unit, mine in scores.items()},
+        results={
+            unit: UnitResult(unit, Scores.of(mine.items()), provenance, of(unit.method))
+            for unit, mine in scores.items()
+        },
         dataset_title=title or "the given folders",
         counted=counted,
         spread=spread,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +12,19 @@ from ivif_bench.errors import UserError, first_few
 from ivif_bench.files import write_bytes, write_json
 from ivif_bench.naming import safe_name
 from ivif_bench.registry import suggest
-from ivif_bench.reports import trainings
-from ivif_bench.reports.comparison import comparisons
+from ivif_bench.reports import detection_pictures, trainings
+from ivif_bench.reports.beside import DatasetIdentity, with_published
+from ivif_bench.reports.comparison import Spread, comparisons
 from ivif_bench.reports.formats import BY_DEFAULT, FORMATS
 from ivif_bench.reports.frame import RunResults, load_run
+from ivif_bench.reports.paper_files import paper_files
+from ivif_bench.reports.papers import Made, paper_tables
+from ivif_bench.reports.statistics import write as statistics
 from ivif_bench.reports.tables import BUILDERS
 
 if TYPE_CHECKING:
+    from ivif_bench.reports.presets import TableOptions
+    from ivif_bench.reports.published import PublishedSource
     from ivif_bench.reports.table import Table
 
 
@@ -35,24 +41,81 @@ class Report:
     remarks: tuple[str, ...] = ()
 
 
-def build_report(run: RunResults) -> Report:
-    """Make the tables of a run, in the order of its plan."""
+def build_report(
+    run: RunResults,
+    spread: Spread = "",
+    sources: Sequence[PublishedSource] = (),
+    papers: Sequence[TableOptions] = (),
+) -> Report:
+    """Make the tables of a run, in the order of its plan, and then those for print.
+
+    Args:
+        spread: see ``ivif_bench.reports.comparison.Comparison``.
+        sources: published numbers to be set beside ours.
+        papers: tables for print.
+    """
     tables: list[Table] = []
     unknown: dict[str, None] = {}
+    refusals: dict[str, None] = {}
+    made: list[Made] = []
+    for_all = [source for source in sources if not source.preset]
     for comparison in comparisons(run):
         if BUILDERS.find(comparison.task) is None:
             unknown[comparison.task] = None
             continue
-        tables += BUILDERS.load(comparison.task)(comparison)
+        first, *rest = BUILDERS.load(comparison.task)(replace(comparison, spread=spread))
+        identity = run.identities.get(comparison.dataset, DatasetIdentity())
+        first, refusal = with_published(first, comparison.dataset_title, identity, for_all)
+        refusals |= {refusal: None} if refusal else {}
+        tables += [first, *rest]
+        made.append(Made(comparison, first, identity))
+    left_out = []
+    for options in papers:
+        own = [source for source in sources if source.preset == options.preset]
+        entries = "".join(source.bibtex for source in sources)
+        found, why = paper_tables(
+            options, [_beside(each, own) for each in made], run.bibtex, entries
+        )
+        tables += found
+        left_out += [why] if why else []
     _refuse_same_names(tables)
     remarks = [f"There is no table for results of task {task!r}." for task in unknown]
+    remarks += [*refusals, *left_out]
+    if sources and not run.identities:
+        remarks.append(
+            "No published numbers: the plan of this run does not say which datasets its images are "
+            "of; repeat 'ivif-bench run CONFIG'."
+        )
     if run.missing:
         names = [unit.label for unit in run.missing]
         remarks.append(f"{len(names)} planned results are missing: {first_few(names, 12)}.")
     return Report(f"Results of run {run.name}", tuple(tables), tuple(remarks))
 
 
-def write_report(run: Path, formats: Sequence[str] = BY_DEFAULT) -> list[Path]:
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """Which pictures of detections a report has.
+
+    Attributes:
+        count: images on which methods differ most, for each detection table.
+        stems: images by name, in place of these.
+        confidence: of the detections shown; None for each method's own, where F1 is largest.
+    """
+
+    count: int = 1
+    stems: tuple[str, ...] = ()
+    confidence: float | None = None
+
+
+def write_report(
+    run: Path,
+    formats: Sequence[str] = BY_DEFAULT,
+    spread: Spread = "",
+    detail: bool = False,
+    pictures: Pictures = Pictures(),
+    sources: Sequence[PublishedSource] = (),
+    papers: Sequence[TableOptions] = (),
+) -> list[Path]:
     """Write ``runs/<name>/report/`` and return the files written.
 
     Files appear whole or not at all. Equal results give equal bytes: nothing in a table depends on
@@ -61,25 +124,47 @@ def write_report(run: Path, formats: Sequence[str] = BY_DEFAULT) -> list[Path]:
     Args:
         run: the run directory.
         formats: names of registered formats.
+        spread, sources, papers: see ``build_report``.
+        detail: write what explains detection tables as well, see
+            ``ivif_bench.reports.detection_detail``.
+        pictures: of detections, see ``ivif_bench.reports.detection_pictures``.
 
     Raises:
-        UserError: no plan, broken results, nothing planned, or an unknown format.
+        UserError: no plan, broken results, nothing planned, an unknown format, or an image to draw
+            that no detection table has.
     """
     for name in formats:
         FORMATS.get(name)
     results = load_run(run)
-    report = build_report(results)
+    report = build_report(results, spread, sources, papers)
     folder = run / "report"
     texts: dict[str, str] = {}
     for name in formats:
         texts |= FORMATS.load(name)(report.title, report.tables, report.remarks)
+    if "latex" in formats:
+        texts |= paper_files(report.tables)
     written: dict[str, bytes] = {name: text.encode() for name, text in texts.items()}
     written |= _figures(results, report)
     written |= trainings.files_of(results)
+    written |= statistics.files_of(results)
+    if pictures.count or pictures.stems:
+        written |= detection_pictures.files_of(
+            results, pictures.stems, pictures.count, pictures.confidence
+        )
+    if detail:
+        from ivif_bench.reports import detection_detail
+
+        written |= detection_detail.files_of(results)
     for name, data in written.items():
         write_bytes(folder / name, data)
     write_json(folder / "report.json", _provenance(results, report, written))
     return [*(folder / name for name in written), folder / "report.json"]
+
+
+def _beside(made: Made, sources: Sequence[PublishedSource]) -> Made:
+    """With published rows that are for one table alone."""
+    title = made.comparison.dataset_title
+    return replace(made, table=with_published(made.table, title, made.identity, sources)[0])
 
 
 def select(report: Report, name: str) -> Table:
@@ -109,6 +194,8 @@ def _figures(results: RunResults, report: Report) -> dict[str, bytes]:
         name = f"panel-{safe_name(dataset)}.png"
         files[name] = figures.panel(results.run, items, results.methods)
     for table in report.tables:
+        if table.paper is not None:
+            continue
         column = figures.main_column(table)
         if column is not None:
             files[f"{table.name}.png"] = figures.dots(table, column)

@@ -40,13 +40,15 @@ _SECONDS = 1.5  # between lines of progress, without a terminal
 @app.command()
 def demo(
     out: Annotated[Path, typer.Argument(help="folder to write into")] = Path("data/demo"),
-    train: Annotated[int, typer.Option(min=0, max=100_000, help="number of training pairs")] = 24,
-    test: Annotated[int, typer.Option(min=1, max=100_000, help="number of test pairs")] = 20,
+    train: Annotated[int, typer.Option(help="number of training pairs, at most 100000")] = 24,
+    test: Annotated[int, typer.Option(help="number of test pairs, at most 100000")] = 20,
     seed: Annotated[int, typer.Option(help="seed of the scenes")] = 0,
 ) -> None:
     """Write demo scenes in the official layouts of M3FD and MSRS; needs no download."""
     from ivif_bench.data.demo import write_detection, write_segmentation
 
+    if test < 1:
+        raise UserError(f"--test must be at least 1, got {test}")
     try:
         write_detection(out / "M3FD_Detection", train=train, test=test, seed=seed)
         write_segmentation(out / "MSRS", train=train, test=test, seed=seed)
@@ -110,6 +112,7 @@ def prepare(
     force: Annotated[bool, typer.Option(help="replace an earlier result that differs")] = False,
 ) -> None:
     """Unpack a download, check its pairs, write COCO JSON, YOLO text and split lists with hashes."""
+    from ivif_bench.commands.progress import counting
     from ivif_bench.data.base import LAYOUTS, open_dataset
     from ivif_bench.data.prepare import prepare as write
     from ivif_bench.data.splits import PARTS, resolve_split
@@ -121,6 +124,10 @@ def prepare(
     checked(LAYOUTS.get(layout).options, options, f"{layout}.options")
     if archive is not None:
         _unpack(archive, layout, root, options)
+    with counting(layout, _SECONDS) as progress:
+        note = LAYOUTS.load(layout).complete(root, progress)
+    if note:
+        typer.echo(note)
     dataset = open_dataset(layout, root, **options)
     official = any(part in PARTS for part in dataset.official_splits())
     wanted = split or ("official" if official else "all")
@@ -168,12 +175,13 @@ def _examining(dataset: Dataset, memory: Path | None) -> Iterator[tuple[Examiner
 
 def _unpack(archive: Path, layout: str, root: Path, options: dict[str, Any]) -> None:
     from ivif_bench.data.archive import checksums
-    from ivif_bench.data.base import open_dataset
+    from ivif_bench.data.base import LAYOUTS, open_dataset
     from ivif_bench.data.prepare import md5_note
     from ivif_bench.data.unpacked import unpack_again
 
     def is_root(folder: Path) -> str:
         try:
+            LAYOUTS.load(layout).complete(folder, lambda *_: None)
             open_dataset(layout, folder, **options)
         except UserError as problem:
             # it was looked for in a temporary folder

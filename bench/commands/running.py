@@ -1,13 +1,18 @@
-"""``run``, ``fuse``, ``quality``, ``detect``, ``segment``, ``report``: the benchmark itself."""
+"""``run``, ``fuse``, ``quality``, ``report``: the benchmark itself."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from ivif_bench.errors import UserError
+
+if TYPE_CHECKING:
+    from ivif_bench.config import RunConfig
+    from ivif_bench.pipeline.run import Summary
+    from ivif_bench.reports.comparison import Spread
 
 ConfigArgument = Annotated[
     Path,
@@ -21,7 +26,8 @@ SeedsOption = Annotated[
     str, typer.Option("--seeds", help="training seeds, such as 0,1,2; default: the protocol's")
 ]
 SplitOption = Annotated[
-    str, typer.Option("--split", help="split, a name or a file; default: the configuration's")
+    str,
+    typer.Option("--split", help="split: a name, a rule or a file; default: the configuration's"),
 ]
 SkipOption = Annotated[
     bool,
@@ -34,23 +40,37 @@ JsonOption = Annotated[
     bool, typer.Option("--json", help="print a summary as JSON on standard output")
 ]
 
+PublishedOption = Annotated[
+    bool,
+    typer.Option("--with-published", help="set numbers that papers print beside ours, not ranked"),
+]
+
 
 def run(
     config: ConfigArgument,
     workers: WorkersOption = None,
     seeds: SeedsOption = "",
     skip_missing: SkipOption = False,
+    with_published: PublishedOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run the whole benchmark: fuse, judge, write tables. Finished work is skipped."""
-    _run(config, None, workers, as_json, seeds, skip_missing=skip_missing)
+    run_tasks(
+        config,
+        None,
+        workers,
+        as_json,
+        seeds,
+        skip_missing=skip_missing,
+        with_published=with_published,
+    )
 
 
 def fuse(
     config: ConfigArgument, workers: WorkersOption = None, as_json: JsonOption = False
 ) -> None:
     """Fuse only: every method on every dataset of the configuration."""
-    _run(config, (), workers, as_json)
+    run_tasks(config, (), workers, as_json)
 
 
 def quality(
@@ -60,52 +80,88 @@ def quality(
     as_json: JsonOption = False,
 ) -> None:
     """Fuse missing images and compute their quality metrics."""
-    _run(config, ("quality",), workers, as_json, split=split)
-
-
-def detect(
-    config: ConfigArgument,
-    workers: WorkersOption = None,
-    seeds: SeedsOption = "",
-    split: SplitOption = "",
-    as_json: JsonOption = False,
-) -> None:
-    """Fuse missing images and judge them by object detection."""
-    _run(config, ("detection",), workers, as_json, seeds, split)
-
-
-def segment(
-    config: ConfigArgument,
-    workers: WorkersOption = None,
-    seeds: SeedsOption = "",
-    split: SplitOption = "",
-    as_json: JsonOption = False,
-) -> None:
-    """Fuse missing images and judge them by semantic segmentation."""
-    _run(config, ("segmentation",), workers, as_json, seeds, split)
+    run_tasks(config, ("quality",), workers, as_json, split=split)
 
 
 def report(
     run_or_config: Annotated[
         Path, typer.Argument(metavar="RUN", help="run directory such as runs/demo, or its CONFIG")
     ],
+    spread: Annotated[
+        str,
+        typer.Option(
+            "--spread",
+            help="print beside each number its 95 % interval (interval; detection: and mark what is "
+            "better than both sources) or standard deviation over images (sd); default: the "
+            "configuration's",
+        ),
+    ] = "",
+    detail: Annotated[
+        bool,
+        typer.Option(
+            "--detail",
+            help="write what explains detection tables as well: scores by condition and size, "
+            "precision and recall, miss rates, confusions, errors by kind, all differences",
+        ),
+    ] = False,
+    image: Annotated[
+        list[str],
+        typer.Option(
+            "--image",
+            help="draw the detections on this image (stem), of all methods; repeat it; default: the "
+            "image on which methods differ most",
+        ),
+    ] = [],  # noqa: B006 - typer copies it
+    confidence: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="draw detections from this confidence on; default: where each method's mean F1 is "
+            "largest",
+        ),
+    ] = None,
+    with_published: PublishedOption = False,
+    table: Annotated[
+        list[str],
+        typer.Option("--table", help="also a table for print, such as ddfm-1; may be repeated"),
+    ] = [],  # noqa: B006 - typer copies it
 ) -> None:
-    """Write and print the tables of a run again, from its results; computes nothing."""
-    from ivif_bench.config import load_config
-    from ivif_bench.reports.formats import BY_DEFAULT
-    from ivif_bench.reports.write import write_report
+    """Write and print the tables of a run again, from its results; judges no image again."""
+    from ivif_bench.config import load_config, load_report_config
+    from ivif_bench.reports.presets import table_options
+    from ivif_bench.reports.published import load_source
+    from ivif_bench.reports.write import Pictures, write_report
 
+    if spread not in ("", "sd", "interval"):
+        raise UserError(f"--spread: {spread!r}; known: sd, interval")
     folder = run_or_config
-    formats: tuple[str, ...] = BY_DEFAULT
     if run_or_config.is_file():
         config = load_config(run_or_config)
-        folder, formats = config.folder, config.report.formats
-    for path in write_report(folder, formats):
+        folder = config.folder
+    else:
+        config = load_report_config(folder)
+    chosen = cast("Spread", spread) or config.report.spread
+    if with_published:
+        config = config.with_published()
+    if table:
+        config = config.model_copy(update={"table": (*config.table, *table_options(table))})
+    pictures = Pictures(stems=tuple(image), confidence=confidence)
+    written = write_report(
+        folder,
+        config.report.formats,
+        chosen,
+        detail or config.report.detail,
+        pictures,
+        [load_source(name) for name in config.published],
+        config.table,
+    )
+    for path in written:
         typer.echo(f"wrote {path}", err=True)
-    _print_tables(folder)
+    _print_tables(folder, config, chosen)
 
 
-def _run(
+def run_tasks(
     path: Path,
     tasks: tuple[str, ...] | None,
     workers: int | None,
@@ -113,12 +169,59 @@ def _run(
     seeds: str = "",
     split: str = "",
     skip_missing: bool = False,
+    with_published: bool = False,
 ) -> None:
-    from ivif_bench.commands.console import ProgressListener, console, print_json
+    """Run the benchmark, or some tasks of it, print its tables and what was done.
+
+    Raises:
+        UserError: the configuration lacks a section, or some work failed.
+    """
+    from ivif_bench.commands.console import console, print_json
+    from ivif_bench.pipeline.run import describe_failures
+
+    config, summary = carry_out(path, tasks, workers, seeds, split, skip_missing, with_published)
+    if as_json:
+        print_json(
+            {
+                "run": str(config.folder),
+                "fused": summary.fused,
+                "computed": summary.computed,
+                "reused": summary.reused,
+                "failures": list(summary.failures),
+            }
+        )
+    elif tasks != ():
+        _print_tables(config.folder, config, config.report.spread)
+    console.print(
+        f"{config.folder}: {summary.fused} images fused, {summary.computed} results computed, "
+        f"{summary.reused} already finished; tables in {config.folder / 'report'}",
+        markup=False,
+        soft_wrap=True,
+    )
+    if summary.failures:
+        raise UserError(describe_failures(summary.failures))
+
+
+def carry_out(
+    path: Path,
+    tasks: tuple[str, ...] | None,
+    workers: int | None,
+    seeds: str = "",
+    split: str = "",
+    skip_missing: bool = False,
+    with_published: bool = False,
+) -> tuple[RunConfig, Summary]:
+    """Run what is not finished, with progress and failures on standard error.
+
+    Raises:
+        UserError: a configuration that cannot be run, or one without a section of these tasks.
+        typer.Exit: the run was interrupted.
+    """
+    from ivif_bench.commands.console import ProgressListener, console
     from ivif_bench.commands.stopping import Terminated, terminable
     from ivif_bench.config import load_config
     from ivif_bench.pipeline.absent import without_absent
-    from ivif_bench.pipeline.run import describe_failures, run
+    from ivif_bench.pipeline.run import run
 
     config = load_config(path)
     if skip_missing:
@@ -129,6 +232,8 @@ def _run(
         config = config.overridden(seeds=_parse_seeds(seeds))
     if split:
         config = config.overridden(split=split)
+    if with_published:
+        config = config.with_published()
     for task in tasks or ():
         if task not in config.sections:
             raise UserError(f"{path} has no section {task!r}; add one or choose another command")
@@ -146,34 +251,17 @@ def _run(
         raise typer.Exit(143 if terminated else 130) from None
     for failure in summary.failures:
         console.print(f"failed: {failure}", markup=False, soft_wrap=True)
-    if as_json:
-        print_json(
-            {
-                "run": str(config.folder),
-                "fused": summary.fused,
-                "computed": summary.computed,
-                "reused": summary.reused,
-                "failures": list(summary.failures),
-            }
-        )
-    elif tasks != ():
-        _print_tables(config.folder)
-    console.print(
-        f"{config.folder}: {summary.fused} images fused, {summary.computed} results computed, "
-        f"{summary.reused} already finished; tables in {config.folder / 'report'}",
-        markup=False,
-        soft_wrap=True,
-    )
-    if summary.failures:
-        raise UserError(describe_failures(summary.failures))
+    return config, summary
 
 
-def _print_tables(folder: Path) -> None:
+def _print_tables(folder: Path, config: RunConfig, spread: Spread) -> None:
     from ivif_bench.reports.frame import load_run
+    from ivif_bench.reports.published import load_source
     from ivif_bench.reports.terminal import print_tables
     from ivif_bench.reports.write import build_report
 
-    print_tables(build_report(load_run(folder)).tables)
+    sources = [load_source(name) for name in config.published]
+    print_tables(build_report(load_run(folder), spread, sources, config.table).tables)
 
 
 def _parse_seeds(text: str) -> tuple[int, ...]:
@@ -187,5 +275,5 @@ def _parse_seeds(text: str) -> tuple[int, ...]:
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the application."""
-    for command in (run, fuse, quality, detect, segment, report):
+    for command in (run, fuse, quality, report):
         app.command()(command)

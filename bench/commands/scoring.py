@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ivif_bench.reports.comparison import Spread
     from ivif_bench.tasks.quality.registry import Mode
 
-_SHORT = {"md": "markdown"}
+SHORT_FORMATS = {"md": "markdown"}
 
 
 def score(
@@ -84,10 +84,11 @@ def score(
     if counted and not sys.stdout.isatty():
         form = "markdown"
     for target in filter(None, (json_file, csv_file)):
-        _demand_writable(target)
+        demand_writable(target)
     if spread not in ("", "sd", "interval"):
         raise UserError(f"--spread: {spread!r}; known: sd, interval")
-    text = load_text(_SHORT.get(form, form)) if form else None  # refused before anything is scored
+    # an unknown format is refused before anything is scored
+    text = load_text(SHORT_FORMATS.get(form, form)) if form else None
     with counting("scoring") as progress:
         result = score_folder(
             infrared,
@@ -141,7 +142,7 @@ def _named(fused: list[str]) -> dict[str, str]:
     return places
 
 
-def _demand_writable(target: Path) -> None:
+def demand_writable(target: Path) -> None:
     """Refuse a target that cannot be written, before anything is scored."""
     folder = next(each for each in target.absolute().parents if each.exists())
     if target.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):

@@ -12,7 +12,6 @@ import shutil
 import stat
 import struct
 import tarfile
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -22,7 +21,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from ivif_bench.errors import UserError, first_few
-from ivif_bench.files import open_regular, sync_all
+from ivif_bench.files import open_regular, sync_all, temporary_folder
 
 MAX_RATIO = 100  # images hardly compress, label images at most about fifty times
 ALWAYS_ALLOWED = 64 * 2**20  # bytes; below this the ratio says nothing
@@ -89,8 +88,8 @@ def unpack(archive: Path, root: Path, is_root: Callable[[Path], str] | None = No
     _demand_empty(root)
     try:
         root.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=root.parent, prefix=f".{root.name}.unpack-") as outer:
-            folder = Path(outer) / "content"  # not outer: that one is closed to other users
+        with temporary_folder(root.parent) as outer:
+            folder = outer / "content"  # not outer: that one is closed to other users
             folder.mkdir()
             count = _extract(archive, folder)
             top = _top(archive, folder, is_root)

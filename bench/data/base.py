@@ -15,7 +15,7 @@ from ivif_bench.data.known import Known
 from ivif_bench.errors import UserError, first_few
 from ivif_bench.options import NO_OPTIONS, NoOptions, Options, demand_options
 from ivif_bench.registry import Registry
-from ivif_bench.types import Boxes, DatasetRef, Pair
+from ivif_bench.types import Boxes, DatasetRef, Pair, Progress
 from ivif_bench.validation import checked
 
 
@@ -87,6 +87,17 @@ class Dataset(ABC):
         self.options = options
         if not self.root.is_dir():
             raise UserError(f"dataset {name!r}: no such folder: {self.root}")
+
+    @classmethod
+    def complete(cls, root: Path, progress: Progress) -> str:
+        """Write files that the layout reads and the download lacks; ``data prepare`` calls it first.
+
+        Files that exist are kept, so a second call writes nothing.
+
+        Returns:
+            What was done, for the user; empty for nothing.
+        """
+        return ""
 
     @abstractmethod
     def _read_pairs(self) -> tuple[Pair, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,60 @@ import numpy as np
 from ivif_bench.errors import UserError
 from ivif_bench.files import read_json
 from ivif_bench.types import Boxes
+
+
+@dataclass(frozen=True, slots=True)
+class CocoIndex:
+    """What the numbers of a COCO file stand for.
+
+    Attributes:
+        stems: stem of each image by its id.
+        categories: class name of each category by its id.
+        sizes: height and width by stem, of the images whose size the file says.
+    """
+
+    stems: Mapping[int | str, str]
+    categories: Mapping[int | str, str]
+    sizes: Mapping[str, tuple[int, int]]
+
+
+def read_index(path: Path) -> CocoIndex:
+    """The ids of a COCO file, whether it has boxes or not.
+
+    Raises:
+        UserError: unreadable, or without ``images`` or ``categories`` of the COCO form.
+    """
+    try:
+        return index_of(read_json(path))
+    except (OSError, ValueError) as problem:
+        reason = getattr(problem, "strerror", None) or problem
+        raise UserError(f"cannot read {path}: {reason}") from problem
+    except (KeyError, TypeError, AttributeError) as problem:
+        raise UserError(
+            f"{path}: not a COCO file with 'images' and 'categories' ({problem!r})"
+        ) from problem
+
+
+def index_of(content: Any) -> CocoIndex:
+    """The ids of a COCO document.
+
+    Raises:
+        KeyError, TypeError, AttributeError: not of the COCO form.
+        ValueError: an id or a file name occurs twice, or a name is no text.
+    """
+    categories = {item["id"]: plain_text(item["name"]) for item in content["categories"]}
+    stems = {item["id"]: Path(plain_text(item["file_name"])).stem for item in content["images"]}
+    for what, found in (("categories", categories), ("images", stems)):
+        if len(found) < len(content[what]):
+            raise ValueError(f"two of {what!r} have one id")
+    if len(set(stems.values())) < len(stems):
+        raise ValueError("two of 'images' have files of one name without extension")
+    sizes = {
+        stems[item["id"]]: (int(item["height"]), int(item["width"]))
+        for item in content["images"]
+        if item.get("height") and item.get("width")
+    }
+    return CocoIndex(stems, categories, sizes)
 
 
 def read_coco(path: Path) -> dict[str, Boxes]:
@@ -25,8 +80,8 @@ def read_coco(path: Path) -> dict[str, Boxes]:
     """
     try:
         content = read_json(path)
-        names = {item["id"]: _text(item["name"]) for item in content["categories"]}
-        stems = {item["id"]: Path(_text(item["file_name"])).stem for item in content["images"]}
+        names = {item["id"]: plain_text(item["name"]) for item in content["categories"]}
+        stems = {item["id"]: Path(plain_text(item["file_name"])).stem for item in content["images"]}
         found: dict[str, list[dict[str, Any]]] = {stem: [] for stem in stems.values()}
         for item in content["annotations"]:
             x, y, width, height = _box(item)
@@ -54,8 +109,12 @@ def read_coco(path: Path) -> dict[str, Boxes]:
     }
 
 
-def _text(value: Any) -> str:
-    """A name, as text that can be written and printed."""
+def plain_text(value: Any) -> str:
+    """A name, as text that can be written and printed.
+
+    Raises:
+        ValueError: it has characters that cannot.
+    """
     text = str(value)
     try:
         text.encode()

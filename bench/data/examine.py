@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ivif_bench.data.base import Dataset
-from ivif_bench.data.images import decode, pixel_hash
+from ivif_bench.data.images import decode, pixel_hash, size_in_header
 from ivif_bench.data.shift import estimated_shift
 from ivif_bench.data.sides import equal_files, equal_pixels, one_image
 from ivif_bench.errors import UserError
@@ -86,7 +86,11 @@ def examine(dataset: Dataset, pair: Pair) -> Finding:
     finding = Finding(pair.stem)
     images = []
     channels = []
-    for path in (pair.infrared, pair.visible):
+    claimed = [_claimed_size(path) for path in (pair.infrared, pair.visible)]
+    differ = None not in claimed and claimed[0] != claimed[1]
+    if differ:  # said without decoding, which may take gigabytes
+        finding.errors.append(_two_sizes(pair, claimed))
+    for path in () if differ else (pair.infrared, pair.visible):
         try:
             image = decode(path)
         except UserError as problem:
@@ -104,15 +108,26 @@ def examine(dataset: Dataset, pair: Pair) -> Finding:
             if equal_pixels(*images) or equal_files(pair.infrared, pair.visible):
                 finding.equal = pair.infrared
         else:
-            finding.errors.append(
-                f"{pair.stem}: infrared is {size_text(shapes[0])} and visible "
-                f"{size_text(shapes[1])}; the pair is not registered, or its files are swapped"
-            )
+            finding.errors.append(_two_sizes(pair, shapes))
     if dataset.detection_classes and (dataset.background or pair.annotation is not None):
         _examine_boxes(dataset, pair, finding)
     if dataset.segmentation_classes and pair.mask is not None:
         _examine_mask(dataset, pair, finding)
     return finding
+
+
+def _claimed_size(path: Path) -> tuple[int, int] | None:
+    try:
+        return size_in_header(path)
+    except UserError:
+        return None  # decoding says what is wrong
+
+
+def _two_sizes(pair: Pair, shapes: Sequence[Any]) -> str:
+    return (
+        f"{pair.stem}: infrared is {size_text(shapes[0])} and visible {size_text(shapes[1])}; "
+        "the pair is not registered, or its files are swapped"
+    )
 
 
 def equal_sides(findings: Sequence[Finding]) -> str | None:

@@ -52,3 +52,7 @@ MSRS_DETECTION = Known(images=80)
 TNO = Known(images=42)
 ROADSCENE = Known(images=221)
 LLVIP = Known(images=15488, sizes={"1280x1024": 15488}, parts={"train": 12025, "test": 3463})
+# As their authors state them; no file of these was read here.
+FMB = Known(images=1500, sizes={"800x600": 1500})
+MFNET = Known(images=1569, sizes={"640x480": 1569})
+PST900 = Known(images=894)

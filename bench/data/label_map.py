@@ -26,11 +26,15 @@ class LabelMap:
         names: of the classes; their position is the class id.
         ids: value, or colour as 0xRRGGBB, to class id; ``IGNORED`` where nothing is judged.
         colours: whether the files are colour pictures.
+        other: class id of values that belong to no class; None to refuse them.
+        advice: what to do about such a value.
     """
 
     names: tuple[str, ...]
     ids: Mapping[int, int]
     colours: bool
+    other: int | None = None
+    advice: str = "add it to mask_classes, or to mask_ignore if it is not judged"
 
     def read(self, path: Path) -> np.ndarray:
         """The class ids of a label image, uint8 [H, W]; value 255 of a file without colours is ignored.
@@ -48,12 +52,9 @@ class LabelMap:
         values, index = np.unique(stored, return_inverse=True)
         known = self.ids if self.colours else {IGNORED: IGNORED, **self.ids}
         unknown = [value for value in values.tolist() if value not in known]
-        if unknown:
-            raise UserError(
-                f"{path}: {self._said(unknown[0])} belongs to no class; add it to mask_classes, or to "
-                "mask_ignore if it is not judged"
-            )
-        table = np.array([known[value] for value in values.tolist()], np.uint8)
+        if unknown and self.other is None:
+            raise UserError(f"{path}: {self._said(unknown[0])} belongs to no class; {self.advice}")
+        table = np.array([known.get(value, self.other) for value in values.tolist()], np.uint8)
         labels: np.ndarray = table[index.reshape(stored.shape)]
         return labels
 

@@ -221,26 +221,27 @@ def coco(
     sizes: Mapping[str, tuple[int, int]],
     names: tuple[str, ...],
 ) -> dict[str, Any]:
-    """COCO instances: all ids from 1, images by stem, ``file_name`` that of the visible image.
+    """COCO instances: all ids from 1, images by stem, ``file_name`` that of the visible image, or the
+    stem where several images have one name (frames of several videos).
 
     Crowd regions have ``iscrowd`` 1. COCO has no flag for VOC's difficult objects: they get
     ``difficult`` 1, and ``ignore`` 1 as other conversions of VOC files write it.
     """
     numbers = {name: number for number, name in enumerate(names, start=1)}
+    unique = len({pair.visible.name for pair in pairs}) == len(pairs)
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     for image_id, pair in enumerate(sorted(pairs, key=lambda pair: pair.stem), start=1):
         height, width = sizes[pair.stem]
-        images.append(
-            {"id": image_id, "file_name": pair.visible.name, "width": width, "height": height}
-        )
+        name = pair.visible.name if unique else f"{pair.stem}{pair.visible.suffix}"
+        images.append({"id": image_id, "file_name": name, "width": width, "height": height})
         found = boxes[pair.stem]
-        for index, name in enumerate(found.classes):
+        for index, class_name in enumerate(found.classes):
             x1, y1, x2, y2 = found.xyxy[index].tolist()
             annotation = {
                 "id": len(annotations) + 1,
                 "image_id": image_id,
-                "category_id": numbers[name],
+                "category_id": numbers[class_name],
                 "bbox": [_plain(value) for value in (x1, y1, x2 - x1, y2 - y1)],
                 "area": _plain((x2 - x1) * (y2 - y1)),
                 "iscrowd": int(found.crowd[index]),

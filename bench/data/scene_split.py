@@ -18,7 +18,7 @@ from ivif_bench.data.balance import choose
 from ivif_bench.data.base import Dataset
 from ivif_bench.data.likeness import Thumbnails, thumbnails
 from ivif_bench.data.runs import Runs, find_runs, in_order
-from ivif_bench.data.splits import Split, canonical_hash
+from ivif_bench.data.split import Split, canonical_hash
 from ivif_bench.errors import UserError
 from ivif_bench.files import write_bytes
 from ivif_bench.parallel import in_threads

@@ -7,15 +7,16 @@ on near-copies of training images. ``neighbour_leak`` and ``within`` say how muc
 from __future__ import annotations
 
 import bisect
-import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ivif_bench.data.base import Dataset
+from ivif_bench.data.split import Split as Split
+from ivif_bench.data.split import canonical_hash as canonical_hash
 from ivif_bench.data.split_lists import is_coco, read_list, refuse_long, refuse_repeats
+from ivif_bench.data.split_rules import parse_rule, split_by_rule
 from ivif_bench.errors import UserError, first_few
 from ivif_bench.files import exists
 from ivif_bench.registry import suggest
@@ -26,44 +27,6 @@ FAR = 25  # numbers; frames of one scene are often so near
 _MOST = 1_000_000  # stems of a split; the largest public dataset has 100,000 pairs
 _RANGE = re.compile(r"([0-9]{1,18})-([0-9]{1,18})")
 _SHIPPED = Path(__file__).parent / "split_files"
-
-
-@dataclass(frozen=True, slots=True)
-class Split:
-    """The stems of the images to train on and to judge.
-
-    Attributes:
-        name: its name in tables.
-        parts: ``train``, ``val`` and ``test`` stems, each sorted; absent parts are empty.
-    """
-
-    name: str
-    parts: Mapping[str, tuple[str, ...]]
-
-    @property
-    def train(self) -> tuple[str, ...]:
-        return self.parts.get("train", ())
-
-    @property
-    def val(self) -> tuple[str, ...]:
-        return self.parts.get("val", ())
-
-    @property
-    def test(self) -> tuple[str, ...]:
-        return self.parts.get("test", ())
-
-    @property
-    def sha256(self) -> str:
-        """Hash over the canonical hashes of all parts; any change of any list changes it."""
-        lines = "".join(
-            f"{part} {canonical_hash(self.parts[part])}\n" for part in sorted(self.parts)
-        )
-        return hashlib.sha256(lines.encode()).hexdigest()
-
-
-def canonical_hash(stems: Iterable[str]) -> str:
-    """sha256 of the sorted stems, one per line, newline at the end."""
-    return hashlib.sha256("".join(f"{stem}\n" for stem in sorted(stems)).encode()).hexdigest()
 
 
 def overlap(first: Iterable[str], second: Iterable[str]) -> tuple[str, ...]:
@@ -124,9 +87,9 @@ def resolve_split(dataset: Dataset, wanted: str | Mapping[str, str]) -> Split:
 
     Args:
         wanted: ``official`` (the layout's own parts), ``all`` (every pair is test), the name of a
-            shipped split, the path of a split file (YAML with ``parts``), the path of a list as
-            ``read_list`` reads it (its stems are test), or a mapping from part to such a path. A
-            list may name pairs by the files of either side.
+            shipped split, a rule (``ivif_bench.data.split_rules``), the path of a split file (YAML
+            with ``parts``), the path of a list as ``read_list`` reads it (its stems are test), or a
+            mapping from part to such a path. A list may name pairs by the files of either side.
 
     Raises:
         UserError: unknown split, stems that the dataset lacks, or parts that overlap.
@@ -169,6 +132,8 @@ def find_split(dataset: Dataset, wanted: str | Mapping[str, str]) -> Split:
         return Split("all", {"test": tuple(pair.stem for pair in dataset.pairs)})
     if wanted == "official":
         return official_split(dataset)
+    if (rule := parse_rule(wanted)) is not None:
+        return split_by_rule(dataset, rule)
     split = lone_split(wanted)
     if wanted in shipped_splits() or set(split.parts) != {"test"}:
         return split
@@ -179,8 +144,10 @@ def lone_split(wanted: str) -> Split:
     """A split that needs no dataset: a shipped name, a split file, or a list (its stems are test).
 
     Raises:
-        UserError: neither a file nor a shipped split.
+        UserError: neither a file nor a shipped split, or a rule, which divides a dataset's pairs.
     """
+    if parse_rule(wanted) is not None:
+        raise UserError(f"split {wanted!r} is a rule; it needs the dataset it divides")
     if wanted in shipped_splits():
         return read_split_file(_SHIPPED / f"{wanted}.yaml")
     path = Path(wanted)

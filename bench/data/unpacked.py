@@ -9,13 +9,12 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from ivif_bench.data.archive import unpack
 from ivif_bench.errors import UserError
-from ivif_bench.files import read_json, write_json
+from ivif_bench.files import read_json, temporary_folder, write_json
 
 FILE = ".ivif-bench-unpacked.json"
 
@@ -42,8 +41,8 @@ def unpack_again(
     if not earlier:
         count = unpack(archive, root, is_root)
     else:
-        with tempfile.TemporaryDirectory(dir=root.parent, prefix=f".{root.name}.earlier-") as outer:
-            aside = Path(outer) / "content"
+        with temporary_folder(root.parent) as outer:
+            aside = outer / "content"
             root.replace(aside)
             try:
                 count = unpack(archive, root, is_root)

@@ -14,15 +14,17 @@ from ivif_bench.files import read_regular
 from ivif_bench.types import Boxes
 
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
+_SIDES = ("x", "y", "w", "h")  # as the files of KAIST have them
 
 
-def read_voc(path: Path, origin: int = 0) -> Boxes:
+def read_voc(path: Path, origin: int = 0, occlusion: int | None = None) -> Boxes:
     """Read the objects of one VOC file; class names are returned unchecked.
 
     Args:
         path: XML file.
         origin: coordinate of the first pixel in the file. Its corners are shifted by it and nothing is
             added to the width, so width is ``xmax - xmin`` whatever the origin.
+        occlusion: objects whose ``<occlusion>`` is higher are difficult; None if it does not count.
 
     Returns:
         Boxes with 0-based corners in pixels and their ``difficult`` flags (False where the file
@@ -50,7 +52,7 @@ def read_voc(path: Path, origin: int = 0) -> Boxes:
         where = f"{path}: object {number} ({name})"
         names.append(name)
         corners.append(_corners(item, where))
-        difficult.append(_difficult(item, where))
+        difficult.append(_difficult(item, where) or _occluded(item, where, occlusion))
     xyxy = np.array(corners, dtype=np.float64).reshape(-1, 4) - origin
     return Boxes(xyxy, tuple(names), difficult=np.array(difficult, bool))
 
@@ -74,10 +76,22 @@ def _difficult(item: ElementTree.Element, where: str) -> bool:
     return text == "1"
 
 
+def _occluded(item: ElementTree.Element, where: str, most: int | None) -> bool:
+    if most is None:
+        return False
+    text = item.findtext("occlusion", default="0").strip()
+    if text not in ("0", "1", "2"):
+        raise UserError(f"{where}: <occlusion> must be 0, 1 or 2, found {text!r}")
+    return int(text) > most
+
+
 def _corners(item: ElementTree.Element, where: str) -> list[float]:
-    texts = [item.findtext(f"bndbox/{corner}") for corner in _CORNERS]
+    sides = item.find("bndbox/w") is not None and item.find("bndbox/xmax") is None
+    texts = [item.findtext(f"bndbox/{name}") for name in (_SIDES if sides else _CORNERS)]
     try:
         values = [float(text or "") for text in texts]
+        if sides:
+            values[2:] = values[0] + values[2], values[1] + values[3]
     except ValueError:
         raise UserError(
             f"{where}: <bndbox> needs the numbers xmin, ymin, xmax, ymax, found {texts}"

@@ -44,6 +44,11 @@ class Job:
         return int(self.description["gpus"])
 
     @property
+    def alone(self) -> bool:
+        """No other job may compute at the same time."""
+        return bool(self.description.get("unit", {}).get("alone"))
+
+    @property
     def warm(self) -> tuple[str, ...]:
         """Modules, or functions (``"module:function"``), that a warm process imports and calls."""
         return tuple(self.description.get("warm", ()))

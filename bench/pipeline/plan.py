@@ -9,8 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
-from ivif_bench.config import MethodConfig, RunConfig
+from ivif_bench.config import DatasetConfig, MethodConfig, RunConfig
 from ivif_bench.data.base import Dataset, open_ref
+from ivif_bench.data.demo_limits import MARKER as DEMO_MARKER
 from ivif_bench.data.sides import refuse_equal_files
 from ivif_bench.errors import UserError
 from ivif_bench.fusion import METHODS, STRETCHED, PrecomputedImages, Recipe
@@ -189,7 +190,7 @@ class RunPlan:
         }
 
     def methods_of(self, task: Task, section: Section) -> dict[str, tuple[str, ...]]:
-        """Methods that a section judges, each with those whose images must be there for that.
+        """Rows that a section judges, each with the methods whose images must be there for that.
 
         Raises:
             UserError: the section needs the images of a method that has none of its dataset.
@@ -206,11 +207,11 @@ class RunPlan:
                     f"a section on dataset {section.dataset!r} needs the images of method {name!r}, "
                     f"which has none of that dataset; methods: {', '.join(having)}"
                 )
-        return {name: (name, *always) for name in having}
+        return {name: (name, *always) for name in having} | dict.fromkeys(section.rows, ())
 
     @_many_values()
     def units(self, task: Task, section: Section, method: str) -> list[Unit]:
-        """Units of work of one section for one method, whose images are there."""
+        """Units of work of one section for one row, whose images are there."""
         known = self._units.get((id(section), method))
         if known is None:
             for wanted in (method, *task.methods(section)):
@@ -224,6 +225,7 @@ class RunPlan:
                 methods=[method],
                 seed=self.config.seed,
                 fingerprint=self.store.fingerprint,
+                recipes={row.name: (row.type, row.options) for row in self.config.methods},
             )
             known = [self._described(unit) for unit in task.plan(section, inputs)]
             self._units[id(section), method] = known
@@ -231,8 +233,8 @@ class RunPlan:
 
     def _described(self, unit: Unit) -> Unit:
         """The unit with what its method does to pictures besides its network."""
-        row = next(row for row in self.config.methods if row.name == unit.method)
-        recipe = recipe_of(row)
+        row = next((row for row in self.config.methods if row.name == unit.method), None)
+        recipe = Recipe() if row is None else recipe_of(row)  # rows of a section have no pictures
         if recipe == Recipe():
             return unit
         alike = unit.payload.get("stretch") == "all"  # then every row is stretched
@@ -252,7 +254,8 @@ def plan_document(
     as the configuration still has their task, dataset and method, and the method its images.
     """
     config, planned = plan.config, {name for name, _, _ in plan.sections}
-    keys = {row.name: plan.key_of(row) for row in config.methods}
+    keys = dict.fromkeys(config.rows, "given")
+    keys |= {row.name: plan.key_of(row) for row in config.methods}
     kept = [
         entry
         for entry in earlier.get("units", [])
@@ -281,16 +284,53 @@ def plan_document(
             "name": method.name,
             "title": method.title or _title(method),
             "source": METHODS.get(method.type).source,
+            "bibtex": published.bibtex if (published := METHODS.get(method.type).published) else "",
         }
         for method in config.methods
     ]
+    methods += [{"name": name, "title": name, "source": False} for name in config.rows]
     return {
         "name": config.name,
         "datasets": {name: data.title or name for name, data in config.datasets.items()},
+        "identities": {name: _identity(name, data) for name, data in config.datasets.items()},
         "methods": methods,
         "units": sorted(kept + own, key=lambda entry: order.get(entry["task"], 99)),
         "panels": _panels(plan, fused),
+        "images": _places(plan.store.root, fused),
     }
+
+
+def _identity(name: str, dataset: DatasetConfig) -> dict[str, Any]:
+    """What reports may compare it with: see ``ivif_bench.reports.beside.DatasetIdentity``."""
+    any_folders = dataset.layout == "folder"
+    return {
+        "names": [name, *filter(None, [dataset.title])] if any_folders else [dataset.layout],
+        "drawn": dataset.demo is not None or (Path(dataset.root) / DEMO_MARKER).exists(),
+    }
+
+
+def _places(
+    run: Path, fused: Mapping[tuple[str, str], FusedSet]
+) -> dict[str, dict[str, str | dict[str, str]]]:
+    """Where the images are, by dataset and method: one path with ``{stem}`` if that names all of them,
+    else a path for each stem."""
+    places: dict[str, dict[str, str | dict[str, str]]] = {}
+    for (dataset, method), found in fused.items():
+        if not found.images:
+            continue
+        stem, path = next(iter(found.images.items()))
+        before, _, after = path.name.rpartition(stem)
+        regular = "{" not in str(path.parent) + before + after and all(
+            each.parent == path.parent and each.name == f"{before}{name}{after}"
+            for name, each in found.images.items()
+        )
+        place: str | dict[str, str] = {
+            name: _seen_from(run, each) for name, each in found.images.items() if not regular
+        }
+        if regular:
+            place = _seen_from(run, path.with_name(f"{before}{{stem}}{after}"))
+        places.setdefault(dataset, {})[method] = place
+    return places
 
 
 def _title(method: MethodConfig) -> str:

@@ -43,7 +43,7 @@ def find_precomputed(
             f"{first_few(missing)} (looked for {example}); add them, name the datasets it has under "
             "'datasets', or set 'missing: allow' to judge it on the images it has"
         )
-    if len(missing) == len(pairs):
+    if missing and len(missing) == len(pairs):
         raise UserError(
             f"method {method.name!r} has none of the {len(pairs)} images of dataset {dataset!r}: "
             f"looked for {found[missing[0]]}; check its root"

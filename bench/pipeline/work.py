@@ -130,7 +130,8 @@ class Work:
         return plan
 
     def _all_planned(self) -> None:
-        methods = [method.name for method in self._plan.config.methods]
+        config = self._plan.config
+        methods = [*(method.name for method in config.methods), *config.rows]
         self._planned(
             [
                 unit

@@ -72,13 +72,13 @@ class TransposedAttention(nn.Module):
         """Sums over the pixels of some rows of x; the other rows only serve as their neighbours."""
         q, k = self._project(x, 0, 2)[:, :, rows].chunk(2, dim=1)
         # In float32 also under mixed precision: sums over many pixels leave float16's range.
-        with torch.autocast(x.device.type, enabled=False):
+        with torch.autocast(autocast_device(x), enabled=False):
             q, k = self._split(q.float()), self._split(k.float())
             return PixelSums(q @ k.transpose(-2, -1), q.square().sum(-1), k.square().sum(-1))
 
     def weights(self, sums: PixelSums) -> Tensor:
         """Attention weights, float32 [N, heads, C/heads, C/heads]; lengths are floored at 1e-12."""
-        with torch.autocast(sums.products.device.type, enabled=False):
+        with torch.autocast(autocast_device(sums.products), enabled=False):
             # Floored before the root, whose derivative at 0 is infinite.
             query = sums.queries.clamp_min(1e-24).sqrt()[..., :, None]
             key = sums.keys.clamp_min(1e-24).sqrt()[..., None, :]
@@ -196,6 +196,11 @@ class InvertibleNode(nn.Module):
         matrix = self.mix.weight[:, :, 0, 0].double()
         solved = torch.linalg.solve(matrix, mixed.double())
         return solved.to(y.dtype).reshape(y.shape)
+
+
+def autocast_device(x: Tensor) -> str:
+    """Device type for ``torch.autocast``, which knows no meta device."""
+    return "cuda" if x.is_cuda else "cpu"
 
 
 def run(layer: nn.Module, x: Tensor, checkpointing: bool) -> Tensor:

@@ -1,9 +1,7 @@
-"""One scorer for all detectors: COCO AP by pycocotools, and the AP of yolov5 beside it."""
+"""One scorer for all detectors: COCO AP, by pycocotools unless said, and the AP of yolov5 beside it."""
 
 from __future__ import annotations
 
-import contextlib
-import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from ivif_bench.errors import UserError
+from ivif_bench.tasks.detection.coco_eval import BY_DEFAULT, Evaluator, precision
 from ivif_bench.tasks.detection.yolov5_ap import in_order, yolov5_ap
 from ivif_bench.types import Boxes
 
+_AT_75 = 5  # of the IoU thresholds 0.50, 0.55, ... 0.95
 NO_TRUTH = "no_truth"
 NO_COUNTERPART = "no_counterpart"
 _REMEDY = {
@@ -39,6 +39,7 @@ def score(
     classes: Sequence[str],
     scored: Sequence[str] | None = None,
     once: bool = False,
+    evaluator: Evaluator = BY_DEFAULT,
 ) -> list[DetectionScore]:
     """Score detections against objects; the order of the boxes of an image changes nothing.
 
@@ -47,7 +48,7 @@ def score(
 
     A class without required objects has no AP: NaN with reason ``no_truth``, and it is left out
     of means. A class that the detector cannot name is NaN with reason ``no_counterpart``; it is left
-    out of ``mAP50`` and ``mAP50_95`` and counts as 0 in ``mAP50[all]`` and ``mAP50_95[all]``.
+    out of ``mAP50``, ``mAP75`` and ``mAP50_95`` and counts as 0 in those followed by ``[all]``.
 
     Args:
         truth: objects by stem; images without objects count, with empty boxes.
@@ -55,11 +56,12 @@ def score(
         classes: names, in the order of the table.
         scored: classes that the detector can name; all by default.
         once: the AP of yolov5 before v6.2, see ``ivif_bench.tasks.detection.yolov5_ap.match``.
+        evaluator: what computes COCO's AP, see ``coco_ap``.
 
     Returns:
-        Per class AP50, AP50_95 and n_boxes; over classes mAP50, mAP50_95, mAP50[yolov5],
-        mAP50_95[yolov5], n_images, n_boxes. AP is in 0..1. ``n_boxes`` counts required objects;
-        where there are others, ``n_crowd`` and ``n_difficult`` count them.
+        Per class AP50, AP75, AP50_95 and n_boxes; over classes mAP50, mAP75, mAP50_95,
+        mAP50[yolov5], mAP50_95[yolov5], n_images, n_boxes. AP is in 0..1. ``n_boxes`` counts required
+        objects; where there are others, ``n_crowd`` and ``n_difficult`` count them.
 
     Raises:
         ValueError: truth and detections are not of the same images, or a class is unknown.
@@ -82,25 +84,26 @@ def score(
         for name in boxes.take(np.flatnonzero(boxes.required).tolist()).classes:
             counts[name] += 1
 
-    coco = coco_ap(real, mine, classes)
+    coco = coco_ap(real, mine, classes, evaluator)
     yolo = [yolov5_ap(real, mine, name, once) for name in scored]
     yolov5 = np.array([np.full(10, math.nan) if ap is None else ap for ap in yolo]).reshape(-1, 10)
     rows: list[DetectionScore] = []
     for index, name in enumerate(classes):
         if name not in scored and counts[name]:
-            ap50, ap, reason = math.nan, math.nan, NO_COUNTERPART
+            ap, reason = np.full(10, math.nan), NO_COUNTERPART
         else:
-            ap50, ap = float(coco[index, 0]), float(coco[index].mean())
-            reason = "" if counts[name] else NO_TRUTH
+            ap, reason = coco[index], "" if counts[name] else NO_TRUTH
         rows += [
-            DetectionScore("AP50", name, ap50, reason),
-            DetectionScore("AP50_95", name, ap, reason),
+            DetectionScore("AP50", name, float(ap[0]), reason),
+            DetectionScore("AP75", name, float(ap[_AT_75]), reason),
+            DetectionScore("AP50_95", name, float(ap.mean()), reason),
         ]
         rows.append(DetectionScore("n_boxes", name, float(counts[name])))
 
     chosen = [index for index, name in enumerate(classes) if name in scored]
     rows += [
         _mean("mAP50", coco[chosen, 0]),
+        _mean("mAP75", coco[chosen, _AT_75]),
         _mean("mAP50_95", coco[chosen].mean(axis=1)),
         _mean("mAP50[yolov5]", yolov5[:, 0]),
         _mean("mAP50_95[yolov5]", yolov5.mean(axis=1)),
@@ -116,12 +119,18 @@ def score(
     if len(chosen) < len(classes):
         rows += [
             _mean("mAP50[all]", coco[:, 0]),
+            _mean("mAP75[all]", coco[:, _AT_75]),
             _mean("mAP50_95[all]", coco.mean(axis=1)),
         ]
     return rows
 
 
-def coco_ap(truth: Sequence[Boxes], found: Sequence[Boxes], classes: Sequence[str]) -> np.ndarray:
+def coco_ap(
+    truth: Sequence[Boxes],
+    found: Sequence[Boxes],
+    classes: Sequence[str],
+    evaluator: Evaluator = BY_DEFAULT,
+) -> np.ndarray:
     """COCO AP per class and IoU threshold; boxes of equal scores go by their corners.
 
     A detection that gets no required object is left out if a crowd region covers at least the
@@ -129,35 +138,30 @@ def coco_ap(truth: Sequence[Boxes], found: Sequence[Boxes], classes: Sequence[st
 
     Args:
         truth, found: objects and scored detections, image by image.
+        evaluator: what computes it; the numbers are the same but for rounding in the last bit.
 
     Returns:
         float64 [classes, 10] for IoU 0.50, 0.55, ... 0.95; NaN for a class without required
         objects.
     """
-    from pycocotools.coco import COCO
-    from pycocotools.cocoeval import COCOeval
-
-    with contextlib.redirect_stdout(io.StringIO()):
-        real, mine = COCO(), COCO()
-        # Of equal scores and of equal overlaps pycocotools takes the box that comes first or last.
-        real.dataset = coco_document([in_order(boxes) for boxes in truth], classes)
-        mine.dataset = coco_document([in_order(boxes) for boxes in found], classes)
-        # pycocotools has no word for difficult objects (it writes iscrowd over "ignore"), but a
-        # rule that fits them: who is larger than all sizes asked for is neither required nor wrong.
-        for annotation in real.dataset["annotations"]:
-            if annotation["difficult"]:
-                annotation["area"] = math.inf
-        real.createIndex()
-        # Not loadRes: that one raises IndexError when nothing was found.
-        mine.createIndex()
-        evaluation = COCOeval(real, mine, "bbox")
-        evaluation.evaluate()
-        evaluation.accumulate()
-    largest_max_dets, all_areas = -1, 0
-    # [thresholds, recalls, classes]; -1 where a class has no objects
-    precision = evaluation.eval["precision"][:, :, :, all_areas, largest_max_dets]
-    ap: np.ndarray = np.where(precision < 0, math.nan, precision).mean(axis=1).T
+    curves = precision(*coco_documents(truth, found, classes), evaluator)
+    ap: np.ndarray = np.where(curves < 0, math.nan, curves).mean(axis=1).T
     return ap
+
+
+def coco_documents(
+    truth: Sequence[Boxes], found: Sequence[Boxes], classes: Sequence[str]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Objects and detections as ``ivif_bench.tasks.detection.coco_eval`` takes them."""
+    # Of equal scores and of equal overlaps pycocotools takes the box that comes first or last.
+    real = coco_document([in_order(boxes) for boxes in truth], classes)
+    mine = coco_document([in_order(boxes) for boxes in found], classes)
+    # pycocotools has no word for difficult objects (it writes iscrowd over "ignore"), but a
+    # rule that fits them: who is larger than all sizes asked for is neither required nor wrong.
+    for annotation in real["annotations"]:
+        if annotation["difficult"]:
+            annotation["area"] = math.inf
+    return real, mine
 
 
 def coco_document(boxes: Sequence[Boxes], classes: Sequence[str]) -> dict[str, Any]:

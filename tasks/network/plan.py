@@ -43,6 +43,7 @@ class UnitBuilder:
         self.threads = section.threads
         self.workers = section.workers
         self.gpus = section.gpus
+        self.substitutions = section.substitutions()
         self.spec = protocol.registry().get(protocol.network)
         self.weights = weights_file(protocol, section.weights_path)
         self.weights_hash = "scratch" if self.weights is None else self.fingerprint(self.weights)
@@ -163,14 +164,14 @@ class UnitBuilder:
             split_sha256=self.split.sha256,
             leak=self.leak,
             images=len(test),
-            metrics=dict.fromkeys(metrics, "up"),
+            metrics={name: task.direction(name) for name in metrics},
             classes=protocol.classes,
             network=self._network(),
             mode=protocol.mode,
             scorer=task.scorer(protocol),
             chroma=DESCRIBED[protocol.chroma],
             protocol_sha256=protocol.sha256,
-            warnings=(*task.warnings(protocol), *holes),
+            warnings=(*filter(None, [self.substitutions]), *task.warnings(protocol), *holes),
             missing=tuple(sorted({*lost_train, *lost_test})),
             judges=(*self.spec.packages, *task.judges),
             training=training,

@@ -24,6 +24,7 @@ from pydantic import (
 )
 
 from ivif_bench.data.chroma import Chroma
+from ivif_bench.data.split_rules import parse_rule
 from ivif_bench.data.splits import shipped_splits
 from ivif_bench.errors import UserError
 from ivif_bench.protocol import Protocol, hash_of, read_protocol
@@ -65,8 +66,9 @@ class NetworkProtocol(Protocol):
         min_length=1, description="names and order of the classes that are scored"
     )
     split: str | dict[str, str] = Field(
-        description="official, all, a shipped split, a file, {train: FILE, test: FILE}, or given: "
-        "the section must bring one"
+        description="official, all, a shipped split, a rule (scenes:test=0.2,seed=0 or "
+        "random:test=0.2,seed=0), a file, {train: FILE, test: FILE}, or given: the section must "
+        "bring one"
     )
     mode: Literal["retrain", "frozen", "zeroshot-coco", "released"] = Field(
         description="retrain: one network per method; frozen: one network, trained on train_on, "
@@ -98,6 +100,13 @@ class NetworkProtocol(Protocol):
         description="weights that are judged: the last ones, or those with the best validation on a "
         "part of the training images; nothing is ever selected on test images",
     )
+
+    @field_validator("split")
+    @classmethod
+    def _rule_is_whole(cls, value: str | dict[str, str]) -> str | dict[str, str]:
+        if isinstance(value, str):
+            parse_rule(value)
+        return value
 
     @field_validator("classes", "seeds")
     @classmethod
@@ -209,7 +218,10 @@ class NetworkProtocol(Protocol):
     @property
     def portable(self) -> Self:
         """This protocol without paths: split and weights have hashes of their own, by content."""
-        known = isinstance(self.split, str) and self.split in ("official", "all", *shipped_splits())
+        known = isinstance(self.split, str) and (
+            self.split in ("official", "all", *shipped_splits())
+            or parse_rule(self.split) is not None
+        )
         named = self.initial in ("scratch", "user", GIVEN) or self.initial.startswith("shipped:")
         changes: dict[str, Any] = {} if known else {"split": GIVEN}
         return self.model_copy(update=changes if named else {**changes, "initial": GIVEN})

@@ -15,6 +15,7 @@ from ivif_bench.tasks.network.adapter import TaskAdapter
 from ivif_bench.tasks.network.checks import check, load_network, split_of
 from ivif_bench.tasks.network.plan import UnitBuilder
 from ivif_bench.tasks.network.protocol import SOURCES, NetworkProtocol, Seeds
+from ivif_bench.tasks.network.substitution import differences, substituted
 from ivif_bench.types import DatasetRef, Record, Unit
 
 
@@ -26,6 +27,9 @@ class NetworkSection(Section):
         seeds: training seeds, 0 or more.
         split: as ``ivif_bench.data.splits.resolve_split`` takes it.
         initial: initial weights in place of the protocol's.
+        network: registered name of a network in place of the protocol's; the caption says so.
+        recipe: ``inference`` and ``training``: single values in place of the protocol's; the caption
+            names every one.
         weights: file for protocols whose ``initial`` is ``user``.
         threads: CPU threads; sums depend on it in their last bits, so it is part of a unit's key.
         workers: processes that prepare training images for each training, beside its threads; 0
@@ -41,6 +45,8 @@ class NetworkSection(Section):
     seeds: Seeds | None = None
     split: str | dict[str, str] | None = None
     initial: str | None = None
+    network: str | None = None
+    recipe: dict[str, Any] | None = None
     weights: str | None = None
     threads: int = Field(default=1, ge=1)
     workers: int = Field(default=0, ge=0)
@@ -50,7 +56,16 @@ class NetworkSection(Section):
         """The protocol with this section's overrides."""
         changes = {name: getattr(self, name) for name in self.overrides}
         given = {name: value for name, value in changes.items() if value is not None}
-        return self.model.load(self.protocol).override(**given)
+        protocol = self.model.load(self.protocol)
+        if self.network is not None or self.recipe is not None:
+            given |= substituted(protocol, self.network, self.recipe)
+        return protocol.override(**given)
+
+    def substitutions(self) -> str:
+        """What ``network`` and ``recipe`` put in place of the protocol's values, for captions."""
+        if self.network is None and self.recipe is None:
+            return ""
+        return differences(self.model.load(self.protocol), self.resolved())
 
     @property
     def weights_path(self) -> Path | None:

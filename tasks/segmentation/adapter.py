@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,15 +16,8 @@ from ivif_bench.files import write_bytes, write_json
 from ivif_bench.task import Workspace
 from ivif_bench.tasks.network.adapter import TaskAdapter
 from ivif_bench.tasks.network.protocol import NetworkProtocol
+from ivif_bench.tasks.segmentation.counting import Counts, metric_names
 from ivif_bench.tasks.segmentation.protocol import SegmentationProtocol
-from ivif_bench.tasks.segmentation.scoring import (
-    ABSENT,
-    NO_TRUTH,
-    confusion,
-    ignored_share,
-    mean_iou,
-    score,
-)
 from ivif_bench.types import Pair, Record, Unit
 
 PSEUDO = "PSEUDO LABELS: measured against a network's output, not ground truth; not comparable"
@@ -36,7 +28,18 @@ _SCORER = (
 _VOID = {
     "ignore": "ignored truth dropped",
     "false-positive": "ignored truth counts as false positives",
+    "class": "void is one more class of the means",
+    "mfnet": "rows and columns of void and of classes left out of a mean dropped, as in MFNet",
 }
+_BOUNDARY = (
+    "; boundary IoU: within 2 % of the diagonal of an edge, pooled, ignored truth removed first"
+)
+
+
+def scorer_of(protocol: SegmentationProtocol) -> str:
+    """How the scores are made: a line under the table."""
+    boundary = _BOUNDARY if "boundary" in protocol.scores else ""
+    return _SCORER + _VOID[protocol.void] + boundary
 
 
 class SegmentationAdapter(TaskAdapter):
@@ -97,10 +100,10 @@ class SegmentationAdapter(TaskAdapter):
         dataset: Dataset,
         space: Workspace,
     ) -> list[Record]:
-        """Leaves ``segmentation-<key>/`` in ``space.shared``: predictions (PNG, class ids) and
-        ``confusion.json``."""
+        """Leaves ``segmentation-<key>/`` in ``space.shared``: predictions (PNG, class ids),
+        ``confusion.json``, and ``per_image.json``, the pixels that reports resample."""
 
-        counted: list[tuple[dict[str, np.ndarray], dict[str, int]]] = []
+        counted: list[Counts] = []
         pairs = dataset.select(tuple(kept))
 
         def collect(partial: Path) -> None:
@@ -109,18 +112,14 @@ class SegmentationAdapter(TaskAdapter):
             counted.append(_count(protocol, dataset, pairs, partial))
 
         folder = space.once(f"segmentation-{unit.key}", collect)
-        matrices, images = counted[0] if counted else _count(protocol, dataset, pairs, folder)
-        return _records(unit, protocol, matrices, images)
+        counts = counted[0] if counted else _count(protocol, dataset, pairs, folder)
+        return counts.records(unit)
 
     def metrics(self, protocol: SegmentationProtocol, pairs: Sequence[Pair]) -> list[str]:
-        """Conditions have columns only if some test image has the tag."""
-        present = {tag for pair in pairs for tag in pair.tags}
-        tags = [tag for tag in protocol.conditions if tag in present]
-        rows = [f"{mean}[{tag}]" for tag in tags for mean in protocol.means]
-        return [*protocol.means, *rows, "accuracy", "class_accuracy", "IoU"]
+        return metric_names(protocol, [tag for pair in pairs for tag in pair.tags])
 
     def scorer(self, protocol: SegmentationProtocol) -> str:
-        return _SCORER + _VOID[protocol.void]
+        return scorer_of(protocol)
 
     def warnings(self, protocol: SegmentationProtocol) -> list[str]:
         return [PSEUDO] if protocol.pseudo_labels else []
@@ -128,55 +127,15 @@ class SegmentationAdapter(TaskAdapter):
 
 def _count(
     protocol: SegmentationProtocol, dataset: Dataset, pairs: Sequence[Pair], folder: Path
-) -> tuple[dict[str, np.ndarray], dict[str, int]]:
-    """Confusion matrices and numbers of images: of all (under ""), and of each condition."""
-    classes = len(protocol.classes)
-    matrices: dict[str, np.ndarray] = {"": np.zeros((classes + 1, classes + 1), np.int64)}
-    images: dict[str, int] = {"": 0}
+) -> Counts:
+    """Count the predictions in a folder, and leave the counts there."""
+    counts = Counts(protocol)
     for pair in pairs:
         prediction = read_labels(folder / f"{pair.stem}.png")
         try:
-            matrix = confusion(dataset.mask(pair), prediction, classes, protocol.ignore_index)
+            counts.add(pair.stem, pair.tags, dataset.mask(pair), prediction)
         except ValueError as problem:
             raise UserError(f"dataset {pair.dataset!r}, stem {pair.stem!r}: {problem}") from problem
-        for tag in ("", *(tag for tag in protocol.conditions if tag in pair.tags)):
-            matrices[tag] = matrices.get(tag, 0) + matrix
-            images[tag] = images.get(tag, 0) + 1
-    document = {
-        "classes": [*protocol.classes, "void"],
-        "rows": "truth",
-        "columns": "prediction",
-        "matrices": {tag or "all": matrix.tolist() for tag, matrix in matrices.items()},
-        "images": {tag or "all": number for tag, number in images.items()},
-    }
-    write_json(folder / "confusion.json", document)
-    return matrices, images
-
-
-def _records(
-    unit: Unit,
-    protocol: SegmentationProtocol,
-    matrices: Mapping[str, np.ndarray],
-    images: Mapping[str, int],
-) -> list[Record]:
-    rows: list[Record] = []
-
-    def add(metric: str, value: float, class_name: str = "", reason: str = "") -> None:
-        why = reason if math.isnan(value) else ""
-        rows.append(unit.record(metric, float(value), class_name=class_name, reason=why))
-
-    for tag, matrix in matrices.items():
-        scores = score(matrix, protocol.void)
-        suffix = f"[{tag}]" if tag else ""
-        for label, iou, recall in zip(protocol.classes, scores.iou, scores.recall, strict=True):
-            add(f"IoU{suffix}", iou, label, ABSENT)
-            if not tag:
-                add("class_accuracy", recall, label, NO_TRUTH)
-        for name, (value, held) in mean_iou(scores, protocol.classes, protocol.means).items():
-            add(f"{name}{suffix}", value, reason=ABSENT)
-            add(f"n_classes_{name}{suffix}", held)
-        add(f"accuracy{suffix}", scores.accuracy, reason=NO_TRUTH)
-        add(f"class_accuracy{suffix}", scores.class_accuracy, reason=NO_TRUTH)
-        add(f"n_images{suffix}", images[tag])
-        add(f"ignored{suffix}", ignored_share(matrix), reason=NO_TRUTH)
-    return rows
+    write_json(folder / "confusion.json", counts.to_json())
+    write_json(folder / "per_image.json", counts.per_image())
+    return counts

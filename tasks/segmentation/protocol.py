@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from ivif_bench.errors import UserError
 from ivif_bench.tasks.network.protocol import NetworkProtocol, refuse_unknown
@@ -15,7 +15,7 @@ _NOT_TRAINING = frozenset(
     {"name", "layout", "split", "mode", "seeds", "void", "means", "conditions", "pseudo_labels"}
 )
 # Keys of format 2 that format 1 has not, and the other way round.
-_NEW = {"format", "network", "recipe", "transfer"}
+_NEW = {"format", "network", "recipe", "transfer", "scores"}
 _OLD = {"segmenter", "reinit_head"}
 
 
@@ -36,15 +36,21 @@ class SegmentationProtocol(NetworkProtocol):
         min_length=2, description="names of the classes; the class id is the position"
     )
     ignore_index: int = Field(255, le=255, description="label value that is no class")
-    void: Literal["ignore", "false-positive"] = Field(
+    void: Literal["ignore", "false-positive", "mfnet", "class"] = Field(
         description="ignore drops ignored truth; false-positive counts it against the class "
-        "predicted there"
+        "predicted there; class does so and takes void as one more class of the means; mfnet drops "
+        "row and column of void, and of the classes left out of a mean"
     )
     means: dict[str, tuple[str, ...]] = Field(
         min_length=1,
         description="name of a mean IoU to the classes left out of it; the first is the main number",
     )
     conditions: tuple[str, ...] = Field((), description="pair tags with rows of their own")
+    scores: tuple[Literal["mAcc", "FWIoU", "boundary"], ...] = Field(
+        (),
+        description="more scores: mAcc over the classes of each mean, FWIoU (frequency-weighted "
+        "IoU), boundary (IoU near the edges of classes)",
+    )
     pseudo_labels: bool = Field(
         False, description="the labels are a network's output, not ground truth; captions say so"
     )
@@ -59,6 +65,14 @@ class SegmentationProtocol(NetworkProtocol):
         if self.ignore_index < len(self.classes):
             raise ValueError("ignore_index must be no class")
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_young_defaults(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """``scores`` is younger than the first protocols, which keep their hashes without it."""
+        values: dict[str, Any] = write(self)
+        if not values.get("scores", True):
+            del values["scores"]
+        return values
 
     @classmethod
     def read_format_1(cls, values: dict[str, Any]) -> dict[str, Any]:

@@ -135,7 +135,9 @@ def test_only_the_package_itself_imports_the_python_interface(graph):
     assert {name for name in importers if _top(name) != "api"} == {ROOT}
 
 
-def test_the_command_line_and_the_python_interface_reach_tasks_only_to_score_and_exchange(graph):
+def test_the_command_line_and_the_python_interface_reach_tasks_only_to_score_measure_and_exchange(
+    graph,
+):
     reached = {
         (name, found)
         for name, imports in graph.items()
@@ -147,7 +149,10 @@ def test_the_command_line_and_the_python_interface_reach_tasks_only_to_score_and
     } == {
         (f"{ROOT}.commands.scoring", "quality"),
         (f"{ROOT}.api.scoring", "quality"),
+        (f"{ROOT}.commands.detecting", "detection"),
         (f"{ROOT}.commands.detectors", "detection"),
+        (f"{ROOT}.commands.segmenting", "segmentation"),
+        (f"{ROOT}.commands.complexity", "complexity"),
     }
 
 

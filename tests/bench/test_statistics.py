@@ -47,7 +47,13 @@ def test_bootstrap_interval_agrees_with_scipy(n: int) -> None:
     values = np.random.default_rng(n).gamma(2.0, 3.0, n)
     ours = bootstrap_interval(values)
     theirs = stats.bootstrap(
-        (values,), np.mean, method="percentile", n_resamples=20_000, rng=np.random.default_rng(1)
+        (values,),
+        np.mean,
+        method="percentile",
+        n_resamples=20_000,
+        rng=np.random.default_rng(1),
+        confidence_level=1
+        - 2 * stats.norm.cdf(-math.sqrt(n / (n - 1)) * stats.t.ppf(0.975, n - 1)),
     ).confidence_interval
     width = theirs.high - theirs.low
     assert ours is not None

@@ -65,3 +65,11 @@ def test_validate_names_the_pairs_of_a_configuration(tmp_path):
     done = ivif_here("validate", write_config(tmp_path))
     assert done.returncode == 0, done.stderr
     assert "pairs: 3 pairs" in done.stdout
+
+
+@pytest.mark.parametrize(("option", "value"), [("--train", "10000000000"), ("--test", "0")])
+def test_a_demo_of_an_impossible_size_is_refused_in_one_line(option, value, tmp_path):
+    done = ivif_here("data", "demo", str(tmp_path / "demo"), option, value)
+    assert done.returncode == 2
+    assert value in done.stderr
+    assert len(done.stderr.splitlines()) == 1

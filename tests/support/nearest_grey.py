@@ -145,13 +145,13 @@ class World:
         path.write_text(yaml.safe_dump(content, sort_keys=False))
         return TASKS.load("segmentation").section(dataset="msrs", protocol=str(path), **values)
 
-    def plan(self, section, methods=("good", "noisy")):
+    def plan(self, section, methods=("good", "noisy"), rows=()):
         fused = {("msrs", name): FusedSet("msrs", name, "k", self.sets[name]) for name in methods}
         planning = TaskInputs(
             datasets={"msrs": self.dataset},
             refs={"msrs": self.ref},
             fused=fused,
-            methods=[*methods, "never-ran"],
+            methods=[*methods, *rows, "never-ran"],
             seed=0,
             fingerprint=self.fingerprint,
         )

@@ -30,12 +30,15 @@ class PairFolders:
 
     Attributes:
         infrared, visible: image folders.
-        infrared_names, visible_names: form of the names in them; None if a stem is the whole name.
         part: official part they hold (``train``, ``test``), empty if the layout has none.
         annotations: folder with a file ``<stem><suffix>`` per pair, or one file for all pairs.
         suffix: what follows the stem in names of annotation files, with the dot.
         masks: folder with a PNG of class ids per pair.
         mask_suffix: what follows the stem in their names.
+        infrared_names, visible_names: form of the names of images; None if a stem is the whole name.
+        prefix: put before every stem, where several folders use the same file names; names of
+            annotations and masks are without it.
+        chosen: names, without the prefix, of the only pairs to use; None for all.
     """
 
     infrared: Path
@@ -47,6 +50,8 @@ class PairFolders:
     mask_suffix: str = ".png"
     infrared_names: Pattern | None = None
     visible_names: Pattern | None = None
+    prefix: str = ""
+    chosen: frozenset[str] | None = None
 
 
 class BoxOptions(Options):
@@ -155,13 +160,13 @@ class PairedFolders(Dataset):
         orphans: list[str] = []
         parts: dict[str, tuple[str, ...]] = {}
         for folders in self.folders:
-            infrared = _images(folders.infrared, folders.infrared_names)
-            visible = _images(folders.visible, folders.visible_names)
+            infrared = _images(folders.infrared, folders.infrared_names, folders)
+            visible = _images(folders.visible, folders.visible_names, folders)
             no_infrared += visible.keys() - infrared.keys()
             no_visible += infrared.keys() - visible.keys()
             both = sorted(infrared.keys() & visible.keys())
             twice += [stem for stem in both if stem in pairs]
-            parts[folders.part] = tuple(both)
+            parts[folders.part] = (*parts.get(folders.part, ()), *both)
             orphans += _orphans(folders, infrared.keys() | visible.keys())
             for stem in both:
                 pairs[stem] = self._pair(stem, infrared[stem], visible[stem], folders)
@@ -175,12 +180,12 @@ class PairedFolders(Dataset):
         )
 
     def _pair(self, stem: str, infrared: Path, visible: Path, folders: PairFolders) -> Pair:
-        annotation = folders.annotations
+        annotation, name = folders.annotations, stem.removeprefix(folders.prefix)
         if annotation is not None and annotation.suffix != ".json":
-            annotation = annotation / f"{stem}{folders.suffix}"
+            annotation = annotation / f"{name}{folders.suffix}"
             if self.background and not annotation.exists():
                 annotation = None
-        mask = folders.masks and folders.masks / f"{stem}{folders.mask_suffix}"
+        mask = folders.masks and folders.masks / f"{name}{folders.mask_suffix}"
         return Pair(self.name, stem, infrared, visible, annotation, mask, tags=self.tags_of(stem))
 
     def _read_pairs(self) -> tuple[Pair, ...]:
@@ -279,20 +284,30 @@ def remedy(unknown: Sequence[str], known: Sequence[str]) -> str:
     return f"{rename}to leave such boxes out set the dataset option ignore_classes: [{', '.join(unknown)}]"
 
 
-def _images(folder: Path, names: Pattern | None) -> dict[str, Path]:
+def _images(folder: Path, names: Pattern | None, folders: PairFolders) -> dict[str, Path]:
+    """Image files of one side by stem."""
     from ivif_bench.data.images import images_in
 
-    return images_in(folder) if names is None else names.files()
+    found = images_in(folder) if names is None else names.files()
+    return {
+        f"{folders.prefix}{name}": path
+        for name, path in found.items()
+        if folders.chosen is None or name in folders.chosen
+    }
 
 
 def _orphans(folders: PairFolders, stems: set[str]) -> list[str]:
-    """Annotation and mask files whose images are both missing."""
+    """Annotation and mask files whose images are both missing; none where only some are used."""
     found: list[str] = []
+    if folders.chosen is not None:
+        return found
     labels = ((folders.annotations, folders.suffix), (folders.masks, folders.mask_suffix))
     for folder, suffix in labels:
         if folder is not None and folder.is_dir():
             names = sorted(path.name for path in folder.glob(f"*{suffix}"))
-            alone = [name for name in names if name.removesuffix(suffix) not in stems]
+            alone = [
+                name for name in names if folders.prefix + name.removesuffix(suffix) not in stems
+            ]
             found += [f"{folder.name}/{name}" for name in alone]
     return found
 

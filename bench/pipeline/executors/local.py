@@ -147,7 +147,7 @@ class LocalExecutor(Executor):
         return min(job.gpus, self._all_devices)
 
     def _slots(self, job: Job) -> int:
-        return min(max(1, job.threads), self.workers)
+        return self.workers if job.alone else min(max(1, job.threads), self.workers)
 
     def _send(self, number: int, running: _Running, description: int, events: int) -> None:
         job = running.job

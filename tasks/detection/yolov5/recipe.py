@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -19,6 +19,8 @@ Preset = Literal["scratch-low", "scratch-med", "scratch-high", "VOC", "Objects36
 
 class Yolov5Training(Recipe):
     """How the original YOLOv5 is trained. A key that is left out has the value of the preset."""
+
+    presets: ClassVar[frozenset[str]] = frozenset({"preset", "rules"})
 
     preset: Preset = Field(
         "scratch-low", description="published hyper-parameter file; other keys take precedence"

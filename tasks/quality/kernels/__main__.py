@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ivif_bench.compiled.places import cache_folder
 from ivif_bench.tasks.quality.engine import metrics_of, resolve
-from ivif_bench.tasks.quality.kernels.places import cache_folder
 from ivif_bench.tasks.quality.registry import CONVENTIONS, MODES
 
 

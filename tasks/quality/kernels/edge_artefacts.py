@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from ivif_bench.tasks.quality.kernels.jit import kernel
+from ivif_bench.compiled.jit import kernel
 from ivif_bench.tasks.quality.shared import Shared
 
 # Gain, slope and centre of the sigmoids for strength (g) and direction (a).

@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from ivif_bench.tasks.quality.kernels.jit import kernel
+from ivif_bench.compiled.jit import kernel
 from ivif_bench.tasks.quality.kernels.windows import typed
 from ivif_bench.tasks.quality.shared import Shared
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ivif_bench.tasks.quality.kernels.jit import kernel
+from ivif_bench.compiled.jit import kernel
 from ivif_bench.tasks.quality.shared import Shared
 
 # c log2 c of small counts, which most cells of a joint histogram have.

@@ -7,7 +7,7 @@ import math
 import cv2
 import numpy as np
 
-from ivif_bench.tasks.quality.kernels.jit import kernel
+from ivif_bench.compiled.jit import kernel
 from ivif_bench.tasks.quality.kernels.window_means import (
     Images,
     Triple,

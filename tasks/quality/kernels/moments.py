@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ivif_bench.tasks.quality.kernels.jit import kernel
+from ivif_bench.compiled.jit import kernel
 from ivif_bench.tasks.quality.shared import Shared
 
 _BLOCK = 4096  # pixels whose products fit a 32-bit sum: 4096 * 255^2 < 2^32

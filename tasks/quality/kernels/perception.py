@@ -11,7 +11,7 @@ import math
 import numpy as np
 from scipy import fft
 
-from ivif_bench.tasks.quality.kernels.jit import kernel
+from ivif_bench.compiled.jit import kernel
 from ivif_bench.tasks.quality.kernels.sobel import sobel
 from ivif_bench.tasks.quality.kernels.window_means import filter_inside, row_bands
 from ivif_bench.tasks.quality.shared import Shared, Undefined

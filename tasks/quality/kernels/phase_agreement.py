@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ivif_bench.tasks.quality.kernels.jit import kernel
+from ivif_bench.compiled.jit import kernel
 from ivif_bench.tasks.quality.kernels.phase_congruency import phase_maps
 from ivif_bench.tasks.quality.shared import Shared
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ivif_bench.tasks.quality.kernels.jit import kernel
+from ivif_bench.compiled.jit import kernel
 
 SCALES, ORIENTATIONS = 4, 6
 SHORTEST_WAVE, SCALE_STEP = 3.0, 2.1  # pixels; factor between wavelengths

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ivif_bench.tasks.quality.kernels.jit import kernel
+from ivif_bench.compiled.jit import kernel
 from ivif_bench.tasks.quality.kernels.window_means import (
     filter_inside,
     gaussian,

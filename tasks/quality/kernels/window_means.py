@@ -12,7 +12,7 @@ from functools import cache
 import cv2
 import numpy as np
 
-from ivif_bench.tasks.quality.kernels.jit import kernel
+from ivif_bench.compiled.jit import kernel
 from ivif_bench.tasks.quality.kernels.windows import flattest_level
 from ivif_bench.tasks.quality.shared import Shared
 

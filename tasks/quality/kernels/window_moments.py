@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ivif_bench.tasks.quality.kernels.jit import kernel
+from ivif_bench.compiled.jit import kernel
 
 
 @kernel

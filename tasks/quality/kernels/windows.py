@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from ivif_bench.tasks.quality.kernels.jit import kernel
+from ivif_bench.compiled.jit import kernel
 
 WIDTH, ROWS = 128, 32  # window sums in a tile
 MARGIN = 16  # what the widest window, 17 pixels, needs beyond them

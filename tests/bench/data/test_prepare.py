@@ -323,7 +323,7 @@ def test_command_after_the_wrong_archive_takes_the_right_one(demo: Path, tmp_pat
     refused = command("m3fd", "--root", root, "--archive", wrong)
     assert isinstance(refused.exception, UserError)
     assert "is not this dataset, so nothing was unpacked" in str(refused.exception)
-    assert ".unpack-" not in str(refused.exception), "names a folder that no longer exists"
+    assert ".ivif-bench-" not in str(refused.exception), "names a folder that no longer exists"
     assert not root.exists()
     assert command("m3fd", "--root", root, "--archive", right).exit_code == 0
 

@@ -41,8 +41,8 @@ def test_every_shipped_protocol_names_itself_and_a_detector_that_serves_its_mode
 
 
 def test_an_unknown_protocol_gets_a_suggestion() -> None:
-    with pytest.raises(UserError, match=r"did you mean m3fd-det\.v1"):
-        load_protocol("m3fd-det.v2")
+    with pytest.raises(UserError, match=r"did you mean m3fd-det\.v"):
+        load_protocol("m3fd-det.v0")
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,8 @@ def test_every_shipped_protocol_says_whether_it_is_multi_label(name: str) -> Non
     content = yaml.safe_load((SHIPPED_PROTOCOLS / f"{name}.yaml").read_text())
     for family in content.get("recipe", {}).values():  # format 2
         content |= family["inference"]
-    assert isinstance(content["multi_label"], bool)
+    if "nms_iou" in content:  # RT-DETR suppresses nothing, so it has one form only
+        assert isinstance(content["multi_label"], bool)
 
 
 @pytest.mark.parametrize(

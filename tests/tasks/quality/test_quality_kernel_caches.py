@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 
 import ivif_bench.tasks.quality.kernels as kernels
-from ivif_bench.tasks.quality.kernels import places
+from ivif_bench.compiled import places
+from ivif_bench.compiled.jit import kernel
 from ivif_bench.tasks.quality.kernels.histograms import _count
-from ivif_bench.tasks.quality.kernels.jit import kernel
 
 HERE = Path(kernels.__file__).parent
 # Entropy of an image of two levels in equal number is 1 bit; then how many signatures were found

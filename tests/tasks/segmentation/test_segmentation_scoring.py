@@ -44,6 +44,7 @@ def test_camvid_predictions_give_the_recorded_matrix_exactly(camvid):
     [
         ("ignore", 0.702169, "void_ignored"),
         ("false-positive", 0.687517, "void_as_false_positive"),
+        ("class", 0.648773, "twelve_classes_with_void"),
     ],
 )
 def test_each_treatment_of_void_gives_its_own_published_miou(camvid, void, miou, key):
@@ -53,8 +54,17 @@ def test_each_treatment_of_void_gives_its_own_published_miou(camvid, void, miou,
     (value, held) = mean_iou(scores, classes, {"mIoU11": ()})["mIoU11"]
     assert value == pytest.approx(miou, abs=1e-6)
     assert value == pytest.approx(oracle[key]["mIoU"], abs=1e-12)
-    assert held == 11
-    np.testing.assert_allclose(scores.iou, oracle[key]["IoU"], atol=1e-6)
+    assert held == len(oracle[key]["IoU"])
+    own = [scores.void_iou] if void == "class" else []
+    np.testing.assert_allclose([*scores.iou, *own], oracle[key]["IoU"], atol=1e-6)
+
+
+@pytest.mark.golden
+def test_mfnet_drops_row_and_column_of_void(camvid):
+    _, matrix, _ = camvid
+    scores = score(matrix, "mfnet")
+    assert np.mean(scores.iou) == pytest.approx(0.715708, abs=1e-6)
+    assert score(matrix).iou.mean() == pytest.approx(0.702169, abs=1e-6)  # the matrix is unchanged
 
 
 @pytest.mark.golden

@@ -25,11 +25,11 @@ def cache_folder(file: Path) -> Path | None:
     a folder for this user among the temporary files. What is kept beside code that this user
     cannot write (installed by another) is copied, so that it is not compiled again.
 
-    The folder's name carries numba's version and a hash of ``file`` and of every file of kernels
-    that it imports: numba itself looks at ``file`` alone.
+    The folder's name carries numba's version and a hash of ``file``, of every file of kernels that
+    it imports, and of this package: numba itself looks at ``file`` alone.
     """
     source = hashlib.sha256()
-    for path in sorted(_sources(file)):
+    for path in sorted({*_sources(file), *Path(__file__).parent.glob("*.py")}):
         source.update(path.read_bytes())
     stem = f"{_PREFIX}{file.stem}-{numba.__version__}-"
     name = stem + source.hexdigest()[:12]

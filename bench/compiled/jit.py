@@ -20,7 +20,7 @@ import numba
 from numba.core.caching import FunctionCache, IndexDataCacheFile
 from numba.core.compiler_lock import global_compiler_lock
 
-from ivif_bench.tasks.quality.kernels.places import cache_folder
+from ivif_bench.compiled.places import cache_folder
 
 _PATIENCE = 300.0  # seconds; a kernel takes 2, but its process may have been stopped
 

@@ -1,0 +1,1 @@
+"""Compiled loops: kept on disk, compiled by one process while others wait."""
