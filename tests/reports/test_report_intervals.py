@@ -129,6 +129,14 @@ def test_a_run_that_lost_its_detections_says_so(builder: Any) -> None:
     assert any(line.startswith("No intervals for good:") for line in table.footer)
 
 
+def test_a_run_without_any_detections_has_no_table_of_differences(builder: Any) -> None:
+    for path in builder.folder.glob("checkpoints/*"):
+        path.unlink()
+    (table,) = _tables(builder.write()).values()
+    assert table.footer[0].startswith("No intervals for visible, infrared, good")
+    assert not any("resamples" in line for line in table.footer)
+
+
 def test_detections_that_do_not_give_the_tables_numbers_are_not_used(
     builder: Any, drawn: tuple[Found, Found]
 ) -> None:
