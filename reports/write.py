@@ -126,7 +126,7 @@ def write_report(
         formats: names of registered formats.
         spread, sources, papers: see ``build_report``.
         detail: write what explains detection tables as well, see
-            ``ivif_bench.reports.detection_detail``.
+            ``ivif_bench.reports.detection_files``.
         pictures: of detections, see ``ivif_bench.reports.detection_pictures``.
 
     Raises:
@@ -152,9 +152,9 @@ def write_report(
             results, pictures.stems, pictures.count, pictures.confidence
         )
     if detail:
-        from ivif_bench.reports import detection_detail
+        from ivif_bench.reports import detection_files
 
-        written |= detection_detail.files_of(results)
+        written |= detection_files.files_of(results)
     for name, data in written.items():
         write_bytes(folder / name, data)
     write_json(folder / "report.json", _provenance(results, report, written))
