@@ -20,6 +20,7 @@ from ivif_bench.tasks.segmentation.counting import Counts, metric_names
 from ivif_bench.tasks.segmentation.protocol import SegmentationProtocol
 from ivif_bench.types import Pair, Record, Unit
 
+PER_IMAGE = "per_image.json"
 PSEUDO = "PSEUDO LABELS: measured against a network's output, not ground truth; not comparable"
 _SCORER = (
     "own integer confusion matrix over all test pixels; IoU = TP/(TP+FP+FN); classes with neither "
@@ -100,8 +101,8 @@ class SegmentationAdapter(TaskAdapter):
         dataset: Dataset,
         space: Workspace,
     ) -> list[Record]:
-        """Leaves ``segmentation-<key>/`` in ``space.shared``: predictions (PNG, class ids) and
-        ``confusion.json``."""
+        """Leaves ``segmentation-<key>/`` in ``space.shared``: predictions (PNG, class ids),
+        ``confusion.json``, and ``per_image.json``, the pixels that reports resample."""
 
         counted: list[Counts] = []
         pairs = dataset.select(tuple(kept))
@@ -128,7 +129,7 @@ class SegmentationAdapter(TaskAdapter):
 def _count(
     protocol: SegmentationProtocol, dataset: Dataset, pairs: Sequence[Pair], folder: Path
 ) -> Counts:
-    """Count the predictions in a folder, and leave ``confusion.json`` there."""
+    """Count the predictions in a folder, and leave ``confusion.json`` and ``per_image.json`` there."""
     counts = Counts(protocol)
     for pair in pairs:
         prediction = read_labels(folder / f"{pair.stem}.png")
@@ -137,4 +138,5 @@ def _count(
         except ValueError as problem:
             raise UserError(f"dataset {pair.dataset!r}, stem {pair.stem!r}: {problem}") from problem
     write_json(folder / "confusion.json", counts.to_json())
+    write_json(folder / PER_IMAGE, counts.overlaps())
     return counts

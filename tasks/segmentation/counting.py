@@ -19,6 +19,7 @@ from ivif_bench.tasks.segmentation.scoring import (
     ignored_share,
     mean_iou,
     mean_over,
+    overlap,
     score,
 )
 from ivif_bench.types import Record, Unit
@@ -80,6 +81,17 @@ class Counts:
             "images": {tag or "all": number for tag, number in self.images.items()},
             "by_image": {stem: matrix.tolist() for stem, matrix in self.by_image.items()},
         }
+
+    def overlaps(self) -> dict[str, Any]:
+        """Of each image and class the pixels whose sums give IoU, as JSON values, for resampling."""
+        protocol = self.protocol
+        main = _ids(protocol.classes, next(iter(protocol.means.values())))
+        images = {}
+        for stem, matrix in self.by_image.items():
+            right, union = overlap(matrix, protocol.void, main)
+            images[stem] = {"right": right.tolist(), "union": union.tolist()}
+        means = {name: list(left_out) for name, left_out in protocol.means.items()}
+        return {"classes": list(protocol.classes), "means": means, "images": images}
 
     def records(self, unit: Unit) -> list[Record]:
         """All scores of a unit, those of the conditions included."""

@@ -111,28 +111,47 @@ def score(
         left_out: ids of classes that ``mfnet`` drops; the other conventions keep their pixels.
     """
     classes = matrix.shape[0] - 1
-    if void == "mfnet":
-        matrix = matrix.copy()
-        for index in (classes, *left_out):
-            matrix[index] = 0
-            matrix[:, index] = 0
-    right = np.diag(matrix)[:classes]
+    matrix = _counted(matrix, void, left_out)
+    right, union = overlap(matrix, void)
     labelled = matrix[:classes].sum(axis=1)
-    rows = matrix[:classes] if void == "ignore" else matrix
-    predicted = rows.sum(axis=0)[:classes]
     total = int(labelled.sum())
     own = np.nan
     if void == "class":
-        union = int(matrix[-1].sum() + matrix[:, -1].sum() - matrix[-1, -1])
-        own = int(matrix[-1, -1]) / union if union else np.nan
+        either = int(matrix[-1].sum() + matrix[:, -1].sum() - matrix[-1, -1])
+        own = int(matrix[-1, -1]) / either if either else np.nan
     return SegmentationScores(
-        iou=_ratio(right, labelled + predicted - right),
+        iou=_ratio(right, union),
         recall=_ratio(right, labelled),
         accuracy=float(right.sum() / total) if total else float("nan"),
         pixels=total,
         share=_ratio(labelled, np.full(classes, total)),
         void_iou=float(own),
     )
+
+
+def _counted(matrix: np.ndarray, void: Void, left_out: Collection[int]) -> np.ndarray:
+    """The matrix without rows and columns that ``mfnet`` drops."""
+    if void != "mfnet":
+        return matrix
+    matrix = matrix.copy()
+    for index in (matrix.shape[0] - 1, *left_out):
+        matrix[index] = 0
+        matrix[:, index] = 0
+    return matrix
+
+
+def overlap(
+    matrix: np.ndarray, void: Void = "ignore", left_out: Collection[int] = ()
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels that are right, and pixels of truth or prediction: integer [classes] each.
+
+    IoU is their ratio. Both add up over images, and the ratio does not.
+    """
+    matrix = _counted(matrix, void, left_out)
+    classes = matrix.shape[0] - 1
+    right = np.diag(matrix)[:classes]
+    rows = matrix[:classes] if void == "ignore" else matrix
+    return right, matrix[:classes].sum(axis=1) + rows.sum(axis=0)[:classes] - right
 
 
 def ignored_share(matrix: np.ndarray) -> float:
