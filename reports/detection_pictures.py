@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -33,7 +33,10 @@ _COLUMNS = 4  # of methods: a page of 20 has five rows
 _WIDTH = 7.16  # inches: two columns of an IEEE page
 _DPI = 300
 # Okabe and Ito's colours, told apart with any colour vision; lines differ as well.
-_FOUND, _MISSED, _WRONG = ("#009E73", "-"), ("#F0E442", (0, (3, 1.5))), ("#D55E00", "-")
+_Line = tuple[str, Literal["-", "--"]]
+_FOUND: _Line = ("#009E73", "-")
+_MISSED: _Line = ("#F0E442", "--")
+_WRONG: _Line = ("#D55E00", "-")
 _LEGEND = (
     (_FOUND, "object found"),
     (_MISSED, "object missed, with its class"),
@@ -246,12 +249,12 @@ def _corners(xywh: np.ndarray) -> np.ndarray:
 
 def _draw(axes: Axes, image: np.ndarray | None, seen: Shown, shape: tuple[int, ...]) -> None:
     from matplotlib.patches import Rectangle
-    from matplotlib.patheffects import withStroke
+    from matplotlib.patheffects import AbstractPathEffect, withStroke
 
     if image is None:
         image = np.full((*shape[:2], 3), 128, np.uint8)
     axes.imshow(image, interpolation="antialiased")
-    dark = [withStroke(linewidth=2.0, foreground="black", alpha=0.6)]
+    dark: list[AbstractPathEffect] = [withStroke(linewidth=2.0, foreground="black", alpha=0.6)]
     for corners, labels, (colour, style) in (
         (seen.found, ("",) * len(seen.found), _FOUND),
         (seen.missed, seen.missed_labels, _MISSED),

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ivif_bench.errors import UserError
+from ivif_bench.errors import UserError, first_few
 
 
 def statistics(
@@ -28,17 +28,27 @@ def statistics(
         list[str] | None,
         typer.Option("--down", help="metric of a sheet of which less is better; repeatable"),
     ] = None,
+    figures: Annotated[
+        bool, typer.Option(help="also draw figures: statistics-*.pdf and .png")
+    ] = True,
+    venue: Annotated[
+        str, typer.Option("--venue", help="whose column widths figures have: ieee or cvpr")
+    ] = "ieee",
 ) -> None:
-    """Which methods differ, and whether a better metric means better detection: tables.
+    """Which methods differ, and whether a better metric means better detection: tables and figures.
 
-    Writes statistics.md and statistics-*.csv, and computes nothing of the run again.
+    Writes statistics.md and statistics-*.csv, and computes nothing of the run again. A report has the
+    same tables, without the figures.
     """
     from ivif_bench.files import write_bytes
+    from ivif_bench.reports.charts import of_run, style
     from ivif_bench.reports.comparison import comparisons
     from ivif_bench.reports.frame import load_run
     from ivif_bench.reports.statistics.sheet import read_sheet
     from ivif_bench.reports.statistics.write import studied, tables_of, texts_of
 
+    if venue not in style.COLUMN:
+        raise UserError(f"--venue {venue!r}: expected {' or '.join(style.COLUMN)}")
     if source.suffix.lower() == ".csv":
         every = [read_sheet(source, down or ())]
         folder, title = out or Path("statistics"), f"Statistics of {source.name}"
@@ -48,7 +58,8 @@ def statistics(
         run = load_run(_folder(source))
         every = list(comparisons(run))
         folder, title = out or run.run / "report", f"Statistics of run {run.name}"
-    tables = tables_of(studied(every))
+    items = studied(every)
+    tables = tables_of(items)
     if not tables:
         raise UserError(
             f"{source}: nothing to compare; statistics need ten images and two methods that are no sources"
@@ -56,6 +67,50 @@ def statistics(
     for name, text in texts_of(title, tables).items():
         write_bytes(folder / name, text.encode())
         typer.echo(f"wrote {folder / name}", err=True)
+    for name, data in of_run.files_of(items, every, venue) if figures else ():
+        write_bytes(folder / name, data)
+        typer.echo(f"wrote {folder / name}", err=True)
+
+
+def compare(
+    first: Annotated[
+        Path, typer.Argument(metavar="RUN1", help="run directory or CONFIG to compare with")
+    ],
+    second: Annotated[Path, typer.Argument(metavar="RUN2", help="run directory or CONFIG")],
+    worse: Annotated[
+        bool, typer.Option("--worse", help="exit with 1 for what is worse or gone, not for better")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print every number as JSON")] = False,
+) -> None:
+    """What changed from one run to another; exit code 1 if something did, for CI.
+
+    A number changed if the 95 % interval of its difference leaves out zero, or if it differs and has no
+    interval (one seed). What RUN2 lacks counts, what it has in addition does not.
+    """
+    from ivif_bench.reports.frame import load_run
+    from ivif_bench.reports.statistics.change_tables import tables_of
+    from ivif_bench.reports.statistics.changes import FAILING, changes
+    from ivif_bench.reports.terminal import print_tables
+
+    found = changes(load_run(_folder(first)), load_run(_folder(second)))
+    if all(each.first is None for each in found):
+        raise UserError(f"{first} and {second} have no result of the same task, dataset and method")
+    states = [state for state in FAILING if not (worse and state == "better")]
+    changed = [each for each in found if each.state in states]
+    if as_json:
+        from dataclasses import asdict
+
+        from ivif_bench.commands.console import print_json
+
+        print_json([asdict(each) for each in found])
+    else:
+        print_tables(table for table in tables_of(found) if table.rows)
+    methods = list(dict.fromkeys(each.title or each.where for each in changed))
+    if not changed:
+        typer.echo(f"nothing changed: {len(found)} numbers compared", err=True)
+        return
+    typer.echo(f"{len(changed)} of {len(found)} numbers changed: {first_few(methods)}", err=True)
+    raise typer.Exit(1)
 
 
 def _folder(source: Path) -> Path:
@@ -68,3 +123,4 @@ def _folder(source: Path) -> Path:
 def register(app: typer.Typer) -> None:
     """Add these commands to the application."""
     app.command()(statistics)
+    app.command()(compare)

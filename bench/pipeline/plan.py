@@ -232,11 +232,12 @@ class RunPlan:
 
     def _described(self, unit: Unit) -> Unit:
         """The unit with what its method does to pictures besides its network."""
-        row = next(row for row in self.config.methods if row.name == unit.method)
-        recipe = recipe_of(row)
+        row = next((row for row in self.config.methods if row.name == unit.method), None)
+        recipe = Recipe() if row is None else recipe_of(row)  # rows of a section have no pictures
         if recipe == Recipe():
             return unit
-        remark = STRETCHED if recipe.stretched else ""
+        alike = unit.payload.get("stretch") == "all"  # then every row is stretched
+        remark = STRETCHED if recipe.stretched and not alike else ""
         return replace(unit, about=replace(unit.about, recipe=recipe.text, remark=remark))
 
 

@@ -52,6 +52,8 @@ class Against:
         metrics: means over images by metric, then method; more is better (sign turned).
         outcomes: columns of the task's table.
         found: the association of metric and outcome, by both keys; None below three methods.
+        down: metrics of which less is better.
+        table, protocol: of the task.
         claimed: those keys whose p is below 5 % after Holm over all headline columns and metrics.
     """
 
@@ -61,6 +63,13 @@ class Against:
     outcomes: tuple[Outcome, ...]
     found: Mapping[tuple[str, str], Association | None]
     claimed: frozenset[tuple[str, str]]
+    down: frozenset[str] = frozenset()
+    table: str = ""
+    protocol: str = ""
+
+    def downward(self, metric: str) -> bool:
+        """Whether less of a metric is better, so that its sign is turned."""
+        return metric in self.down
 
     @property
     def headlines(self) -> tuple[Outcome, ...]:
@@ -140,7 +149,14 @@ def outcomes_of(table: Table, sources: frozenset[str]) -> list[Outcome]:
     return found
 
 
-def against(name: str, what: str, blocks: Sequence[Blocks], outcomes: Sequence[Outcome]) -> Against:
+def against(
+    name: str,
+    what: str,
+    blocks: Sequence[Blocks],
+    outcomes: Sequence[Outcome],
+    table: str = "",
+    protocol: str = "",
+) -> Against:
     """Compare every metric with every outcome, over the methods that have both."""
     metrics = {
         each.metric: dict(zip(each.methods, each.scores.mean(axis=0).tolist(), strict=True))
@@ -162,7 +178,8 @@ def against(name: str, what: str, blocks: Sequence[Blocks], outcomes: Sequence[O
         for key, p in zip(family, adjusted, strict=True)
         if p < ALPHA and (one := found[key]) and one.n >= FEWEST_METHODS
     )
-    return Against(name, what, metrics, tuple(outcomes), found, claimed)
+    down = frozenset(each.metric for each in blocks if each.sign < 0)
+    return Against(name, what, metrics, tuple(outcomes), found, claimed, down, table, protocol)
 
 
 def tables_of(item: Against) -> list[Table]:

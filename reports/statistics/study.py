@@ -22,7 +22,7 @@ import numpy as np
 from ivif_bench.ranking import FEWEST
 from ivif_bench.reports.statistics import ranks
 from ivif_bench.reports.statistics.blocks import Blocks
-from ivif_bench.resampling import LEVEL, image_counts, over_seeds
+from ivif_bench.resampling import image_counts, over_seeds, tail
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,8 +181,8 @@ def _intervals(blocks: Blocks) -> tuple[np.ndarray, np.ndarray]:
     samples = samples_of(blocks)
     k = samples.shape[1]
     first, second = np.triu_indices(k, 1)
-    tail = (1 - LEVEL) / 2
-    ends = np.quantile(samples[:, first] - samples[:, second], [tail, 1 - tail], axis=0)
+    beyond = tail(len(blocks.stems))
+    ends = np.quantile(samples[:, first] - samples[:, second], [beyond, 1 - beyond], axis=0)
     low, high = np.zeros((k, k)), np.zeros((k, k))
     low[first, second], high[first, second] = ends
     low[second, first], high[second, first] = -ends[1], -ends[0]

@@ -56,6 +56,8 @@ def studied(every: Sequence[Comparison]) -> list[Studied]:
                 table.title,
                 blocks,
                 against_task.outcomes_of(table, other.sources),
+                table=table.name,
+                protocol=other.protocol,
             )
             for other, table in judged.get(comparison.dataset, ())
         ]

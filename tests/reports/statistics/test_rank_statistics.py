@@ -12,6 +12,7 @@ from statsmodels.stats.multitest import multipletests
 
 from ivif_bench.reports.statistics import ranks
 from ivif_bench.reports.statistics.association import associate, rhos, taus
+from ivif_bench.resampling import tail
 
 
 def _scores(images: int, methods: int, decimals: int) -> np.ndarray:
@@ -79,26 +80,26 @@ def test_resampled_tau_and_rho_are_those_of_scipy_on_the_repeated_methods():
 
 
 def test_tau_and_its_interval_are_those_of_a_hand_calculation():
-    """Five methods in the orders 1 2 3 4 5 and 2 1 3 4 5: of ten pairs one is turned, tau = 8/10.
+    """Six methods in the orders 1 2 3 4 5 6 and 2 1 3 4 5 6: of 15 pairs one is turned, tau = 13/15.
 
-    All 3125 resamples are counted pair by pair; the drawn 2000 have the same percentiles.
+    All 46656 resamples are counted pair by pair; the drawn 2000 have nearly the same percentiles.
     """
-    first, second = np.arange(5.0), np.array([1.0, 0.0, 2.0, 3.0, 4.0])
+    first, second = np.arange(6.0), np.array([1.0, 0.0, 2.0, 3.0, 4.0, 5.0])
     every = []
-    for drawn in itertools.product(range(5), repeat=5):
-        pairs = [{i, j} for i, j in itertools.combinations(drawn, 2) if i != j]
+    for drawn in itertools.product(range(6), repeat=6):
+        held = [drawn.count(method) for method in range(6)]
+        pairs = (36 - sum(n * n for n in held)) // 2  # of two different methods
         if pairs:
-            every.append(1 - 2 * pairs.count({0, 1}) / len(pairs))
-    low, high = np.quantile(every, [0.025, 0.975])
-    assert -1 < low < 8 / 10 < high
+            every.append(1 - 2 * held[0] * held[1] / pairs)
+    low, high = np.quantile(every, [tail(6), 1 - tail(6)])
+    assert -1 < low < 0
+    assert high == 1
     found = associate(first, second)
-    assert found.tau == pytest.approx(8 / 10)
-    assert found.rho == pytest.approx(1 - 6 * 2 / (5 * 24))
-    assert found.tau_interval == pytest.approx(
-        (low, high), abs=0.12
-    )  # 12 %: one step of the values
-    # Of 120 orders, 1 has no turned pair and 4 have one; as many have nine or ten.
-    assert found.p == pytest.approx(10 / 120)
+    assert found.tau == pytest.approx(13 / 15)
+    assert found.rho == pytest.approx(1 - 6 * 2 / (6 * 35))
+    assert found.tau_interval == pytest.approx((low, high), abs=0.1)
+    # Of 720 orders, 1 has no turned pair and 5 have one; as many have fifteen or fourteen.
+    assert found.p == pytest.approx(12 / 720)
 
 
 def test_a_perfect_order_has_no_interval_and_equal_values_no_tau():

@@ -1,0 +1,1 @@
+"""Figures of statistics, one file each: plain numbers in, a matplotlib figure out."""

@@ -1,0 +1,209 @@
+"""What all figures share: widths of journals, colours, letters, and files.
+
+Colours are those of Okabe and Ito, which people with any colour vision can tell apart; beyond eight
+methods, markers tell them apart as well. Text of users is never read as mathematics or TeX.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+COLUMN = {"ieee": 3.5, "cvpr": 3.25}  # inches
+PAGE = {"ieee": 7.16, "cvpr": 6.875}
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#9C8A00")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p")
+_HEADS = (0.5, 0.75, 0.25, 0.9, 0.1)
+GRAY = "0.6"
+SIZE = 7.0  # points, of all text but panel titles
+_HANDLE = 0.42  # inches of a legend's column beside its label
+KINDS = ("pdf", "png")
+_SETTINGS = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib, so that figures are alike everywhere
+    "font.size": SIZE,
+    "axes.labelsize": SIZE,
+    "axes.titlesize": SIZE,
+    "xtick.labelsize": SIZE - 1,
+    "ytick.labelsize": SIZE,
+    "legend.fontsize": SIZE,
+    "axes.linewidth": 0.6,
+    "lines.linewidth": 1.0,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "axes.unicode_minus": False,
+    "text.parse_math": False,
+    "text.usetex": False,
+    "pdf.fonttype": 42,  # TrueType, embedded; IEEE refuses Type 3
+    "svg.hashsalt": "ivif-bench",
+}
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """Figures must be drawn and saved within."""
+    import matplotlib
+
+    with matplotlib.rc_context(_SETTINGS):
+        yield
+
+
+def new(width: float, height: float) -> Figure:
+    """A figure of that many inches, which it keeps: nothing is cropped to its content."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def files(name: str, figure: Figure, kinds: Sequence[str] = KINDS) -> dict[str, bytes]:
+    """A figure as files, without time or version inside: equal figures, equal files."""
+    found = {}
+    for kind in kinds:
+        sink = io.BytesIO()
+        undated: dict[str, Any] = (
+            {"CreationDate": None, "Creator": None, "Producer": None}
+            if kind == "pdf"
+            else {"Software": None}
+        )
+        figure.savefig(sink, format=kind, dpi=300, metadata=undated)
+        found[f"{name}.{kind}"] = sink.getvalue()
+    return found
+
+
+def look(at: int) -> tuple[str, str]:
+    """Colour and marker of a method, by its place in the run: 80 different ones."""
+    return COLOURS[at % len(COLOURS)], MARKERS[at // len(COLOURS) % len(MARKERS)]
+
+
+def text_width(text: str, size: float = SIZE) -> float:
+    """Inches that a line of text takes."""
+    font = _font()
+    font.set_size(size, 72)
+    font.set_text(text, 0.0)
+    return float(font.get_width_height()[0]) / 64 / 72
+
+
+def fitted(names: Sequence[str], inches: float, size: float = SIZE, lines: int = 1) -> list[str]:
+    """Names as labels: whole where they fit, else on two lines, else without a part in the middle.
+
+    Different names stay different: of those that would look alike, another part is left out.
+    """
+    plain = [_plain(name) for name in names]
+    shown = [_broken(text, inches, size, lines, _HEADS[0]) for text in plain]
+    for label in {label for label in shown if shown.count(label) > 1}:
+        alike = [at for at, one in enumerate(shown) if one == label]
+        if len({plain[at] for at in alike}) == 1:
+            continue
+        for head in _HEADS[1:]:
+            other = [_broken(plain[at], inches, size, lines, head) for at in alike]
+            if len(set(other)) == len(other) and not set(other) & set(shown):
+                break
+        else:
+            other = [
+                _broken(plain[at], inches - text_width(f"({n})", size), size, lines, 0.5) + f"({n})"
+                for n, at in enumerate(alike, start=1)
+            ]
+        for at, text in zip(alike, other, strict=True):
+            shown[at] = text
+    return shown
+
+
+def _broken(text: str, inches: float, size: float, lines: int, head: float) -> str:
+    if lines < 2 or text_width(text, size) <= inches:
+        return _short(text, inches, size, head)
+    words = text.split(" ")
+    count = 0
+    while count < len(words) and text_width(" ".join(words[: count + 1]), size) <= inches:
+        count += 1
+    if not count or count == len(words):
+        return _short(text, inches, size, head)
+    rest = _short(" ".join(words[count:]), inches, size, head)
+    return f"{' '.join(words[:count])}\n{rest}"
+
+
+def _short(text: str, inches: float, size: float, head: float) -> str:
+    """A text without its middle; ``head`` is the share of what is kept that its beginning has."""
+    if text_width(text, size) <= inches:
+        return text
+    for kept in range(len(text) - 1, 2, -1):
+        first = max(1, round(kept * head))
+        candidate = f"{text[:first].rstrip()}…{text[len(text) - (kept - first) :].lstrip()}"
+        if text_width(candidate, size) <= inches:
+            return candidate
+    return text[:2]
+
+
+def _plain(text: str) -> str:
+    """One line without control characters."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+@lru_cache(maxsize=1)
+def _font() -> Any:
+    from matplotlib.font_manager import findfont
+    from matplotlib.ft2font import FT2Font
+
+    return FT2Font(findfont("DejaVu Sans"))
+
+
+def widest(labels: Sequence[str], size: float = SIZE) -> float:
+    """Inches of the longest label."""
+    return max(
+        (text_width(line, size) for label in labels for line in label.split("\n")), default=0.0
+    )
+
+
+def legend_room(width: float) -> float:
+    """Inches that a label of ``legend`` may take: two columns, or three on a page's width."""
+    return (width - 0.2) / (2 if width < 5 else 3) - _HANDLE - 0.01
+
+
+def legend(figure: Figure, handles: Sequence[Any], labels: Sequence[str], width: float) -> None:
+    """A legend below the figure, in as many columns as its labels leave room for."""
+    figure.legend(
+        handles,
+        labels,
+        loc="outside lower center",
+        ncols=_columns(labels, width),
+        frameon=False,
+        handlelength=1.2,
+        columnspacing=1.0,
+        handletextpad=0.5,
+    )
+
+
+def legend_height(labels: Sequence[str], width: float) -> float:
+    """Inches that ``legend`` takes."""
+    return 0.16 * -(-len(labels) // _columns(labels, width)) + 0.15
+
+
+def _columns(labels: Sequence[str], width: float) -> int:
+    return max(1, min(len(labels), int((width - 0.2) / (widest(labels) + _HANDLE))))
+
+
+def few_ticks(axis: Any, most: int) -> None:
+    """At most that many ticks, with plain numbers: no exponents or offsets, which need mathematics."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    axis.set_major_locator(MaxNLocator(most, min_n_ticks=2))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.4g}"))
+
+
+def decades(axis: Any, low: float, high: float) -> None:
+    """Ticks of a logarithmic axis as plain numbers, at 1, or at 1, 2 and 5 if it is short."""
+
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+    steps = (1,) if high / low > 100 else (1, 2, 5)
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    ticks = [step * 10.0**power for power in powers for step in steps]
+    inside = [tick for tick in ticks if low <= tick <= high]
+    axis.set_major_locator(FixedLocator(inside[:: max(1, -(-len(inside) // 7))]))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
