@@ -155,15 +155,18 @@ def picture(
         wrong = f"{mine.wrong[stem]:.1%} wrong"
         _show(panels[top + 2, column], colours[kinds], truth.shape, wrong)
     names = [
-        Patch(facecolor=first.palette[at] / 255, edgecolor="0.5", linewidth=0.4, label=name)
+        Patch(facecolor=_hex(first.palette[at]), edgecolor="0.5", linewidth=0.4, label=name)
         for at, name in enumerate(first.classes)
         if at in seen
     ]
-    kinds_drawn = [
-        Patch(facecolor=np.array(colour) / 255, label=name) for name, colour in ERRORS.items()
-    ]
-    options = {"loc": "outside lower center", "fontsize": 5.6, "frameon": False}
-    legend = figure.legend(handles=[*names, *kinds_drawn], ncols=5, **options)  # type: ignore[arg-type]
+    kinds_drawn = [Patch(facecolor=_hex(colour), label=name) for name, colour in ERRORS.items()]
+    legend = figure.legend(
+        handles=[*names, *kinds_drawn],
+        ncols=5,
+        loc="outside lower center",
+        fontsize=5.6,
+        frameon=False,
+    )
     for text in legend.get_texts():
         text.set_parse_math(False)
     title = f"{comparison.dataset_title}, image {stem}: image, prediction and errors, first seed"
@@ -245,6 +248,11 @@ def _coloured(labels: np.ndarray, judged: Judged) -> np.ndarray:
     table[: len(judged.palette)] = judged.palette
     picture: np.ndarray = table[labels]
     return picture
+
+
+def _hex(colour: Sequence[int] | np.ndarray) -> str:
+    red, green, blue = (int(each) for each in colour)
+    return f"#{red:02x}{green:02x}{blue:02x}"
 
 
 def _source(path: str) -> np.ndarray | None:
