@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,22 +22,24 @@ if TYPE_CHECKING:
 _SAME = 1e-9  # the counts are whole numbers, so their ratios are the table's
 
 
+Pixels = tuple[np.ndarray, np.ndarray]  # right and union: float64 [images, classes]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Counts:
-    """Pixels by image and class.
+    """Pixels by image and class, whose sums over images have IoU as their ratio.
 
     Attributes:
         stems: the images.
         classes: names.
-        means: name of a mean to the classes left out of it.
-        right, union: float64 [images, classes]; IoU is the ratio of their sums over images.
+        iou: of the classes.
+        means: by the name of a mean, of the classes that it holds.
     """
 
     stems: tuple[str, ...]
     classes: tuple[str, ...]
-    means: dict[str, list[str]]
-    right: np.ndarray
-    union: np.ndarray
+    iou: Pixels
+    means: dict[str, Pixels]
 
 
 def resampled(table: Table, comparison: Comparison) -> Resampled:
@@ -83,15 +85,11 @@ def _counts_of(comparison: Comparison, method: str) -> list[Counts]:
 def _read(path: Path) -> Counts:
     try:
         content = read_json(path)
-        stems = tuple(sorted(content["images"]))
-        classes = tuple(map(str, content["classes"]))
-        right, union = (
-            np.array([content["images"][stem][key] for stem in stems], np.float64).reshape(
-                len(stems), len(classes)
-            )
-            for key in ("right", "union")
-        )
-        means = {str(name): list(left_out) for name, left_out in content["means"].items()}
+        stems, classes = (tuple(map(str, content[key])) for key in ("stems", "classes"))
+        iou = _pixels(content["iou"], (len(stems), len(classes)))
+        means = {
+            str(name): _pixels(each, (len(stems), -1)) for name, each in content["means"].items()
+        }
     except OSError as problem:
         raise UserError(f"cannot read {path}: {problem.strerror or problem}") from problem
     except (ValueError, KeyError, TypeError, AttributeError) as problem:
@@ -99,26 +97,32 @@ def _read(path: Path) -> Counts:
             f"{path}: not the pixel counts of a unit ({type(problem).__name__}: {problem}); delete "
             "the unit's results and this folder, and 'run' writes them again"
         ) from problem
-    return Counts(stems, classes, means, right, union)
+    return Counts(stems, classes, iou, means)
+
+
+def _pixels(content: Mapping[str, Any], shape: tuple[int, int]) -> Pixels:
+    right, union = (np.array(content[key], np.float64).reshape(shape) for key in ("right", "union"))
+    if right.shape != union.shape:
+        raise ValueError(f"right has shape {right.shape}, union {union.shape}")
+    return right, union
 
 
 def _samples(method: str, seeds: Sequence[Counts]) -> Samples:
     """By column: the number of the images as they are, then its resamples."""
     drawn = image_counts(len(seeds[0].stems)).astype(np.float64)
     weights = np.concatenate([np.ones_like(drawn[:1]), drawn])
-    iou = np.stack([_iou(weights @ each.right, weights @ each.union) for each in seeds])
-    classes = seeds[0].classes
-    found = {f"IoU:{name}": iou[:, :, at] for at, name in enumerate(classes)}
-    for mean, left_out in seeds[0].means.items():
-        kept = iou[:, :, [name not in left_out for name in classes]]
-        found[mean] = _mean(kept)
+    iou = np.stack([_iou(weights, each.iou) for each in seeds])
+    found = {f"IoU:{name}": iou[:, :, at] for at, name in enumerate(seeds[0].classes)}
+    for mean in seeds[0].means:
+        found[mean] = np.stack([_mean(_iou(weights, each.means[mean])) for each in seeds])
     return {
         key: np.concatenate([values[:, 0].mean(keepdims=True), over_seeds(values[:, 1:], method)])
         for key, values in found.items()
     }
 
 
-def _iou(right: np.ndarray, union: np.ndarray) -> np.ndarray:
+def _iou(weights: np.ndarray, pixels: Pixels) -> np.ndarray:
+    right, union = (weights @ each for each in pixels)
     iou: np.ndarray = np.divide(right, union, out=np.full_like(right, math.nan), where=union > 0)
     return iou
 

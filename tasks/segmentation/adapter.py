@@ -21,7 +21,6 @@ from ivif_bench.tasks.segmentation.counting import Counts, metric_names
 from ivif_bench.tasks.segmentation.protocol import SegmentationProtocol
 from ivif_bench.types import Pair, Record, Unit
 
-PER_IMAGE = "per_image.json"
 PSEUDO = "PSEUDO LABELS: measured against a network's output, not ground truth; not comparable"
 _SCORER = (
     "own integer confusion matrix over all test pixels; IoU = TP/(TP+FP+FN); classes with neither "
@@ -131,7 +130,11 @@ class SegmentationAdapter(TaskAdapter):
 def _count(
     protocol: SegmentationProtocol, dataset: Dataset, pairs: Sequence[Pair], folder: Path
 ) -> Counts:
+<<<<<<< HEAD
     """Count the predictions in a folder, and leave ``confusion.json`` and ``per_image.json`` there."""
+=======
+    """Count the predictions in a folder, and leave the counts there."""
+>>>>>>> 7419e623ed5d62f5d86b5ff628d08b32199f5db1
     counts = Counts(protocol)
     for pair in pairs:
         prediction, truth = read_labels(folder / f"{pair.stem}.png"), dataset.mask(pair)
@@ -139,6 +142,7 @@ def _count(
             counts.add(pair.stem, pair.tags, truth, prediction)
         except ValueError as problem:
             raise UserError(f"dataset {pair.dataset!r}, stem {pair.stem!r}: {problem}") from problem
+<<<<<<< HEAD
         write_bytes(folder / "truth" / f"{pair.stem}.png", encode_png(truth))
     write_json(folder / "confusion.json", counts.to_json())
     write_json(folder / PER_IMAGE, counts.overlaps())
@@ -172,3 +176,8 @@ def _described(
         "palette": [list(colour) for colour in official],
         "images": images,
     }
+=======
+    write_json(folder / "confusion.json", counts.to_json())
+    write_json(folder / "per_image.json", counts.per_image())
+    return counts
+>>>>>>> 7419e623ed5d62f5d86b5ff628d08b32199f5db1

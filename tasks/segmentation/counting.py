@@ -82,6 +82,7 @@ class Counts:
             "by_image": {stem: matrix.tolist() for stem, matrix in self.by_image.items()},
         }
 
+<<<<<<< HEAD
     def overlaps(self) -> dict[str, Any]:
         """Of each image and class the pixels whose sums give IoU, as JSON values, for resampling."""
         protocol = self.protocol
@@ -92,6 +93,35 @@ class Counts:
             images[stem] = {"right": right.tolist(), "union": union.tolist()}
         means = {name: list(left_out) for name, left_out in protocol.means.items()}
         return {"classes": list(protocol.classes), "means": means, "images": images}
+=======
+    def per_image(self) -> dict[str, Any]:
+        """Plain JSON values that reports resample: for each IoU over classes, pixels by image.
+
+        ``right`` and ``union`` are lists [images][classes] whose sums over images have that IoU as
+        their ratio; ``iou`` is of the classes, each of ``means`` of those it holds.
+        """
+        protocol, stems = self.protocol, sorted(self.by_image)
+        main = next(iter(protocol.means.values()))
+        names = (*protocol.classes, "")
+
+        def of(left_out: Sequence[str], kept: Sequence[int]) -> dict[str, list[list[int]]]:
+            ids = _ids(protocol.classes, left_out)
+            counts = [overlap(self.by_image[stem], protocol.void, ids) for stem in stems]
+            return {
+                "right": [right[kept].tolist() for right, _ in counts],
+                "union": [union[kept].tolist() for _, union in counts],
+            }
+
+        return {
+            "stems": stems,
+            "classes": list(protocol.classes),
+            "iou": of(main, range(len(protocol.classes))),
+            "means": {
+                mean: of(left_out, [at for at, name in enumerate(names) if name not in left_out])
+                for mean, left_out in protocol.means.items()
+            },
+        }
+>>>>>>> 7419e623ed5d62f5d86b5ff628d08b32199f5db1
 
     def records(self, unit: Unit) -> list[Record]:
         """All scores of a unit, those of the conditions included."""

@@ -182,12 +182,16 @@ def test_segmentation_is_resampled_by_pixels_of_images(tmp_path: Path, new_run: 
         made.segmentation(name, dict(zip("abc", iou, strict=True)), means, images=30)
         folder = tmp_path / "checkpoints" / f"segmentation-{key:016x}"
         folder.mkdir(parents=True)
-        images = {
-            f"{at:02d}": {"right": right[at].tolist(), "union": union[at].tolist()}
-            for at in range(30)
+        content = {
+            "stems": [f"{at:02d}" for at in range(30)],
+            "classes": ["a", "b", "c"],
+            "iou": {"right": right.tolist(), "union": union.tolist()},
+            "means": {
+                name: {"right": right[:, kept].tolist(), "union": union[:, kept].tolist()}
+                for name, kept in (("mIoU3", slice(3)), ("mIoU2", slice(1, 3)))
+            },
         }
-        content = {"classes": ["a", "b", "c"], "means": {"mIoU3": [], "mIoU2": ["a"]}}
-        (folder / "per_image.json").write_text(json.dumps({**content, "images": images}))
+        (folder / "per_image.json").write_text(json.dumps(content))
     table = _tables(made.write())["segmentation-msrs"]
     for column in ("IoU:b", "mIoU3", "mIoU2"):
         assert _verdicts(table, column) == {"visible": "", "good": "better", "same": ""}
