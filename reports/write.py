@@ -12,12 +12,8 @@ from ivif_bench.errors import UserError, first_few
 from ivif_bench.files import write_bytes, write_json
 from ivif_bench.naming import safe_name
 from ivif_bench.registry import suggest
-<<<<<<< HEAD
 from ivif_bench.reports import detection_pictures, segmentation_pictures, trainings
-=======
-from ivif_bench.reports import detection_pictures, trainings
 from ivif_bench.reports.beside import DatasetIdentity, with_published
->>>>>>> 7419e623ed5d62f5d86b5ff628d08b32199f5db1
 from ivif_bench.reports.comparison import Spread, comparisons
 from ivif_bench.reports.formats import BY_DEFAULT, FORMATS
 from ivif_bench.reports.frame import RunResults, load_run

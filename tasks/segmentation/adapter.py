@@ -130,11 +130,7 @@ class SegmentationAdapter(TaskAdapter):
 def _count(
     protocol: SegmentationProtocol, dataset: Dataset, pairs: Sequence[Pair], folder: Path
 ) -> Counts:
-<<<<<<< HEAD
     """Count the predictions in a folder, and leave ``confusion.json`` and ``per_image.json`` there."""
-=======
-    """Count the predictions in a folder, and leave the counts there."""
->>>>>>> 7419e623ed5d62f5d86b5ff628d08b32199f5db1
     counts = Counts(protocol)
     for pair in pairs:
         prediction, truth = read_labels(folder / f"{pair.stem}.png"), dataset.mask(pair)
@@ -142,10 +138,9 @@ def _count(
             counts.add(pair.stem, pair.tags, truth, prediction)
         except ValueError as problem:
             raise UserError(f"dataset {pair.dataset!r}, stem {pair.stem!r}: {problem}") from problem
-<<<<<<< HEAD
         write_bytes(folder / "truth" / f"{pair.stem}.png", encode_png(truth))
     write_json(folder / "confusion.json", counts.to_json())
-    write_json(folder / PER_IMAGE, counts.overlaps())
+    write_json(folder / "per_image.json", counts.per_image())
     write_json(folder / "pictures.json", _described(protocol, dataset, pairs, counts))
     return counts
 
@@ -176,8 +171,3 @@ def _described(
         "palette": [list(colour) for colour in official],
         "images": images,
     }
-=======
-    write_json(folder / "confusion.json", counts.to_json())
-    write_json(folder / "per_image.json", counts.per_image())
-    return counts
->>>>>>> 7419e623ed5d62f5d86b5ff628d08b32199f5db1

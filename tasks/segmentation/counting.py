@@ -82,18 +82,6 @@ class Counts:
             "by_image": {stem: matrix.tolist() for stem, matrix in self.by_image.items()},
         }
 
-<<<<<<< HEAD
-    def overlaps(self) -> dict[str, Any]:
-        """Of each image and class the pixels whose sums give IoU, as JSON values, for resampling."""
-        protocol = self.protocol
-        main = _ids(protocol.classes, next(iter(protocol.means.values())))
-        images = {}
-        for stem, matrix in self.by_image.items():
-            right, union = overlap(matrix, protocol.void, main)
-            images[stem] = {"right": right.tolist(), "union": union.tolist()}
-        means = {name: list(left_out) for name, left_out in protocol.means.items()}
-        return {"classes": list(protocol.classes), "means": means, "images": images}
-=======
     def per_image(self) -> dict[str, Any]:
         """Plain JSON values that reports resample: for each IoU over classes, pixels by image.
 
@@ -121,7 +109,6 @@ class Counts:
                 for mean, left_out in protocol.means.items()
             },
         }
->>>>>>> 7419e623ed5d62f5d86b5ff628d08b32199f5db1
 
     def records(self, unit: Unit) -> list[Record]:
         """All scores of a unit, those of the conditions included."""

@@ -111,22 +111,11 @@ def score(
         left_out: ids of classes that ``mfnet`` drops; the other conventions keep their pixels.
     """
     classes = matrix.shape[0] - 1
-<<<<<<< HEAD
-    matrix = _counted(matrix, void, left_out)
-    right, union = overlap(matrix, void)
-    labelled = matrix[:classes].sum(axis=1)
-    total = int(labelled.sum())
-    own = np.nan
-    if void == "class":
-        either = int(matrix[-1].sum() + matrix[:, -1].sum() - matrix[-1, -1])
-        own = int(matrix[-1, -1]) / either if either else np.nan
-=======
     matrix = _without(matrix, void, left_out)
     right, union = overlap(matrix, void)
     labelled = matrix[:classes].sum(axis=1)
     total = int(labelled.sum())
     iou = _ratio(right, union)
->>>>>>> 7419e623ed5d62f5d86b5ff628d08b32199f5db1
     return SegmentationScores(
         iou=iou[:classes],
         recall=_ratio(right[:classes], labelled),
@@ -137,33 +126,14 @@ def score(
     )
 
 
-<<<<<<< HEAD
-def _counted(matrix: np.ndarray, void: Void, left_out: Collection[int]) -> np.ndarray:
-    """The matrix without rows and columns that ``mfnet`` drops."""
-    if void != "mfnet":
-        return matrix
-    matrix = matrix.copy()
-    for index in (matrix.shape[0] - 1, *left_out):
-        matrix[index] = 0
-        matrix[:, index] = 0
-    return matrix
-
-
-def overlap(
-    matrix: np.ndarray, void: Void = "ignore", left_out: Collection[int] = ()
-) -> tuple[np.ndarray, np.ndarray]:
-    """Pixels that are right, and pixels of truth or prediction: integer [classes] each.
-=======
 def overlap(
     matrix: np.ndarray, void: Void = "ignore", left_out: Collection[int] = ()
 ) -> tuple[np.ndarray, np.ndarray]:
     """Pixels of truth and prediction, and pixels of one of them: integer [classes + 1] each.
->>>>>>> 7419e623ed5d62f5d86b5ff628d08b32199f5db1
 
     IoU is their ratio; the last is that of void, 0 unless it is a class. Both add up over images,
     and the ratio does not. Arguments as for ``score``.
     """
-    matrix = _counted(matrix, void, left_out)
     classes = matrix.shape[0] - 1
     matrix = _without(matrix, void, left_out)
     right = np.diag(matrix).copy()

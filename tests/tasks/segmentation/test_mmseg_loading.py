@@ -45,9 +45,9 @@ def samples(count=5):
     return [Sample(str(at), images[at], masks[at].astype(np.uint8)) for at in range(count)]
 
 
-def fit(folder, workers=0, restart_seconds=1e9, progress=lambda *_: None):
+def fit(folder, workers=0, restart_seconds=1e9, progress=lambda *_: None, **changes):
     folder.mkdir(exist_ok=True)
-    made = protocol()
+    made = protocol(**changes)
     network = SEGMENTERS.load(made.network)(made.network, made, workers=workers)
     network.restart_seconds = restart_seconds
     done = network.fit(samples(), 0, folder, folder / "log.txt", None, progress)
@@ -172,3 +172,8 @@ def test_a_damaged_state_and_one_of_another_training_are_named(tmp_path):
     write_state(tmp_path, {"iteration": 1}, {"training": "other", "seed": 0, "images": 5})
     with pytest.raises(UserError, match="was made with training 'other'"):
         fit(tmp_path)
+
+
+def test_a_batch_too_small_for_the_network_is_one_line(tmp_path):
+    with pytest.raises(UserError, match="batch 1 is too small for deeplabv3plus-r18"):
+        fit(tmp_path, segmenter="deeplabv3plus-r18", batch=1)
