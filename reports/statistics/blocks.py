@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from ivif_bench.reports.comparison import Comparison
-from ivif_bench.reports.frame import UnitResult
-from ivif_bench.reports.scores import Subject
+from ivif_bench.reports.scores import ImageScores
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,12 +42,12 @@ class Blocks:
     def sign(self) -> float:
         return -1.0 if self.direction == "down" else 1.0
 
-    @property
+    @cached_property
     def means(self) -> np.ndarray:
         """Mean over seeds, in the unit of the records: float64 [images, methods]."""
         return np.stack([each.mean(axis=0) for each in self.values.values()], axis=1)
 
-    @property
+    @cached_property
     def scores(self) -> np.ndarray:
         """The same with the sign turned so that more is better; equal methods are exactly equal."""
         return self.means * self.sign
@@ -63,47 +63,50 @@ def blocks_of(comparison: Comparison) -> list[Blocks]:
         for method in comparison.methods
         if method not in comparison.sources
         and (results := comparison.of(method))
-        and all(result.about.images or any(s.stem for s in result.scores) for result in results)
+        and all(result.about.images or result.scores.stems for result in results)
     }
+    metrics = comparison.about("metrics")
+    images = {
+        method: [result.scores.images(list(metrics)) for result in results]
+        for method, results in finished.items()
+    }
+    every = frozenset[str]().union(
+        *(
+            result.scores.stems.union(result.about.missing)
+            for results in finished.values()
+            for result in results
+        )
+    )
     return [
-        _blocks(finished, str(metric), str(direction))
-        for metric, direction in comparison.about("metrics").items()
+        _blocks(images, at, str(metric), str(direction), every)
+        for at, (metric, direction) in enumerate(metrics.items())
     ]
 
 
-def _blocks(finished: Mapping[str, Sequence[UnitResult]], metric: str, direction: str) -> Blocks:
-    found = {
-        method: [_defined(result, metric) for result in results]
-        for method, results in finished.items()
-    }
-    found = {method: mine for method, mine in found.items() if all(mine)}
-    sets = [set(values) for mine in found.values() for values in mine]
-    stems = tuple(sorted(set.intersection(*sets))) if sets else ()
-    every = {
-        subject.stem
-        for results in finished.values()
-        for result in results
-        for subject in (*result.scores, *(Subject(stem, "", "") for stem in result.about.missing))
-        if subject.stem
-    }
+def _blocks(
+    images: Mapping[str, Sequence[ImageScores]],
+    at: int,
+    metric: str,
+    direction: str,
+    every: frozenset[str],
+) -> Blocks:
+    """The metric in column ``at`` of the scores."""
+    defined = {method: [_defined(each, at) for each in mine] for method, mine in images.items()}
+    found = {method: mine for method, mine in defined.items() if all(mine)}
+    sets = [stems for mine in found.values() for stems in mine]
+    stems = tuple(sorted(frozenset.intersection(*sets))) if sets else ()
     return Blocks(
         metric=metric,
         direction=direction,
         stems=stems,
         values={
-            method: np.array([[values[stem] for stem in stems] for values in mine])
-            for method, mine in found.items()
+            method: np.array([each.values[each.rows(stems), at] for each in images[method]])
+            for method in found
         },
         left_out=len(every) - len(stems),
     )
 
 
-def _defined(result: UnitResult, metric: str) -> dict[str, float]:
-    return {
-        subject.stem: score.value
-        for subject, score in result.scores.items()
-        if subject.metric == metric
-        and subject.stem
-        and not subject.class_name
-        and not np.isnan(score.value)
-    }
+def _defined(images: ImageScores, at: int) -> frozenset[str]:
+    rows = np.flatnonzero(~np.isnan(images.values[:, at]))
+    return frozenset(images.stems[row] for row in rows.tolist())

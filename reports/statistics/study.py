@@ -22,7 +22,8 @@ import numpy as np
 from ivif_bench.ranking import FEWEST
 from ivif_bench.reports.statistics import ranks
 from ivif_bench.reports.statistics.blocks import Blocks
-from ivif_bench.resampling import image_counts, over_seeds, tail
+from ivif_bench.resampling import over_seeds, tail
+from ivif_bench.statistics import resampled_sums
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,9 +171,10 @@ def study(blocks: Sequence[Blocks]) -> Study | None:
 def samples_of(blocks: Blocks) -> np.ndarray:
     """Mean of each method in each resample of images and seeds: float64 [resamples, methods]."""
     n = len(blocks.stems)
-    counts = image_counts(n).astype(np.float64)
+    sums = iter(resampled_sums([line for values in blocks.values.values() for line in values]))
     columns = [
-        over_seeds(values @ counts.T / n, method) for method, values in blocks.values.items()
+        over_seeds(np.stack([next(sums) for _ in values]) / n, method)
+        for method, values in blocks.values.items()
     ]
     return np.stack(columns, axis=1)
 
