@@ -199,7 +199,7 @@ def means_text(entries: list[MeanEntry]) -> str:
         ours = rule.metric if isinstance(rule.metric, str) else column
         lines.append(f"| {column} | {ours} | {largest:.1e} | {verdict} | {rule.note} |")
     apart = "; ".join(f"{name}: {why}" for name, why in APART.items())
-    return "\n".join(lines) + f"\n\nWithout {apart}.\n"
+    return "\n".join(lines) + f"\n\nWithout {apart}."
 
 
 def unexplained_means(entries: list[MeanEntry]) -> list[MeanEntry]:
