@@ -29,7 +29,8 @@ def statistics(
         typer.Option("--down", help="metric of a sheet of which less is better; repeatable"),
     ] = None,
     title: Annotated[
-        str, typer.Option("--title", help="what a sheet's images are called; default: its file name")
+        str,
+        typer.Option("--title", help="what a sheet's images are called; default: its file name"),
     ] = "",
     figures: Annotated[
         bool, typer.Option(help="also draw figures: statistics-*.pdf and .png")

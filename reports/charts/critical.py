@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -52,7 +52,7 @@ def draw(
     def at(rank: float) -> float:
         return left + (rank - low) / (high - low) * (right - left)
 
-    line = {"color": "black", "linewidth": 0.7, "solid_capstyle": "butt"}
+    line: dict[str, Any] = {"color": "black", "linewidth": 0.7, "solid_capstyle": "butt"}
     scale = top + 0.16
     axes.text(width / 2, 0.04, title, ha="center", va="top", fontsize=style.SIZE)
     axes.plot([left, right], [scale, scale], **line)

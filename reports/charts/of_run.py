@@ -93,9 +93,9 @@ def _of_study(item: Studied, width: float) -> Iterator[tuple[str, Figure]]:
         }
         for at in order
     }
-    figure = radar.draw(values, [each.blocks.metric for each in study.verdicts], width)
-    if figure is not None:
-        yield f"{name}-radar", figure
+    around = radar.draw(values, [each.blocks.metric for each in study.verdicts], width)
+    if around is not None:
+        yield f"{name}-radar", around
 
 
 def _headlines(

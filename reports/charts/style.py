@@ -25,7 +25,7 @@ GRAY = "0.6"
 SIZE = 7.0  # points, of all text but panel titles
 _HANDLE = 0.42  # inches of a legend's column beside its label
 KINDS = ("pdf", "png")
-_SETTINGS = {
+_SETTINGS: dict[Any, Any] = {
     "font.family": "DejaVu Sans",  # comes with matplotlib, so that figures are alike everywhere
     "font.size": SIZE,
     "axes.labelsize": SIZE,

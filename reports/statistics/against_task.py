@@ -226,14 +226,12 @@ def _cell(item: Against, metric: str, column: Column, field: str) -> Cell:
     one = item.found[metric, column.key]
     if one is None:
         return missing_cell()
-    ends = getattr(one, f"{field}_interval")
-    low, high = ends or (None, None)
-    estimate = Estimate(
-        getattr(one, field), n=one.n, low=low, high=high, interval=_INTERVAL if ends else ""
-    )
-    made = cell(estimate, column)
-    if ends is None or estimate.value is None:
-        return made
+    value: float | None = getattr(one, field)
+    ends: tuple[float, float] | None = getattr(one, f"{field}_interval")
+    if ends is None:
+        return cell(Estimate(value, n=one.n), column)
+    low, high = ends
+    made = cell(Estimate(value, n=one.n, low=low, high=high, interval=_INTERVAL), column)
     star = "*" if (metric, column.key) in item.claimed else ""
     text = f"{made.text}{star} [{printed(low, column)}, {printed(high, column)}]"
     return replace(made, text=text)
