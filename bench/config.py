@@ -17,9 +17,10 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from ivif_bench.data.base import LAYOUTS
 from ivif_bench.data.demo_limits import LONGEST_SIDE, MOST_SCENES, SHORTEST_SIDE
 from ivif_bench.errors import UserError
-from ivif_bench.fusion import METHODS
+from ivif_bench.fusion import METHODS, MethodOptions
 from ivif_bench.naming import safe_name
 from ivif_bench.registry import Registry, S, suggest
+from ivif_bench.reports.comparison import Spread
 from ivif_bench.reports.formats import BY_DEFAULT
 from ivif_bench.task import TASKS, Section, task_names
 from ivif_bench.validation import checked
@@ -82,14 +83,21 @@ class MethodConfig(_Strict):
 
 
 class ReportConfig(_Strict):
-    """Formats and figures of the report."""
+    """Formats and figures of the report, and what its tables print beside a number."""
 
     formats: tuple[str, ...] = BY_DEFAULT
     panels: int = Field(default=3, ge=0)
+    spread: Spread = ""
+    detail: bool = False
 
 
 class RunConfig(_Strict):
-    """The configuration of a run."""
+    """The configuration of a run.
+
+    ``stretch`` treats all rows alike where some programs stretch their results from minimum to maximum
+    (docs/methods/compared.md): ``all`` measures every image stretched, ``none`` takes the plain output
+    of methods that have one.
+    """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")
     runs: str = "runs"
@@ -97,6 +105,7 @@ class RunConfig(_Strict):
     datasets: dict[str, DatasetConfig]
     methods: tuple[MethodConfig, ...]
     report: ReportConfig = ReportConfig()
+    stretch: Literal["as-published", "all", "none"] = "as-published"
     sections: dict[str, tuple[Section, ...]] = {}
 
     @property
@@ -187,7 +196,32 @@ def parse_config(content: Mapping[str, Any]) -> RunConfig:
     _check_names(config)
     config = config.model_copy(update={"sections": sections})
     _check_rows(config)
-    return config
+    if config.stretch == "all":
+        return config.overridden(stretch="all")
+    return _plain_rows(config) if config.stretch == "none" else config
+
+
+def _plain_rows(config: RunConfig) -> RunConfig:
+    """The run with the plain output of every method that would stretch its results.
+
+    Raises:
+        UserError: a method always stretches.
+    """
+    rows = []
+    for index, row in enumerate(config.methods):
+        model = METHODS.get(row.type).options
+        if (
+            issubclass(model, MethodOptions)
+            and model.model_validate(row.options).recipe().stretched
+        ):
+            if "output" not in model.model_fields:
+                raise UserError(
+                    f"methods.{index}: {row.name!r} is always stretched; leave it out, or use another "
+                    "'stretch' than none"
+                )
+            row = row.model_copy(update={"options": {**row.options, "output": "plain"}})
+        rows.append(row)
+    return config.model_copy(update={"methods": tuple(rows)})
 
 
 def _sections(task: str, value: Any, config: RunConfig) -> tuple[Section, ...]:

@@ -62,11 +62,15 @@ def figure_of(
     return figure
 
 
-def file_of(figure: Figure, kind: str) -> bytes:
-    """A figure as ``png`` or ``pdf``, without time or version inside: equal figures, equal files."""
+def file_of(figure: Figure, kind: str, dpi: int = 100) -> bytes:
+    """A figure as ``png`` or ``pdf``, without time or version inside: equal figures, equal files.
+
+    Args:
+        dpi: dots per inch of a PNG, and of images inside a PDF.
+    """
     sink = io.BytesIO()
     undated = {"CreationDate": None} if kind == "pdf" else {"Software": None}
-    figure.savefig(sink, format=kind, dpi=100, metadata=undated)
+    figure.savefig(sink, format=kind, dpi=dpi, metadata=undated)
     return sink.getvalue()
 
 

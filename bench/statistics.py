@@ -11,11 +11,12 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 import numpy as np
 
 from ivif_bench.resampling import LEVEL, image_counts, interval
+
+_BLOCK = 40  # resamples
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,25 +52,42 @@ def over_images(values: Sequence[float] | np.ndarray, reasons: Sequence[str] = (
         values: one value per image; NaN where undefined.
         reasons: why, beside each value; may be empty if there is no NaN.
     """
-    array = np.asarray(values, dtype=np.float64)
-    undefined = np.isnan(array)
-    left_out = Counter(
-        (reasons[index] if index < len(reasons) else "") or "undefined"
-        for index in np.flatnonzero(undefined).tolist()
-    )
-    defined = array[~undefined]
-    if not defined.size:
-        return Estimate(None, left_out=dict(left_out))
-    ends = bootstrap_interval(defined)
-    return Estimate(
-        value=_mean(defined),
-        n=int(defined.size),
-        low=ends[0] if ends else None,
-        high=ends[1] if ends else None,
-        interval="bootstrap over images" if ends else "",
-        left_out=dict(left_out),
-        sd_images=_sd(defined) if defined.size > 1 else None,
-    )
+    return each_over_images([np.asarray(values, dtype=np.float64)], [reasons])[0]
+
+
+def each_over_images(
+    columns: Sequence[np.ndarray], reasons: Sequence[Sequence[str]]
+) -> list[Estimate]:
+    """``over_images`` of several quantities at once, which costs less than one after another.
+
+    Args:
+        columns: float64 [N] each.
+        reasons: of each.
+    """
+    defined = [values[~np.isnan(values)] for values in columns]
+    intervals = _bootstrap_intervals(defined)
+    found = []
+    for values, kept, why, ends in zip(columns, defined, reasons, intervals, strict=True):
+        left_out = Counter(
+            (why[index] if index < len(why) else "") or "undefined"
+            for index in np.flatnonzero(np.isnan(values)).tolist()
+        )
+        if not kept.size:
+            found.append(Estimate(None, left_out=dict(left_out)))
+            continue
+        mean = _mean(kept)
+        found.append(
+            Estimate(
+                value=mean,
+                n=int(kept.size),
+                low=ends[0] if ends else None,
+                high=ends[1] if ends else None,
+                interval="bootstrap over images" if ends else "",
+                left_out=dict(left_out),
+                sd_images=_sd(kept) if kept.size > 1 else None,
+            )
+        )
+    return found
 
 
 def over_seeds(estimates: Sequence[Estimate]) -> Estimate:
@@ -109,10 +127,36 @@ def bootstrap_interval(values: np.ndarray) -> tuple[float, float] | None:
     All samples of one size share their resamples, so intervals of methods over the same images
     are paired, and the same numbers always give the same interval.
     """
-    if len(values) < 2:
-        return None
-    means = _resamples(len(values)) @ values / len(values)
-    return interval(means, len(values))
+    return _bootstrap_intervals([values])[0]
+
+
+def _bootstrap_intervals(columns: Sequence[np.ndarray]) -> list[tuple[float, float] | None]:
+    """``bootstrap_interval`` of each column."""
+    found: list[tuple[float, float] | None] = [None] * len(columns)
+    by_length: dict[int, list[int]] = {}
+    for index, values in enumerate(columns):
+        by_length.setdefault(len(values), []).append(index)
+    for n, indices in by_length.items():
+        if n < 2:
+            continue
+        sums = _resampled_sums([columns[index] for index in indices])
+        for index, drawn in zip(indices, sums, strict=True):
+            found[index] = interval(drawn / n, n)
+    return found
+
+
+def _resampled_sums(columns: Sequence[np.ndarray]) -> np.ndarray:
+    """Sum of each column over each resample: float64 [columns, RESAMPLES].
+
+    A block of the resamples at a time, so that it stays in the processor's cache for all columns.
+    """
+    counts = image_counts(len(columns[0]))
+    sums = np.empty((len(columns), len(counts)))
+    for start in range(0, len(counts), _BLOCK):
+        block = counts[start : start + _BLOCK].astype(np.float64)
+        for column, out in zip(columns, sums, strict=True):
+            out[start : start + _BLOCK] = block @ column
+    return sums
 
 
 def paired_difference(first: Mapping[str, float], second: Mapping[str, float]) -> Estimate:
@@ -120,12 +164,6 @@ def paired_difference(first: Mapping[str, float], second: Mapping[str, float]) -
     stems = sorted(set(first) & set(second))
     differences = np.array([first[stem] - second[stem] for stem in stems], dtype=np.float64)
     return over_images(differences)
-
-
-@lru_cache(maxsize=2)
-def _resamples(n: int) -> np.ndarray:
-    """``image_counts`` as the numbers that a product with values needs: float64."""
-    return image_counts(n).astype(np.float64)
 
 
 def _mean(values: Sequence[float] | np.ndarray) -> float:

@@ -65,7 +65,7 @@ def main() -> None:
     started, used = time.perf_counter(), time.process_time()
 
     def of(index: int) -> np.ndarray:
-        samples = ap_samples([methods[index]], str(index), thresholds)
+        _, samples = ap_samples([methods[index]], str(index), thresholds)
         mean: np.ndarray = mean_over(samples).mean(axis=1)
         return mean
 

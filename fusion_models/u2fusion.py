@@ -57,8 +57,7 @@ class U2FusionOptions(ComparedOptions):
         first = "infrared" if self.convention == "vif-benchmark" else "visible"
         saved = "scaled from 0 to maximum" if self.convention == "authors-2023" else _STRETCHED
         saved = saved if self.output == "published" else "saved plainly"
-        colour = ", colour restored" if self.colour == "restored" else ""
-        text = f"{first} first, gray by {self.gray_reading}, {saved}{colour}"
+        text = f"{first} first, gray by {self.gray_reading}, {saved}{self.coloured}"
         return Recipe(text, self.output == "published")
 
 
@@ -152,6 +151,7 @@ class U2Fusion(ComparedMethod):
 
     name = "u2fusion"
     model = U2FusionOptions
+    restores_colour = True
 
     def shapes(self) -> Shapes:
         return shapes()

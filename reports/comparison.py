@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal
 
 from ivif_bench.errors import UserError
@@ -31,8 +32,9 @@ class Comparison:
         dataset_title: how captions call the dataset.
         sources: names of the methods that are a source image themselves.
         counted: a table over images has a column with the number of images of each method.
-        spread: what a table over images prints beside a mean: nothing, the standard deviation over
-            images (``sd``), or the 95 % interval of the mean (``interval``).
+        spread: what tables print beside a number: nothing, in tables over images the standard
+            deviation over images (``sd``), or the 95 % interval (``interval``).
+        folder: the run directory, if the results are in one.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Comparison:
     sources: frozenset[str] = frozenset()
     counted: bool = False
     spread: Spread = ""
+    folder: Path | None = None
 
     def of(self, method: str) -> tuple[UnitResult, ...]:
         """Results of a method over its seeds; empty as soon as one of them is missing."""
@@ -121,6 +124,7 @@ def comparisons(run: RunResults) -> tuple[Comparison, ...]:
                 results={unit: run.results[unit] for unit in members if unit in run.results},
                 dataset_title=run.datasets.get(dataset, dataset),
                 sources=run.sources & planned.keys(),
+                folder=run.run,
             )
             found.append((item, identity))
     return _named(found)

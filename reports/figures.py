@@ -93,6 +93,8 @@ def dots(table: Table, column: Column) -> bytes:
             ends = [estimate.low * column.scale, estimate.high * column.scale]
             axis.plot(ends, [place, place], color="0.45", linewidth=1.2)
         axis.plot([value], [place], "o", color="#1f77b4", markersize=5)
+    if axis.get_xlim()[0] < 0 < axis.get_xlim()[1]:
+        axis.axvline(0, color="0.6", linewidth=0.8)
     axis.set_yticks(range(len(table.rows)), [row.title for row in table.rows], fontsize=8)
     axis.set_ylim(len(table.rows) - 0.5, -0.5)
     for label in axis.get_yticklabels():

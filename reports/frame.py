@@ -6,18 +6,18 @@ frame. Only that frame imports pandas, which costs more time than all the tables
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ivif_bench.errors import UserError, first_few
 from ivif_bench.files import read_json
+from ivif_bench.reports.scores import Scores, used
 from ivif_bench.store import RECORD_SCHEMA
 from ivif_bench.types import About, Origin, Provenance
 
@@ -26,6 +26,13 @@ if TYPE_CHECKING:
 
 _RUN = "'ivif-bench run CONFIG'"
 _IDENTITY = ("dataset", "method", "task", "protocol", "seed")
+_TEXTS = [each.name for each in RECORD_SCHEMA if each.type == pa.string()]
+_CODED = pa.schema(
+    [
+        (each.name, pa.dictionary(pa.int32(), pa.string()) if each.name in _TEXTS else each.type)
+        for each in RECORD_SCHEMA
+    ]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,33 +57,18 @@ class ListedUnit:
         return f"{self.task} {self.dataset}/{self.method} ({self.protocol}, seed {self.seed})"
 
 
-class Subject(NamedTuple):
-    """What a score is about: an image or all of them (empty), a class or all of them (empty)."""
-
-    stem: str
-    class_name: str
-    metric: str
-
-
-class StoredValue(NamedTuple):
-    """A value in the unit of the records, NaN if undefined, and then the reason."""
-
-    value: float
-    reason: str
-
-
 @dataclass(frozen=True, eq=False)
 class UnitResult:
     """The finished result of one unit.
 
     Attributes:
-        scores: its records by what they are about, in stored order.
+        scores: its records.
         provenance: who made them, and with which versions.
         about: what the task tells tables.
     """
 
     unit: ListedUnit
-    scores: Mapping[Subject, StoredValue]
+    scores: Scores
     provenance: Provenance
     about: About
 
@@ -91,9 +83,10 @@ class RunResults:
         planned: all units of the plan, finished or not.
         abouts: what the plan says of its units, as far as it says anything.
         results: the finished ones.
-        records: theirs, as stored, with the columns of ``ivif_bench.store.RECORD_SCHEMA``.
         panels: images for the qualitative figure, as ``plan.json`` lists them.
         sources: names of the methods that are a source image themselves.
+        images: by dataset and method, where its images are: a path with ``{stem}``, or a path for
+            each stem; relative to the run directory.
     """
 
     name: str
@@ -102,19 +95,32 @@ class RunResults:
     planned: tuple[ListedUnit, ...]
     abouts: Mapping[ListedUnit, About]
     results: Mapping[ListedUnit, UnitResult]
-    records: Mapping[ListedUnit, pa.Table]
     panels: tuple[Mapping[str, Any], ...] = ()
     sources: frozenset[str] = frozenset()
     datasets: Mapping[str, str] = field(default_factory=dict)
+    images: Mapping[str, Mapping[str, str | Mapping[str, str]]] = field(default_factory=dict)
+
+    def image_of(self, dataset: str, method: str, stem: str) -> Path | None:
+        """The image of a method that tasks judged; None if it is not known or no longer there."""
+        place = self.images.get(dataset, {}).get(method, {})
+        name = place.replace("{stem}", stem) if isinstance(place, str) else place.get(stem)
+        path = self.run / name if name else None
+        return path if path is not None and path.is_file() else None
 
     @cached_property
     def frame(self) -> pd.DataFrame:
         """All records of all finished units, with the unit's ``key`` as an extra column."""
         import pandas as pd
 
-        parts = [records.to_pandas().assign(key=unit.key) for unit, records in self.records.items()]
+        columns = [*RECORD_SCHEMA.names, "key"]
+        parts = [
+            result.scores.to_table()
+            .to_pandas()
+            .assign(**{name: getattr(unit, name) for name in (*_IDENTITY, "key")})[columns]
+            for unit, result in self.results.items()
+        ]
         if not parts:
-            return pd.DataFrame(columns=[*RECORD_SCHEMA.names, "key"])
+            return pd.DataFrame(columns=columns)
         return pd.concat(parts, ignore_index=True)
 
     @property
@@ -147,6 +153,10 @@ def load_run(run: Path) -> RunResults:
         }
         datasets = {str(key): str(value) for key, value in plan.get("datasets", {}).items()}
         panels = tuple(dict(item) for item in plan.get("panels", ()))
+        images = {
+            str(dataset): {str(name): _place(place) for name, place in places.items()}
+            for dataset, places in plan.get("images", {}).items()
+        }
         name = str(plan.get("name") or run.resolve().name)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as problem:
         raise UserError(
@@ -160,19 +170,27 @@ def load_run(run: Path) -> RunResults:
         )
     if len(set(planned)) < len(planned):
         raise UserError(f"{plan_path}: a unit is listed twice; write it again with {_RUN}")
-    loaded = {unit: found for unit in planned if (found := _load_unit(run, unit, abouts.get(unit)))}
+    results = {
+        unit: found for unit in planned if (found := _load_unit(run, unit, abouts.get(unit)))
+    }
     return RunResults(
         name=name,
         run=run,
         methods=methods,
         planned=planned,
         abouts=abouts,
-        results={unit: result for unit, (result, _) in loaded.items()},
-        records={unit: records for unit, (_, records) in loaded.items()},
+        results=results,
         panels=panels,
         sources=sources,
         datasets=datasets,
+        images=images,
     )
+
+
+def _place(value: Any) -> str | dict[str, str]:
+    if isinstance(value, str):
+        return value
+    return {str(stem): str(path) for stem, path in value.items()}
 
 
 def _planned(item: Mapping[str, Any]) -> ListedUnit:
@@ -182,10 +200,8 @@ def _planned(item: Mapping[str, Any]) -> ListedUnit:
     return ListedUnit(seed=int(item["seed"]), **texts)
 
 
-def _load_unit(
-    run: Path, unit: ListedUnit, about: About | None
-) -> tuple[UnitResult, pa.Table] | None:
-    """The result of a unit with its records, or None.
+def _load_unit(run: Path, unit: ListedUnit, about: About | None) -> UnitResult | None:
+    """The result of a unit, or None.
 
     The JSON is written last, so a unit that has both files is finished.
 
@@ -203,36 +219,37 @@ def _load_unit(
     if not set(names) <= set(stored) or not isinstance(stored["what"], dict):
         raise UserError(f"{beside}: not the provenance of a unit; {again}")
     try:
-        with pq.ParquetFile(path) as file:  # pq.read_table would import pandas
-            records = file.read().select(RECORD_SCHEMA.names)
-        if records.schema != RECORD_SCHEMA:  # a cast imports pyarrow.compute, even one to itself
-            records = records.cast(RECORD_SCHEMA)
+        records = _read_records(path)
     except (OSError, pa.ArrowException, KeyError, ValueError) as problem:
         reason = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
         raise UserError(f"{path}: cannot read the records ({reason}); {again}") from problem
     for name in _IDENTITY:
-        for other in dict.fromkeys(records[name].to_pylist()):
+        for other in used(records[name]):
             if other != getattr(unit, name):
                 raise UserError(
                     f"{path}: holds records of {name} {other!r}, the plan says "
                     f"{getattr(unit, name)!r}; {again}"
                 )
-    scores: dict[Subject, StoredValue] = {}
-    columns = (records[name].to_pylist() for name in (*Subject._fields, *StoredValue._fields))
-    for stem, class_name, metric, value, reason in zip(*columns, strict=True):
-        subject = Subject(stem, class_name, metric)
-        if subject in scores:
-            raise UserError(
-                f"{path}: two values of {metric} for stem {stem!r}, class {class_name!r}; {again}"
-            )
-        scores[subject] = StoredValue(math.nan if value is None else value, reason or "")
+    try:
+        scores = Scores.from_table(records)
+    except ValueError as problem:
+        raise UserError(f"{path}: {problem}; {again}") from problem
     try:
         earlier = tuple(Origin(**each) for each in stored.get("earlier", ()))
         said = About.from_json(stored["what"].get("about") or {})
     except (TypeError, ValueError, AttributeError) as problem:
         raise UserError(f"{beside}: not the provenance of a unit ({problem}); {again}") from problem
     provenance = Provenance(**{name: stored[name] for name in names}, earlier=earlier)
-    return UnitResult(unit, scores, provenance, about or said), records
+    return UnitResult(unit, scores, provenance, about or said)
+
+
+def _read_records(path: Path) -> pa.Table:
+    """A table with the columns of ``RECORD_SCHEMA``, text as positions in a dictionary."""
+    with pq.ParquetFile(path, read_dictionary=_TEXTS) as file:  # pq.read_table would import pandas
+        records = file.read().select(RECORD_SCHEMA.names)
+    if records.schema != _CODED:  # a cast imports pyarrow.compute, even one to itself
+        records = records.cast(RECORD_SCHEMA).cast(_CODED)
+    return records
 
 
 def _read_json(path: Path, advice: str) -> dict[str, Any]:

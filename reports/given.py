@@ -8,7 +8,8 @@ from dataclasses import asdict, replace
 from ivif_bench.naming import safe_name
 from ivif_bench.origins import this_process
 from ivif_bench.reports.comparison import Comparison, Spread
-from ivif_bench.reports.frame import ListedUnit, StoredValue, Subject, UnitResult
+from ivif_bench.reports.frame import ListedUnit, UnitResult
+from ivif_bench.reports.scores import Scores, StoredValue, Subject
 from ivif_bench.reports.tables import BUILDERS
 from ivif_bench.reports.write import Report
 from ivif_bench.types import About, Provenance, Record
@@ -52,7 +53,7 @@ def report_of(
         methods={name: name for name in methods},
         planned={name: tuple(unit for unit in scores if unit.method == name) for name in methods},
         results={
-            unit: UnitResult(unit, mine, provenance, of(unit.method))
+            unit: UnitResult(unit, Scores.of(mine.items()), provenance, of(unit.method))
             for unit, mine in scores.items()
         },
         dataset_title=title or "the given folders",

@@ -9,8 +9,10 @@ from typing import Literal
 from ivif_bench.statistics import Estimate
 
 Mark = Literal["", "best", "second"]
+Verdict = Literal["", "better", "worse"]
 Direction = Literal["up", "down", ""]
 
+SIGNS: dict[Verdict, str] = {"better": " ▲", "worse": " ▼", "": ""}  # in the text of a cell
 ARROWS: dict[Direction, str] = {"up": " ↑", "down": " ↓", "": ""}  # behind a heading
 
 MISSING = "—"  # no result: the unit was planned and is not there, or cannot be compared
@@ -42,10 +44,12 @@ class Cell:
     """One number of a table, in the unit of the records, and how it is printed.
 
     Attributes:
-        text: printed mean, with ``± sd`` behind it if there are several seeds.
+        text: printed mean, with ``± sd`` behind it if there are several seeds, or its interval.
         note: letter of a footnote, or empty.
         comparable: False if it stands on other images than its column; it is then never marked.
         mark: best or second-best of its column.
+        verdict: better or worse than the best source image, where the interval of the difference
+            excludes 0; its sign is part of ``text``.
     """
 
     estimate: Estimate
@@ -53,6 +57,7 @@ class Cell:
     note: str = ""
     comparable: bool = True
     mark: Mark = ""
+    verdict: Verdict = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +12,8 @@ from ivif_bench.errors import UserError, first_few
 from ivif_bench.files import write_bytes, write_json
 from ivif_bench.naming import safe_name
 from ivif_bench.registry import suggest
-from ivif_bench.reports import trainings
-from ivif_bench.reports.comparison import comparisons
+from ivif_bench.reports import detection_pictures, trainings
+from ivif_bench.reports.comparison import Spread, comparisons
 from ivif_bench.reports.formats import BY_DEFAULT, FORMATS
 from ivif_bench.reports.frame import RunResults, load_run
 from ivif_bench.reports.statistics import write as statistics
@@ -36,15 +36,19 @@ class Report:
     remarks: tuple[str, ...] = ()
 
 
-def build_report(run: RunResults) -> Report:
-    """Make the tables of a run, in the order of its plan."""
+def build_report(run: RunResults, spread: Spread = "") -> Report:
+    """Make the tables of a run, in the order of its plan.
+
+    Args:
+        spread: see ``ivif_bench.reports.comparison.Comparison``.
+    """
     tables: list[Table] = []
     unknown: dict[str, None] = {}
     for comparison in comparisons(run):
         if BUILDERS.find(comparison.task) is None:
             unknown[comparison.task] = None
             continue
-        tables += BUILDERS.load(comparison.task)(comparison)
+        tables += BUILDERS.load(comparison.task)(replace(comparison, spread=spread))
     _refuse_same_names(tables)
     remarks = [f"There is no table for results of task {task!r}." for task in unknown]
     if run.missing:
@@ -53,7 +57,28 @@ def build_report(run: RunResults) -> Report:
     return Report(f"Results of run {run.name}", tuple(tables), tuple(remarks))
 
 
-def write_report(run: Path, formats: Sequence[str] = BY_DEFAULT) -> list[Path]:
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """Which pictures of detections a report has.
+
+    Attributes:
+        count: images on which methods differ most, for each detection table.
+        stems: images by name, in place of these.
+        confidence: of the detections shown; None for each method's own, where F1 is largest.
+    """
+
+    count: int = 1
+    stems: tuple[str, ...] = ()
+    confidence: float | None = None
+
+
+def write_report(
+    run: Path,
+    formats: Sequence[str] = BY_DEFAULT,
+    spread: Spread = "",
+    detail: bool = False,
+    pictures: Pictures = Pictures(),
+) -> list[Path]:
     """Write ``runs/<name>/report/`` and return the files written.
 
     Files appear whole or not at all. Equal results give equal bytes: nothing in a table depends on
@@ -62,14 +87,19 @@ def write_report(run: Path, formats: Sequence[str] = BY_DEFAULT) -> list[Path]:
     Args:
         run: the run directory.
         formats: names of registered formats.
+        spread: see ``ivif_bench.reports.comparison.Comparison``.
+        detail: write what explains detection tables as well, see
+            ``ivif_bench.reports.detection_detail``.
+        pictures: of detections, see ``ivif_bench.reports.detection_pictures``.
 
     Raises:
-        UserError: no plan, broken results, nothing planned, or an unknown format.
+        UserError: no plan, broken results, nothing planned, an unknown format, or an image to draw
+            that no detection table has.
     """
     for name in formats:
         FORMATS.get(name)
     results = load_run(run)
-    report = build_report(results)
+    report = build_report(results, spread)
     folder = run / "report"
     texts: dict[str, str] = {}
     for name in formats:
@@ -78,6 +108,14 @@ def write_report(run: Path, formats: Sequence[str] = BY_DEFAULT) -> list[Path]:
     written |= _figures(results, report)
     written |= trainings.files_of(results)
     written |= statistics.files_of(results)
+    if pictures.count or pictures.stems:
+        written |= detection_pictures.files_of(
+            results, pictures.stems, pictures.count, pictures.confidence
+        )
+    if detail:
+        from ivif_bench.reports import detection_detail
+
+        written |= detection_detail.files_of(results)
     for name, data in written.items():
         write_bytes(folder / name, data)
     write_json(folder / "report.json", _provenance(results, report, written))

@@ -36,3 +36,14 @@ def shared() -> Path:
 def repository() -> Path:
     """The root of this checkout."""
     return REPOSITORY
+
+
+@pytest.fixture
+def one_thread():
+    """Torch on one thread: for pictures of a few pixels, more cost more time than they save."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from ivif_bench.errors import UserError
+
+if TYPE_CHECKING:
+    from ivif_bench.reports.comparison import Spread
 
 ConfigArgument = Annotated[
     Path,
@@ -67,20 +70,60 @@ def report(
     run_or_config: Annotated[
         Path, typer.Argument(metavar="RUN", help="run directory such as runs/demo, or its CONFIG")
     ],
+    spread: Annotated[
+        str,
+        typer.Option(
+            "--spread",
+            help="print beside each number its 95 % interval (interval; detection: and mark what is "
+            "better than both sources) or standard deviation over images (sd); default: the "
+            "configuration's",
+        ),
+    ] = "",
+    detail: Annotated[
+        bool,
+        typer.Option(
+            "--detail",
+            help="write what explains detection tables as well: scores by condition and size, "
+            "precision and recall, miss rates, confusions, errors by kind, all differences",
+        ),
+    ] = False,
+    image: Annotated[
+        list[str],
+        typer.Option(
+            "--image",
+            help="draw the detections on this image (stem), of all methods; repeat it; default: the "
+            "image on which methods differ most",
+        ),
+    ] = [],  # noqa: B006 - typer copies it
+    confidence: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="draw detections from this confidence on; default: where each method's mean F1 is "
+            "largest",
+        ),
+    ] = None,
 ) -> None:
-    """Write and print the tables of a run again, from its results; computes nothing."""
+    """Write and print the tables of a run again, from its results; judges no image again."""
     from ivif_bench.config import load_config
     from ivif_bench.reports.formats import BY_DEFAULT
-    from ivif_bench.reports.write import write_report
+    from ivif_bench.reports.write import Pictures, write_report
 
+    if spread not in ("", "sd", "interval"):
+        raise UserError(f"--spread: {spread!r}; known: sd, interval")
     folder = run_or_config
     formats: tuple[str, ...] = BY_DEFAULT
+    chosen = cast("Spread", spread)
     if run_or_config.is_file():
         config = load_config(run_or_config)
         folder, formats = config.folder, config.report.formats
-    for path in write_report(folder, formats):
+        chosen = chosen or config.report.spread
+        detail = detail or config.report.detail
+    pictures = Pictures(stems=tuple(image), confidence=confidence)
+    for path in write_report(folder, formats, chosen, detail, pictures):
         typer.echo(f"wrote {path}", err=True)
-    _print_tables(folder)
+    _print_tables(folder, chosen)
 
 
 def run_tasks(
@@ -140,7 +183,7 @@ def run_tasks(
             }
         )
     elif tasks != ():
-        _print_tables(config.folder)
+        _print_tables(config.folder, config.report.spread)
     console.print(
         f"{config.folder}: {summary.fused} images fused, {summary.computed} results computed, "
         f"{summary.reused} already finished; tables in {config.folder / 'report'}",
@@ -151,12 +194,12 @@ def run_tasks(
         raise UserError(describe_failures(summary.failures))
 
 
-def _print_tables(folder: Path) -> None:
+def _print_tables(folder: Path, spread: Spread = "") -> None:
     from ivif_bench.reports.frame import load_run
     from ivif_bench.reports.terminal import print_tables
     from ivif_bench.reports.write import build_report
 
-    print_tables(build_report(load_run(folder)).tables)
+    print_tables(build_report(load_run(folder), spread).tables)
 
 
 def _parse_seeds(text: str) -> tuple[int, ...]:

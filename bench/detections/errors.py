@@ -28,6 +28,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ivif_bench.compiled.jit import kernel
 from ivif_bench.detections.ap import of_ranking, ranking
 from ivif_bench.detections.boxes import Judged
 from ivif_bench.detections.matches import FALSE, HIT, Matches, Overlaps, match, overlaps
@@ -89,23 +90,39 @@ def errors(boxes: Judged) -> Errors:
 
 def _kinds(boxes: Judged, known: Overlaps, matches: Matches) -> tuple[np.ndarray, np.ndarray]:
     """Kind of each false positive (-1 for others), and the object that it overlaps most (or -1)."""
-    kind = np.full(len(boxes.found), -1, np.int8)
     near = np.full(len(boxes.found), -1, np.int64)
-    for detection in np.flatnonzero(matches.outcome[0] == FALSE):
-        first, part = known.first[detection], slice(*known.start[detection : detection + 2])
-        items = np.arange(first, first + part.stop - part.start)
-        own = boxes.truth.category[items] == boxes.found.category[detection]
-        iou = np.where(boxes.truth.ignored[items], -1.0, known.iou[part])
-        best = np.lexsort((own, iou))[-1] if len(items) else 0
-        if not len(items) or iou[best] < BACKGROUND:
-            kind[detection] = _BACKGROUND
-            continue
-        near[detection] = items[best]
-        if iou[best] < FOREGROUND:
-            kind[detection] = _LOCALISATION if own[best] else _BOTH
-        else:
-            kind[detection] = _DUPLICATE if own[best] else _CLASS
-    return kind, near
+    most = np.zeros(len(boxes.found))
+    own = np.zeros(len(boxes.found), bool)
+    _nearest(
+        known.first,
+        known.start,
+        known.iou,
+        boxes.found.category,
+        boxes.truth.category,
+        boxes.truth.ignored,
+        near,
+        most,
+        own,
+    )
+    false = matches.outcome[0] == FALSE
+    near = np.where(false & (most >= BACKGROUND), near, -1)
+    kind = np.where(own, _LOCALISATION, _BOTH)
+    kind = np.where(most >= FOREGROUND, np.where(own, _DUPLICATE, _CLASS), kind)
+    kind = np.where(near < 0, _BACKGROUND, kind)
+    return np.where(false, kind, -1).astype(np.int8), near
+
+
+@kernel
+def _nearest(first, start, iou, category, object_category, ignored, near, most, own):  # type: ignore[no-untyped-def]
+    """Fill in the required object that each detection overlaps most, how much, and if it is of its class."""
+    for detection in range(len(category)):
+        for at in range(start[detection], start[detection + 1]):
+            item = first[detection] + at - start[detection]
+            if ignored[item] or iou[at] < most[detection]:
+                continue
+            same = object_category[item] == category[detection]
+            if iou[at] > most[detection] or near[detection] < 0 or (same and not own[detection]):
+                near[detection], most[detection], own[detection] = item, iou[at], same
 
 
 class _Mending:

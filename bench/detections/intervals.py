@@ -18,8 +18,8 @@ def ap_samples(
     method: str,
     thresholds: np.ndarray,
     counts: np.ndarray | None = None,
-) -> np.ndarray:
-    """AP of each class in each resample.
+) -> tuple[np.ndarray, np.ndarray]:
+    """AP of each class, of the images as they are and in each resample.
 
     Args:
         seeds: what the method's networks found, one per seed, in the same images.
@@ -28,12 +28,15 @@ def ap_samples(
         counts: the resamples of images, by default ``ivif_bench.resampling.image_counts``.
 
     Returns:
-        float64 [resamples, classes, T]; NaN where the drawn images have no object of a class.
+        float64 [classes, T], the mean over seeds, and float64 [resamples, classes, T]; NaN where
+        the images have no object of a class.
     """
     if counts is None:
         counts = image_counts(len(seeds[0].stems))
+    with_all = np.concatenate([np.ones_like(counts[:1]), counts])
 
     def of(boxes: Judged) -> np.ndarray:
-        return resampled(boxes, match(boxes, thresholds), counts)
+        return resampled(boxes, match(boxes, thresholds), with_all)
 
-    return over_seeds(np.stack(in_threads(of, seeds)), method)
+    values = np.stack(in_threads(of, seeds))
+    return values[:, 0].mean(axis=0), over_seeds(values[:, 1:], method)

@@ -232,11 +232,12 @@ class RunPlan:
 
     def _described(self, unit: Unit) -> Unit:
         """The unit with what its method does to pictures besides its network."""
-        row = next(row for row in self.config.methods if row.name == unit.method)
-        recipe = recipe_of(row)
+        row = next((row for row in self.config.methods if row.name == unit.method), None)
+        recipe = Recipe() if row is None else recipe_of(row)  # rows of a section have no pictures
         if recipe == Recipe():
             return unit
-        remark = STRETCHED if recipe.stretched else ""
+        alike = unit.payload.get("stretch") == "all"  # then every row is stretched
+        remark = STRETCHED if recipe.stretched and not alike else ""
         return replace(unit, about=replace(unit.about, recipe=recipe.text, remark=remark))
 
 
@@ -292,7 +293,32 @@ def plan_document(
         "methods": methods,
         "units": sorted(kept + own, key=lambda entry: order.get(entry["task"], 99)),
         "panels": _panels(plan, fused),
+        "images": _places(plan.store.root, fused),
     }
+
+
+def _places(
+    run: Path, fused: Mapping[tuple[str, str], FusedSet]
+) -> dict[str, dict[str, str | dict[str, str]]]:
+    """Where the images are, by dataset and method: one path with ``{stem}`` if that names all of them,
+    else a path for each stem."""
+    places: dict[str, dict[str, str | dict[str, str]]] = {}
+    for (dataset, method), found in fused.items():
+        if not found.images:
+            continue
+        stem, path = next(iter(found.images.items()))
+        before, _, after = path.name.rpartition(stem)
+        regular = "{" not in str(path.parent) + before + after and all(
+            each.parent == path.parent and each.name == f"{before}{name}{after}"
+            for name, each in found.images.items()
+        )
+        place: str | dict[str, str] = {
+            name: _seen_from(run, each) for name, each in found.images.items() if not regular
+        }
+        if regular:
+            place = _seen_from(run, path.with_name(f"{before}{{stem}}{after}"))
+        places.setdefault(dataset, {})[method] = place
+    return places
 
 
 def _title(method: MethodConfig) -> str:

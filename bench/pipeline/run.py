@@ -217,6 +217,8 @@ def _report(config: RunConfig, store: Store, listener: Listener) -> tuple[Path, 
             if path.suffix in (".json", ".parquet")
         ],
         "formats": config.report.formats,
+        "spread": config.report.spread,
+        "detail": config.report.detail,
         "code": [own_version(), commit()],
     }
     store.fingerprint.save()
@@ -231,7 +233,9 @@ def _report(config: RunConfig, store: Store, listener: Listener) -> tuple[Path, 
         pass
     memory.unlink(missing_ok=True)
     listener.note("writing tables")
-    written = tuple(write_report(store.root, config.report.formats))
+    written = tuple(
+        write_report(store.root, config.report.formats, config.report.spread, config.report.detail)
+    )
     write_json(memory, {"key": key_of(inputs), "files": [path.name for path in written]})
     return written
 

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from benchmarks.calibration import means
 from benchmarks.calibration.blocks import insert as inserted
 from benchmarks.calibration.blocks import page_blocks
 from benchmarks.calibration.compare import compare, uncompared, unexplained
@@ -31,7 +32,8 @@ def calibrate(
         typer.Option(help="folder of recorded values: golden_metrics.json and its images"),
     ] = None,
     published: Annotated[
-        Path | None, typer.Option(help="folder of published sheets: TNO42 and VIFB (takes minutes)")
+        Path | None,
+        typer.Option(help="folder of published sheets: TNO42, VIFB and Harvard (takes minutes)"),
     ] = None,
     markdown: Annotated[Path | None, typer.Option(help="write the sheet; needs --golden")] = None,
     csv_file: Annotated[
@@ -95,6 +97,11 @@ def _published(folder: Path) -> tuple[dict[str, str], list[str]]:
             f"{sheet.name} {entry.column} {entry.image} {entry.method}"
             for entry in unexplained_entries(sheet, entries)
         ]
+    if (folder / means.FOLDER / means.FILE).is_file():
+        with counting(means.NAME) as progress:
+            found = means.measure_means(folder, progress=progress)
+        texts[means.NAME] = means.means_text(found)
+        odd += [f"{means.NAME} {one.column} {one.method}" for one in means.unexplained_means(found)]
     return texts, odd
 
 

@@ -85,6 +85,7 @@ class ComparedMethod(FusionMethod):
     name: ClassVar[str]
     model: ClassVar[type[ComparedOptions]]
     ignored: ClassVar[str] = ""  # pattern of names that the authors' file has besides
+    restores_colour: ClassVar[bool] = False  # whether ``picture`` does what ``colour`` asks for
 
     def __init__(self, **options: Any) -> None:
         self.options: Any = checked(self.model, options, self.name)
@@ -139,7 +140,12 @@ class ComparedMethod(FusionMethod):
             )
         with torch.inference_mode(), strict_float32():
             picture = self.picture(infrared, visible)
-        if self.options.colour == "restored" and picture.ndim == 2 and visible.pixels.ndim == 3:
+        if (
+            self.options.colour == "restored"
+            and not self.restores_colour
+            and picture.ndim == 2
+            and visible.pixels.ndim == 3
+        ):
             if picture.dtype != np.uint8:
                 picture = round_half_even(picture)
             picture = to_rgb(picture, rgb_of(visible), "visible")

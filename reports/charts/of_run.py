@@ -17,7 +17,7 @@ from ivif_bench.reports.charts import (
     style,
 )
 from ivif_bench.reports.comparison import Comparison
-from ivif_bench.reports.frame import Subject
+from ivif_bench.reports.scores import Subject
 from ivif_bench.reports.statistics.against_task import Against, Outcome
 from ivif_bench.reports.statistics.write import Studied
 

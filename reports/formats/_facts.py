@@ -12,7 +12,8 @@ def facts(cell: Cell) -> dict[str, Any]:
 
     ``value``, ``sd`` (over seeds), ``sd_images`` and the interval are in the unit of the records (AP
     and IoU in 0..1).
-    ``status`` tells a gap (``missing``) from an ``undefined`` value.
+    ``verdict`` compares with the best source image: ``better`` and ``worse`` only where the interval of
+    the difference excludes 0. ``status`` tells a gap (``missing``) from an ``undefined`` value.
     """
     estimate = cell.estimate
     state = "ok" if estimate.value is not None else "undefined"
@@ -26,5 +27,6 @@ def facts(cell: Cell) -> dict[str, Any]:
         "ci_high": estimate.high,
         "interval": estimate.interval or None,
         "rank": cell.mark or None,
+        "verdict": cell.verdict or None,
         "status": "missing" if cell.text == MISSING else state,
     }

@@ -28,6 +28,7 @@ HEADER = (
     "ci_high",
     "interval",
     "rank",
+    "verdict",
     "status",
     "note",
     "caption",

@@ -43,6 +43,8 @@ _PLAIN = {
     "μ": r"$\mu$",
     "σ": r"$\sigma$",
     "…": r"\ldots{}",
+    "▲": r"$\bigtriangleup$",
+    "▼": r"$\bigtriangledown$",
     "ß": r"{\ss}",
     "ø": r"{\o}",
     "Ø": r"{\O}",

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ivif_bench.reports.comparison import Comparison
-from ivif_bench.reports.frame import Subject, UnitResult
+from ivif_bench.reports.frame import UnitResult
+from ivif_bench.reports.scores import Subject
 
 
 @dataclass(frozen=True, eq=False)

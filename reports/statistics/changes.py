@@ -19,7 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ivif_bench.reports.comparison import Comparison, comparisons
-from ivif_bench.reports.frame import RunResults, Subject, UnitResult
+from ivif_bench.reports.frame import RunResults, UnitResult
+from ivif_bench.reports.scores import Subject
 from ivif_bench.reports.statistics import stored_boxes
 from ivif_bench.resampling import image_counts, interval, over_seeds
 from ivif_bench.statistics import Estimate

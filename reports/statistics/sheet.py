@@ -12,7 +12,8 @@ from ivif_bench.errors import UserError, first_few
 from ivif_bench.files import read_text
 from ivif_bench.naming import safe_name
 from ivif_bench.reports.comparison import Comparison
-from ivif_bench.reports.frame import ListedUnit, StoredValue, Subject, UnitResult
+from ivif_bench.reports.frame import ListedUnit, UnitResult
+from ivif_bench.reports.scores import Scores, StoredValue, Subject
 from ivif_bench.types import About, Provenance
 
 COLUMNS = ("image", "method", "metric", "value")
@@ -73,7 +74,8 @@ def read_sheet(path: Path, down: Collection[str] = (), title: str = "") -> Compa
         methods={method: method for method in scores},
         planned={method: (unit,) for method, unit in units.items()},
         results={
-            unit: UnitResult(unit, scores[method], nobody, about) for method, unit in units.items()
+            unit: UnitResult(unit, Scores.of(scores[method].items()), nobody, about)
+            for method, unit in units.items()
         },
         dataset_title=name,
     )

@@ -9,7 +9,8 @@ import numpy as np
 from ivif_bench.detections.intervals import ap_samples
 from ivif_bench.detections.stored import name_of, read_stored
 from ivif_bench.errors import UserError
-from ivif_bench.reports.frame import RunResults, Subject, UnitResult
+from ivif_bench.reports.frame import RunResults, UnitResult
+from ivif_bench.reports.scores import Subject
 
 THRESHOLDS = np.arange(50, 100, 5) / 100
 _SAME = 1e-6

@@ -72,7 +72,7 @@ def metrics_of(comparison: Comparison) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for result in comparison.results.values():
         found.update(
-            dict.fromkeys(s.metric for s in result.scores if s.stem == "" and s.class_name == "")
+            (metric, None) for metric, class_name in result.scores.overall if not class_name
         )
     return tuple(found)
 
@@ -261,4 +261,4 @@ def _cell(scores: Sequence[ClassValues], column: Column, images: int, notes: Not
 
 
 def _scores(result: UnitResult) -> ClassValues:
-    return {(s.metric, s.class_name): score for s, score in result.scores.items() if s.stem == ""}
+    return result.scores.overall

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ivif_bench.reports.comparison import Comparison
+    from ivif_bench.reports.intervals import Resampled
     from ivif_bench.reports.table import Column, Table
 
 SPECS = (BuilderSpec("detection", "build"),)
@@ -33,6 +34,14 @@ _NOT_REQUIRED = {
 
 
 def build(comparison: Comparison) -> list[Table]:
+    """The table, with intervals and a table of differences if they are asked for."""
+    main, *others = plain(comparison)
+    if comparison.spread != "interval":
+        return [main, *others]
+    return [*resampled(main, comparison).tables(), *others]
+
+
+def plain(comparison: Comparison) -> list[Table]:
     """Classes in the dataset's order, as in the papers' M3FD table; percent, one decimal.
 
     A class is ranked if it has enough boxes, the means if all classes together have. Results hold more
@@ -62,3 +71,14 @@ def build(comparison: Comparison) -> list[Table]:
         stricter = [column for column in means if column.key.startswith("mAP75")]
         made += shown(f"{comparison.name}-ap75", "AP75", "0.75", stricter)
     return made
+
+
+def resampled(table: Table, comparison: Comparison) -> Resampled:
+    """The resamples of a detection table, from the detections that the run keeps."""
+    from ivif_bench.reports.detections import samples_of, stored_of
+    from ivif_bench.reports.intervals import Resampled
+
+    stored = stored_of(comparison)
+    samples = samples_of(table, comparison, stored)
+    images = {len(each.boxes.stems) for name in samples for each in stored[name]}
+    return Resampled(table, samples, max(images, default=0), comparison.sources)

@@ -11,7 +11,6 @@ import numpy as np
 from ivif_bench.errors import UserError, first_few
 from ivif_bench.ranking import FEWEST, too_few_columns, too_few_images
 from ivif_bench.reports.footer import footer
-from ivif_bench.reports.frame import Subject, UnitResult
 from ivif_bench.reports.table import (
     Cell,
     Column,
@@ -24,10 +23,11 @@ from ivif_bench.reports.table import (
     with_marks,
 )
 from ivif_bench.reports.tables import BuilderSpec
-from ivif_bench.statistics import Estimate, over_images, over_seeds
+from ivif_bench.statistics import Estimate, each_over_images, over_seeds
 
 if TYPE_CHECKING:
     from ivif_bench.reports.comparison import Comparison, Spread
+    from ivif_bench.reports.scores import ImageScores
 
 SPECS = (BuilderSpec("quality", "build"),)
 
@@ -46,12 +46,14 @@ class _Images:
     """Which images a comparison is about.
 
     Attributes:
+        scores: of each finished method, one per seed.
         every: all stems, sorted.
         common: those that all finished methods have, sorted; methods without any do not count.
         lacking: method to the stems that it lacks, sorted; only methods that lack some.
         bare: methods without any image.
     """
 
+    scores: Mapping[str, tuple[ImageScores, ...]]
     every: tuple[str, ...]
     common: tuple[str, ...]
     lacking: Mapping[str, tuple[str, ...]]
@@ -94,6 +96,7 @@ def build(comparison: Comparison) -> list[Table]:
     main = _table(
         comparison,
         columns,
+        images.scores,
         images.every,
         name=comparison.name,
         title=what,
@@ -114,6 +117,7 @@ def build(comparison: Comparison) -> list[Table]:
     common = _table(
         comparison,
         columns,
+        images.scores,
         images.common,
         name=common_name,
         title=what,
@@ -144,11 +148,12 @@ def columns_of(comparison: Comparison) -> tuple[Column, ...]:
 
 def _images(comparison: Comparison, metrics: Sequence[str]) -> _Images:
     """Stems of finished methods; one that lacks a metric, or a seed, counts as lacking."""
-    per_seed = {
-        name: [_complete_stems(result, metrics) for result in results]
+    scores = {
+        name: tuple(result.scores.images(metrics) for result in results)
         for name in comparison.methods
         if (results := comparison.of(name))
     }
+    per_seed = {name: [frozenset(each.complete) for each in mine] for name, mine in scores.items()}
     sets = {name: frozenset.intersection(*mine) for name, mine in per_seed.items()}
     every = frozenset[str]().union(
         *(stems for mine in per_seed.values() for stems in mine),
@@ -158,21 +163,13 @@ def _images(comparison: Comparison, metrics: Sequence[str]) -> _Images:
     common = frozenset.intersection(*having) if having else frozenset[str]()
     lacking = {name: tuple(sorted(every - mine)) for name, mine in sets.items() if every - mine}
     bare = frozenset(name for name, mine in sets.items() if not mine)
-    return _Images(tuple(sorted(every)), tuple(sorted(common)), lacking, bare)
-
-
-def _complete_stems(result: UnitResult, metrics: Sequence[str]) -> frozenset[str]:
-    found: dict[str, set[str]] = {}
-    for stem, class_name, metric in result.scores:
-        if stem and not class_name:
-            found.setdefault(stem, set()).add(metric)
-    wanted = set(metrics)
-    return frozenset(stem for stem, held in found.items() if wanted <= held)
+    return _Images(scores, tuple(sorted(every)), tuple(sorted(common)), lacking, bare)
 
 
 def _table(
     comparison: Comparison,
     columns: tuple[Column, ...],
+    scores: Mapping[str, tuple[ImageScores, ...]],
     stems: Sequence[str],
     *,
     name: str,
@@ -192,9 +189,9 @@ def _table(
         numbers: methods to how many images they have; a column if the comparison is ``counted``.
     """
     estimates = {
-        method: [_estimate(results, column, stems) for column in columns]
+        method: _estimates(scores[method], len(columns), stems)
         for method in comparison.methods
-        if method not in empty and stems and (results := comparison.of(method))
+        if method not in empty and stems and method in scores
     }
     ranked = [mine for method, mine in estimates.items() if method not in comparison.sources]
     rows = []
@@ -245,17 +242,25 @@ def _table(
     )
 
 
-def _estimate(
-    results: Sequence[UnitResult], column: Column, stems: Sequence[str]
-) -> tuple[Estimate, frozenset[tuple[int, str]]]:
-    """Mean over images, then seeds; and which (seed position, stem) were left out as undefined."""
-    estimates, left_out = [], set()
-    for position, result in enumerate(results):
-        scores = [result.scores[Subject(stem, "", column.key)] for stem in stems]
-        values = np.array([score.value for score in scores])
-        estimates.append(over_images(values, [score.reason for score in scores]))
-        left_out |= {(position, stems[at]) for at in np.flatnonzero(np.isnan(values)).tolist()}
-    return over_seeds(estimates), frozenset(left_out)
+def _estimates(
+    scores: Sequence[ImageScores], columns: int, stems: Sequence[str]
+) -> list[tuple[Estimate, frozenset[tuple[int, str]]]]:
+    """For each column, the mean over images, then seeds; and which (seed position, stem) were left
+    out as undefined."""
+    seeds: list[list[Estimate]] = []
+    left_out: list[set[tuple[int, str]]] = [set() for _ in range(columns)]
+    for position, mine in enumerate(scores):
+        values = np.ascontiguousarray(mine.values[mine.rows(stems)].T)
+        reasons: list[list[str]] = [[] for _ in range(columns)]
+        for at in np.flatnonzero(np.isnan(values).any(axis=1)).tolist():
+            codes = mine.reasons[mine.rows(stems), at].tolist()
+            reasons[at] = [mine.names[code] for code in codes]
+            undefined = np.flatnonzero(np.isnan(values[at])).tolist()
+            left_out[at] |= {(position, stems[index]) for index in undefined}
+        seeds.append(each_over_images(list(values), reasons))
+    return [
+        (over_seeds([mine[at] for mine in seeds]), frozenset(left_out[at])) for at in range(columns)
+    ]
 
 
 def _spread(estimate: Estimate, column: Column, spread: Spread) -> str:

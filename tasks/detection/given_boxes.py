@@ -126,7 +126,8 @@ def _of_json(path: Path, given: GivenBoxes, images: JudgedImages) -> _Read:
         )
     numbers = class_numbers(path, given, index)
     texts = dict.fromkeys(name for name in results.categories if isinstance(name, str))
-    names = {**numbers, **{text: text for text in texts}}
+    names: dict[int | str, str] = dict(numbers)
+    names.update((text, text) for text in texts)
     unknown = sorted({c for c in results.categories if c not in names}, key=str)
     if unknown:
         raise UserError(f"{path}: category_id {first_few([*map(str, unknown)])}: {which(numbers)}")
@@ -150,10 +151,10 @@ def _of_folder(path: Path, given: GivenBoxes, images: JudgedImages) -> _Read:
     files = {file.stem: file for file in files_of(given)}
     stems = Stems(path, given, images, None)
     judged = {stem: file for name, file in files.items() if (stem := stems.judged(name))}
-    if not judged:
+    if not judged and (files or given.missing != "empty"):
         raise UserError(
-            f"{path}: no text file of a judged image, such as {first_few(images.stems, 1)}.txt; it has "
-            f"{first_few(list(files)) or 'none at all'}"
+            f"{path}: no text file of a judged image, such as {images.stems[0]}.txt; it has "
+            f"{first_few([f'{name}.txt' for name in files]) or 'no text files'}"
         )
     boxes = {}
     for stem, file in judged.items():

@@ -84,7 +84,7 @@ def truth_in_files(
     Raises:
         UserError: unreadable, of no known form, or listed images are not in it.
     """
-    read = _coco if place.is_file() else _folder
+    read = _folder if place.is_dir() else _coco
     objects, names, images = read(place, classes, pictures)
     stems, split = images.stems, "all"
     if chosen is not None:

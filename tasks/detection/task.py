@@ -53,13 +53,13 @@ class DetectionTask(NetworkTask):
     section: ClassVar[type[Section]] = DetectionSection
     adapter: ClassVar[TaskAdapter] = DetectionAdapter()
 
-    def check(self, section: DetectionSection, dataset: Dataset, ref: DatasetRef) -> None:
+    def check(self, section: Any, dataset: Dataset, ref: DatasetRef) -> None:
         super().check(section, dataset, ref)
         demand_evaluator(section.evaluator)
         protocol = section.resolved()
         check_given(section.boxes, protocol, dataset, split_of(protocol, dataset).test)
 
-    def plan(self, section: DetectionSection, inputs: TaskInputs) -> list[Unit]:
+    def plan(self, section: Any, inputs: TaskInputs) -> list[Unit]:
         given = [name for name in inputs.methods if name in section.boxes]
         methods = [name for name in inputs.methods if name not in section.boxes]
         units = super().plan(section, replace(inputs, methods=methods))

@@ -66,20 +66,27 @@ def match(
         bool [detections, thresholds].
     """
     hits = np.zeros((iou.shape[1], len(thresholds)), bool)
-    overlap = iou.max(axis=0, initial=0)
+    if iou.size == 0:
+        return hits
+    overlap, best = iou.max(axis=0), iou.argmax(axis=0)
     for column, threshold in enumerate(thresholds):
-        paired = _paired(iou, thresholds[0] if once else threshold)
+        paired = _paired(overlap, best, thresholds[0] if once else threshold)
         hits[paired, column] = overlap[paired] >= threshold
     return hits
 
 
-def _paired(iou: np.ndarray, threshold: float) -> np.ndarray:
-    """Indices of the detections that get an object; the object is the one they overlap most."""
-    if iou.size == 0:
-        return np.zeros(0, np.intp)
-    near = np.flatnonzero(iou.max(axis=0) >= threshold)
-    _, first = np.unique(iou.argmax(axis=0)[near], return_index=True)
-    return near[first]
+def _paired(overlap: np.ndarray, best: np.ndarray, threshold: float) -> np.ndarray:
+    """Indices of the detections that get an object.
+
+    Args:
+        overlap, best: largest IoU of each detection, and the index of the object that it is with.
+    """
+    near = np.flatnonzero(overlap >= threshold)[::-1]
+    if near.size == 0:
+        return near
+    taken = np.full(best[near].max() + 1, -1)
+    taken[best[near]] = near  # the last one that is written stays: the first detection
+    return taken[taken >= 0]
 
 
 def set_aside(
@@ -109,12 +116,13 @@ def set_aside(
     if not len(in_difficult) and not len(in_crowd):
         return aside
     crowd, difficult = in_crowd.max(axis=0, initial=0), in_difficult.max(axis=0, initial=0)
+    best = in_difficult.argmax(axis=0) if in_difficult.size else np.zeros(len(hits), np.intp)
     for column, threshold in enumerate(thresholds):
         level = 0 if once else column
         free = ~hits[:, level]
         covering = free & (crowd >= thresholds[level])
         rest = np.flatnonzero(free & ~covering)
-        mine = rest[_paired(in_difficult[:, rest], thresholds[level])]
+        mine = rest[_paired(difficult[rest], best[rest], thresholds[level])]
         aside[:, column] = covering & (crowd >= threshold)
         aside[mine, column] = difficult[mine] >= threshold
     return aside
@@ -176,6 +184,8 @@ def yolov5_ap(
     scores: list[np.ndarray] = []
     objects = 0
     for real, boxes in zip(truth, found, strict=True):
+        if name not in boxes.classes and name not in real.classes:
+            continue
         mine, wanted = in_order(_of_class(boxes, name)), in_order(_of_class(real, name))
         assert mine.scores is not None
         iou, required = iou_matrix(wanted.xyxy, mine.xyxy), wanted.required

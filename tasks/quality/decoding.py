@@ -12,6 +12,7 @@ from ivif_bench.data.pictures import Picture, read_picture
 from ivif_bench.data.sides import refuse_equal_pixels, refuse_unequal_sizes, unequal_sizes
 from ivif_bench.errors import UserError
 from ivif_bench.tasks.quality.engine import Evaluator
+from ivif_bench.tasks.quality.reading import stretched
 
 _ONE_SIZE = "metrics need one size, nothing is resized"
 
@@ -80,7 +81,8 @@ def load(group: ImageGroup, evaluator: Evaluator, data: Sequence[bytes]) -> dict
     ]
     found = {}
     for (method, path), picture in zip(group.fused.items(), pictures[len(given) :], strict=True):
-        pixels = evaluator.prepare(picture.pixels)
+        levels = stretched(picture.pixels) if evaluator.stretch else picture.pixels
+        pixels = evaluator.prepare(levels)
         _check_sizes(group.stem, path, {**sources, "fused": pixels})
         found[method] = Loaded(
             sources.get("infrared", pixels),  # without sources no metric looks at them

@@ -81,6 +81,7 @@ class Evaluator:
         reading: how colour is read.
         visible_first: source A is the visible image.
         measurements: one per metric, in the order asked for.
+        stretch: fused images are stretched from their minimum to their maximum when they are loaded.
     """
 
     convention: str
@@ -88,6 +89,7 @@ class Evaluator:
     reading: Reading
     visible_first: bool
     measurements: tuple[Measurement, ...]
+    stretch: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -225,9 +227,15 @@ def describe(metrics: Sequence[str], name: str, mode: Mode = "exact") -> str:
 
 
 def resolve(
-    metrics: Sequence[str] | None, convention: str = "reference", mode: Mode = "exact"
+    metrics: Sequence[str] | None,
+    convention: str = "reference",
+    mode: Mode = "exact",
+    stretch: bool = False,
 ) -> Evaluator:
     """Load metrics as the convention defines them; None means those that it prints.
+
+    Args:
+        stretch: see ``Evaluator``.
 
     Raises:
         UserError: unknown names or mode, or a metric that the convention lacks.
@@ -237,7 +245,7 @@ def resolve(
     names = printed_metrics(convention) if metrics is None else tuple(metrics)
     rules = convention_of(names, convention)
     found = [_measurement(name, convention, rules.variants.get(name, Variant())) for name in names]
-    return Evaluator(convention, mode, rules.reading, rules.visible_first, tuple(found))
+    return Evaluator(convention, mode, rules.reading, rules.visible_first, tuple(found), stretch)
 
 
 def _measurement(name: str, convention: str, variant: Variant) -> Measurement:

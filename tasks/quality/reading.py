@@ -37,6 +37,19 @@ _GRAY: dict[Reading, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
+def stretched(image: np.ndarray) -> np.ndarray:
+    """Minimum to maximum of all samples becomes 0 to 255, rounded half to even; a constant stays.
+
+    uint8 of any shape.
+    """
+    low, high = int(image.min()), int(image.max())
+    if low == high:
+        return image
+    levels = np.rint((np.arange(256) - low).clip(0) * 255 / (high - low)).clip(0, 255)
+    found: np.ndarray = levels.astype(np.uint8)[image]
+    return found
+
+
 def gray(image: np.ndarray, reading: Reading) -> np.ndarray:
     """One channel as a reading makes it: uint8 RGB [H, W, 3] -> [H, W]; anything else unchanged."""
     return _GRAY[reading](image) if _is_rgb(image) and image.dtype == np.uint8 else image

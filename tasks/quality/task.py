@@ -46,6 +46,8 @@ class QualitySection(Section):
             None means its own columns.
         mode: ``exact``, or ``fast`` with the errors that docs/metrics.md states.
         device: ``cpu``, or a torch device such as ``cuda`` that computes batches of images.
+        stretch: ``all`` stretches every fused image from its minimum to its maximum before it is
+            measured; the run's own key ``stretch`` sets it for all sections.
     """
 
     split: str | dict[str, str] = "all"
@@ -54,6 +56,7 @@ class QualitySection(Section):
     metrics: tuple[str, ...] | Literal["all"] | None = None
     mode: Mode = "exact"
     device: str = "cpu"
+    stretch: Literal["as-published", "all"] = "as-published"
 
     @field_validator("convention")
     @classmethod
@@ -82,7 +85,8 @@ class QualitySection(Section):
     @property
     def protocol(self) -> str:
         """Name of convention and mode, so that results of different modes are never in one table."""
-        return protocol_name(self.convention, self.mode, self.kind if self.on_device else "")
+        kind = self.kind if self.on_device else ""
+        return protocol_name(self.convention, self.mode, kind, self.stretch == "all")
 
     @property
     def on_device(self) -> bool:
@@ -170,7 +174,8 @@ def _measure(
     wanted = set(stems).difference(finished)
     if not wanted:
         return finished
-    evaluator = resolve(metrics, payload["convention"], payload["mode"])
+    stretch = payload.get("stretch") == "all"
+    evaluator = resolve(metrics, payload["convention"], payload["mode"], stretch)
     on_device = batched_evaluator(evaluator, payload["device"])
     groups = [
         ImageGroup(stem, (Path(infrared), Path(visible)), {unit.method: Path(fused)})
@@ -220,7 +225,8 @@ def _unit(
         for pair in dataset.select(tuple(judged))
     ]
     split_name = split.name if section.part == "test" else f"{split.name}/{section.part}"
-    evaluator = resolve(section.names, section.convention, section.mode)
+    stretch = section.stretch == "all"
+    evaluator = resolve(section.names, section.convention, section.mode, stretch)
     return Unit(
         task="quality",
         dataset=section.dataset,
@@ -232,7 +238,7 @@ def _unit(
             VERSION,
             section.convention,
             CONVENTIONS.get(section.convention).version,
-            [section.mode, section.kind],
+            [section.mode, section.kind, *(["stretched"] if stretch else [])],
             [[name, METRICS.get(name).version] for name in section.names],
             # Names do not change a value, but they are stored beside the values.
             [section.dataset, fused.method, inputs.seed, split_name, split.sha256, lacking],
@@ -242,6 +248,7 @@ def _unit(
             "convention": section.convention,
             "mode": section.mode,
             "device": section.device,
+            "stretch": section.stretch,
             "metrics": list(section.names),
             "images": [[stem, *(str(path.absolute()) for path in paths)] for stem, *paths in files],
         },

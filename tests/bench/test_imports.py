@@ -149,7 +149,9 @@ def test_the_command_line_and_the_python_interface_reach_tasks_only_to_score_mea
     } == {
         (f"{ROOT}.commands.scoring", "quality"),
         (f"{ROOT}.api.scoring", "quality"),
+        (f"{ROOT}.commands.detecting", "detection"),
         (f"{ROOT}.commands.detectors", "detection"),
+        (f"{ROOT}.commands.segmenting", "segmentation"),
         (f"{ROOT}.commands.complexity", "complexity"),
     }
 

@@ -1,4 +1,4 @@
-"""Two published sheets of values are reproduced from the published images."""
+"""Published sheets of values, and a table of means, are reproduced from the published images."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy import signal
 
+from benchmarks.calibration.means import COLUMNS, measure_means, unexplained_means
 from benchmarks.calibration.published import (
     FILE,
     SHEETS,
@@ -216,3 +217,10 @@ def test_a_sheet_without_its_images_is_refused_by_name(tmp_path):
     (tmp_path / FILE).write_text("image,method,metric,value\n01,IFCNN,EN,6.5\n")
     with pytest.raises(UserError, match="no image '01'"):
         measure_sheet(TNO42, tmp_path)
+
+
+@pytest.mark.slow
+def test_a_table_of_means_by_another_program_is_met_where_definitions_are_the_same(data):
+    entries = measure_means(data, methods=("MMIF-DDFM",))
+    assert unexplained_means(entries) == []
+    assert [entry.column for entry in entries] == list(COLUMNS)

@@ -19,6 +19,7 @@ from ivif_bench.data.images import encode_png, read_stored
 from ivif_bench.errors import UserError
 from ivif_bench.fusion import METHODS
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 SPECS = {name: spec for name, spec in METHODS.specs().items() if spec.published}
 
 
@@ -35,17 +36,6 @@ OTHER_VALUES = [
     for option in spec.options.model_fields
     for value in other_values(spec.options, option)
 ]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    """Pictures of a few pixels cost threads more time than they save."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

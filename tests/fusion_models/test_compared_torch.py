@@ -9,7 +9,19 @@ import pytest
 
 from ivif_bench.data.images import encode_png, read_stored
 from ivif_bench.fusion import METHODS
-from ivif_bench.fusion_models import didfuse, ifcnn, mufusion, reconet, seafusion, tardal
+from ivif_bench.fusion_models import (
+    datfuse,
+    didfuse,
+    ifcnn,
+    lrrnet,
+    mufusion,
+    reconet,
+    seafusion,
+    tardal,
+    ydtr,
+)
+from ivif_bench.fusion_models.compared.reading import NO_FILE
+from ivif_bench.types import StoredImage
 
 CASES = ("tno25", "road", "m3fd")
 FILES = {
@@ -22,6 +34,9 @@ FILES = {
     "seafusion": "SeAFusion.pth",
     "ifcnn": "IFCNN-MAX.pth",
     "didfuse": "compared/torch/DIDFuse-Encoder.pkl",
+    "ydtr": "compared/torch/YDTR.pth",
+    "datfuse": "compared/torch/DATFuse.pth",
+    "lrrnet": "compared/torch/LRRNet.model",
 }
 # Golden file, absolute tolerance of the output and of every other array, by its README.
 GOLDENS = {
@@ -34,6 +49,9 @@ GOLDENS = {
     "seafusion": ("seafusion", 1e-5, 2e-5),
     "ifcnn": ("ifcnn", 1e-5, 1e-5),
     "didfuse": ("didfuse", 2e-6, 1e-4),
+    "ydtr": ("ydtr", 2e-6, 2e-5),
+    "datfuse": ("datfuse", 2e-6, 6e-5),
+    "lrrnet": ("lrrnet", 2e-6, 1e-5),
 }
 NOT_OF_THE_NETWORK = {"rgb"}
 # Recorded pictures: name in the golden file and the options that make it.
@@ -52,6 +70,9 @@ PICTURES = {
     "seafusion": {"u8": {}},
     "ifcnn": {"u8": {}},
     "didfuse": {"u8": {}},
+    "ydtr": {"u8": {}},
+    "datfuse": {"u8": {}},
+    "lrrnet": {"u8": {}},
 }
 
 
@@ -125,6 +146,16 @@ def steps(name: str, tensors, infrared, visible, gray):
             (second.repeat(1, 3, 1, 1) - mean) / deviation,
         )
         found["vifb_out"] = ifcnn.network(tensors, *sides, recorder("vifb_"))
+    elif name in ("ydtr", "datfuse"):
+        network = {"ydtr": ydtr, "datfuse": datfuse}[name].network
+        found["out"] = network(tensors, first, second, recorder())
+    elif name == "lrrnet":
+        sides = [
+            torch.from_numpy(lrrnet.stretched(one.astype(np.float32)))[None, None].to(kind)
+            for one in (infrared, gray)
+        ]
+        found["in_ir"], found["in_vi"] = sides
+        found["out"] = lrrnet.network(tensors, *sides, recorder())
     else:
         for rule, prefix in (("sum", ""), ("average", "avg_"), ("l1", "l1_")):
             found[f"{prefix}out"] = didfuse.network(tensors, first, second, rule, recorder(prefix))
@@ -198,3 +229,51 @@ def test_a_patch_of_mufusion_is_met(shared):
 def test_patches_of_mufusion_are_the_authors():
     assert mufusion.corners(128, 128) == [(0, 0)] * 4
     assert len(mufusion.corners(480, 640)) == 24
+
+
+TNO, OWN = "data/TNO42", "data/published_fused/torch"
+PUBLISHED = [
+    ("seafusion", {}, f"{TNO}/fused/SeAFusion/05.png", f"{TNO}/ir/05.png", f"{TNO}/vi/05.png"),
+    (
+        "ifcnn",
+        {"convention": "tno42"},
+        f"{TNO}/fused/IFCNN/05.png",
+        f"{TNO}/ir/05.png",
+        f"{TNO}/vi/05.png",
+    ),
+    ("ifcnn", {}, *(f"{OWN}/ifcnn_authors/Camp_{part}.png" for part in ("fused", "ir", "vi"))),
+    (
+        "didfuse",
+        {},
+        f"{OWN}/didfuse/tno_did5_fused.png",
+        f"{OWN}/didfuse/tno_did5_ir.bmp",
+        f"{OWN}/didfuse/tno_did5_vi.bmp",
+    ),
+    ("datfuse", {}, *(f"{OWN}/datfuse/1_{part}.bmp" for part in ("fused", "ir", "vi"))),
+    ("lrrnet", {}, f"{OWN}/lrrnet/IR8.png", f"{TNO}/ir/05.png", f"{TNO}/vi/05.png"),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "options", "fused", "infrared", "visible"), PUBLISHED)
+def test_a_published_picture_is_made_again(shared, name, options, fused, infrared, visible):
+    pair = [read_stored(shared / side) for side in (infrared, visible)]
+    ours = method(shared, name, **options).fuse_stored(*pair, 0)[0]
+    ours = ours.mul(255).round().byte().movedim(0, -1).numpy().squeeze()
+    published = read_stored(shared / fused).pixels
+    if published.ndim > ours.ndim:  # gray stored as three equal channels
+        published = published[..., 0]
+    difference = np.abs(ours.astype(int) - published)
+    assert difference.max() <= 1
+    assert (difference > 0).mean() <= (1e-3 if name == "datfuse" else 2e-4)
+
+
+@pytest.mark.parametrize("case", ["black", "dark"])
+def test_values_of_datfuse_below_zero_become_bright_as_in_the_authors_files(shared, case):
+    arrays = np.load(shared / "golden/compared/torch/datfuse_dark.npz")
+    pair = [StoredImage(NO_FILE, arrays[f"{case}_{side}"]) for side in ("ir", "vi")]
+    fused = method(shared, "datfuse").fuse_stored(*pair, 0)[0, 0].mul(255).round().byte().numpy()
+    recorded = arrays[f"{case}_u8"]
+    apart = (fused.astype(int) - recorded) % 256  # one level apart may be 255 and 0
+    assert (np.minimum(apart, 256 - apart) <= 1).all()
+    assert (apart > 0).mean() <= 0.005

@@ -10,18 +10,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 
 from ivif_bench.device import strict_float32
 from ivif_bench.errors import UserError, first_few
 from ivif_bench.files import write_bytes, write_json
 from ivif_bench.origins import sign
+from ivif_bench.registry import suggest
 from ivif_bench.tasks.network.contract import Sample
 from ivif_bench.tasks.segmentation.registry import Segmenter
+from ivif_bench.tasks.segmentation.segmenters._mmseg_config import built_model, types_of
+from ivif_bench.tasks.segmentation.segmenters._mmseg_views import predicted_classes
 from ivif_bench.tasks.segmentation.segmenters.mmseg_networks import (
     IMAGENET_MEAN,
     IMAGENET_STD,
+    around,
     network_config,
 )
 from ivif_bench.tensors import read_tensors
@@ -61,7 +64,15 @@ class MmsegSegmenter(Segmenter):
             return checkpoint
         model = self._initial_model(seed, initial, log)
         _mmseg_train.train(
-            model, train, self.protocol, seed, folder, log, progress, self.restart_seconds
+            model,
+            train,
+            self.protocol,
+            seed,
+            folder,
+            log,
+            progress,
+            self.restart_seconds,
+            self.workers,
         )
         write_json(
             folder / "model.json",
@@ -92,21 +103,22 @@ class MmsegSegmenter(Segmenter):
 
     def predict(self, image: np.ndarray) -> np.ndarray:
         import torch
-        from torch.nn.functional import interpolate
 
-        height, width = self.protocol.inference.image_size
-        size = image.shape[:2]
-        if size != (height, width):
-            image = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
+        options = self.protocol.inference
         mean, deviation = np.array(IMAGENET_MEAN, np.float32), np.array(IMAGENET_STD, np.float32)
-        normal = (image.astype(np.float32) - mean) / deviation
-        batch = torch.from_numpy(normal.transpose(2, 0, 1)[None]).to(self.device)
+
+        def normalised(rgb: np.ndarray) -> Tensor:
+            normal = (rgb.astype(np.float32) - mean) / deviation
+            return torch.from_numpy(normal.transpose(2, 0, 1)[None]).to(self.device)
+
+        def logits_of(batch: Tensor) -> Tensor:
+            found: Tensor = self._model.encode_decode(
+                batch, [{"img_shape": tuple(batch.shape[2:])}]
+            )
+            return found
+
         with torch.inference_mode(), strict_float32():
-            logits = self._model.encode_decode(batch, [{"img_shape": (height, width)}])
-            if logits.shape[2:] != size:
-                logits = interpolate(logits, size=size, mode="bilinear", align_corners=False)
-            found: np.ndarray = logits.argmax(1)[0].to(torch.uint8).cpu().numpy()
-        return found
+            return predicted_classes(image, options, normalised, logits_of)
 
     def _build(self) -> Any:
         from mmengine.config import ConfigDict
@@ -115,10 +127,14 @@ class MmsegSegmenter(Segmenter):
         # Training batches are padded to crops; a network that only predicts never pads.
         training = self.protocol.training
         size = self.protocol.inference.image_size if training is None else training.crop_size
-        config = network_config(self.name, len(self.protocol.classes), size)
+        config = self._config(len(self.protocol.classes), size)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # hints for authors of configurations
             return MODELS.build(ConfigDict(config))
+
+    def _config(self, classes: int, size: tuple[int, int]) -> dict[str, Any]:
+        """The configuration of the network, as ``network_config`` makes it."""
+        return network_config(self.name, classes, size)
 
     def _initial_model(self, seed: int, initial: Path | None, log: Path) -> Any:
         import torch
@@ -138,6 +154,45 @@ class MmsegSegmenter(Segmenter):
             if left_out and log is not None:
                 with log.open("a", encoding="utf-8") as file:
                     file.write(f"initial weights {initial}: left out {', '.join(left_out)}\n")
+
+
+class ConfiguredSegmenter(MmsegSegmenter):
+    """A network of mmsegmentation that a user's configuration describes."""
+
+    def _config(self, classes: int, size: tuple[int, int]) -> dict[str, Any]:
+        model = self.protocol.inference.model
+        known = _registered()
+        if unknown := sorted(types_of(model) - known):
+            raise UserError(
+                f"mmsegmentation has no {unknown[0]!r}, which the configuration names; "
+                f"{suggest(unknown[0], sorted(known))}"
+            )
+        return {**built_model(model, classes), **around(size)}
+
+    def _build(self) -> Any:
+        try:
+            return super()._build()
+        except (AssertionError, AttributeError, KeyError, TypeError, ValueError) as problem:
+            reason = " ".join(str(problem).split()) or type(problem).__name__
+            raise UserError(
+                f"mmsegmentation cannot build this configuration: {reason[:300]}"
+            ) from problem
+
+
+def _registered() -> set[str]:
+    """Names that a configuration may have as ``type``: of modules, layers, losses, initialisers.
+
+    Without this check mmengine would import whatever a dotted name points to.
+    """
+    from mmengine.registry import MODELS, TASK_UTILS, WEIGHT_INITIALIZERS
+    from mmseg.registry import MODELS as SEGMENTATION
+    from mmseg.registry import TASK_UTILS as SAMPLERS
+
+    registries = (MODELS, TASK_UTILS, WEIGHT_INITIALIZERS, SEGMENTATION, SAMPLERS)
+    names = {name for each in registries for name in each.module_dict}
+    return names.union(
+        *(child.module_dict for each in registries for child in each.children.values())
+    )
 
 
 def import_mmseg(log: Path | None = None) -> None:

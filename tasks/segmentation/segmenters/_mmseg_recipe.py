@@ -2,18 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from ivif_bench.recipe import Recipe
 from ivif_bench.tasks.segmentation.protocol import SegmentationProtocol
 
 _Side = Annotated[int, Field(ge=32)]
+_Step = Annotated[int, Field(ge=1)]
 
 
-class MmsegInference(Recipe):
+class _Grown(Recipe):
+    """A recipe with keys younger than its first protocols.
+
+    At their defaults such keys mean what those protocols always meant, and are not written: all hashes
+    stay what they were.
+    """
+
+    young: ClassVar[frozenset[str]] = frozenset()
+
+    @model_serializer(mode="wrap")
+    def _without_young_defaults(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = write(self)
+        fields = type(self).model_fields
+        for name in self.young:
+            if getattr(self, name) == fields[name].default:
+                values.pop(name, None)
+        return values
+
+
+class MmsegInference(_Grown):
     """How images go into the network."""
+
+    untrained: ClassVar[frozenset[str]] = frozenset({"scales", "flip", "window", "stride"})
+    young: ClassVar[frozenset[str]] = frozenset({"scales", "flip", "window", "stride"})
 
     image_size: tuple[_Side, _Side] = Field(
         strict=False,
@@ -23,10 +46,60 @@ class MmsegInference(Recipe):
     normalisation: Literal["imagenet"] = Field(
         "imagenet", description="statistics of the input, the same for all fusion methods"
     )
+    scales: tuple[Annotated[float, Field(gt=0, le=4)], ...] = Field(
+        (1.0,),
+        min_length=1,
+        strict=False,
+        description="augmentation at test time: sizes relative to image_size whose class "
+        "probabilities are averaged, as they are at the label's size",
+    )
+    flip: bool = Field(False, description="average with the mirrored image at every scale as well")
+    window: tuple[_Side, _Side] | None = Field(
+        None,
+        strict=False,
+        description="height and width of a window that slides over larger images; logits are averaged "
+        "where windows overlap (pixels). None: the whole image at once",
+    )
+    stride: tuple[_Step, _Step] | None = Field(
+        None,
+        strict=False,
+        description="steps of the window (pixels); None: two thirds of it",
+    )
+
+    @model_validator(mode="after")
+    def _window_and_stride(self) -> MmsegInference:
+        if self.stride is not None and self.window is None:
+            raise ValueError("stride needs a window")
+        if self.window and any(
+            step > side for step, side in zip(self.steps, self.window, strict=True)
+        ):
+            raise ValueError("stride must not be larger than the window")
+        return self
+
+    @property
+    def steps(self) -> tuple[int, int]:
+        """The steps of the window, if there is one."""
+        if self.stride is not None:
+            return self.stride
+        return tuple(max(1, side * 2 // 3) for side in self.window or (1, 1))  # type: ignore[return-value]
+
+    @property
+    def summary(self) -> str:
+        parts = []
+        if self.scales != (1.0,) or self.flip:
+            flipped = " and mirrored" if self.flip else ""
+            listed = ", ".join(f"{scale:g}" for scale in self.scales)
+            parts.append(f"test-time augmentation (scales {listed}{flipped})")
+        if self.window:
+            (height, width), (down, across) = self.window, self.steps
+            parts.append(f"window {height}x{width} in steps of {down}x{across}")
+        return ", ".join(parts)
 
 
-class MmsegTraining(Recipe):
+class MmsegTraining(_Grown):
     """How mmsegmentation trains a segmenter."""
+
+    young: ClassVar[frozenset[str]] = frozenset({"precision"})
 
     crop_size: tuple[_Side, _Side] = Field(
         strict=False, description="height and width of training crops (pixels)"
@@ -53,6 +126,9 @@ class MmsegTraining(Recipe):
     )
     head_multiplier: float = Field(gt=0, description="the head learns with lr times this")
     poly_power: float = Field(gt=0, description="power of the decay")
+    precision: Literal["fp32", "bf16", "fp16"] = Field(
+        "fp32", description="of the forward pass on a GPU; a CPU computes in fp32 or bf16"
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> MmsegTraining:

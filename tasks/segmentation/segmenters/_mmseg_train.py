@@ -4,46 +4,41 @@ Imported only after ``import_mmseg``. All randomness is a function of (seed, ite
 position of the sample), never of what happened before. That is why a killed training goes on to
 the very weights it would have had.
 
-mmengine's own checkpoints are not used: its loader falls back to unpickling anything. The restart
-point holds plain tensors and numbers, and is read with torch's weights-only loader.
+mmengine's own checkpoints are not used: its loader falls back to unpickling anything. The state is the
+file of every training here (``ivif_bench.tasks.network.training_state``): tensors and plain values.
 """
 
 from __future__ import annotations
 
 import contextlib
-import io
 import logging
 import multiprocessing
 import shutil
-import time
 import uuid
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import cv2
-import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.dataset import InfiniteSampler, pseudo_collate
-from mmengine.hooks import Hook
 from mmengine.logging import MMLogger
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
 from ivif_bench.device import deterministic_kernels, strict_float32
-from ivif_bench.files import write_bytes
-from ivif_bench.origins import sign
+from ivif_bench.errors import UserError
 from ivif_bench.tasks.network.contract import Sample
-from ivif_bench.tasks.network.curves import Curves
-from ivif_bench.tasks.network.training_state import peak_memory_mb
+from ivif_bench.tasks.network.training_state import STATE, stop_requests
 from ivif_bench.tasks.segmentation.protocol import SegmentationProtocol
-from ivif_bench.tasks.segmentation.segmenters._mmseg_data import TrainingData
+from ivif_bench.tasks.segmentation.segmenters._mmseg_data import SamplesInMemory, TrainingData
 from ivif_bench.tasks.segmentation.segmenters._mmseg_recipe import MmsegTraining, training_of
+from ivif_bench.tasks.segmentation.segmenters._mmseg_resume import Restartable, StopTraining
 from ivif_bench.types import Progress
 
-_RESTART = "restart.pt"
+_OLD_STATE = "restart.pt"  # of versions that kept a state of their own
 
 
 def train(
@@ -55,31 +50,44 @@ def train(
     log: Path,
     progress: Progress,
     restart_seconds: float,
+    workers: int = 0,
 ) -> None:
-    """Train a model in place, going on from a restart point if the folder has one."""
+    """Train a model in place, going on from the state in the folder if there is one.
+
+    Args:
+        workers: processes that prepare batches; the order of samples does not depend on it.
+
+    Raises:
+        UserError: labels that are no class, or a state that is damaged or of another training.
+        KeyboardInterrupt: the process was asked to end; the state is saved.
+    """
     recipe = training_of(protocol)
-    data = TrainingData(samples, protocol, seed)
-    loader = DataLoader(
-        data,
-        batch_size=recipe.batch,
-        sampler=InfiniteSampler(data, shuffle=False, seed=seed),
-        collate_fn=pseudo_collate,
-        num_workers=0,
-    )
+    (folder / _OLD_STATE).unlink(missing_ok=True)
     work = folder / "work"
     gpu = torch.cuda.is_available()
-    with _silent(log), _same_threads(), deterministic_kernels(gpu), strict_float32():
+    stopped = False
+    with (
+        _silent(log),
+        _same_threads(),
+        deterministic_kernels(gpu),
+        strict_float32(),
+        stop_requests() as stop_requested,
+    ):
+        identity = {"training": protocol.training_part, "seed": seed, "images": len(samples)}
+        hook = Restartable(
+            folder, seed, identity, progress, restart_seconds, len(samples), stop_requested
+        )
+        images = SamplesInMemory(samples, protocol)
+        data = TrainingData(images, protocol, seed, start=hook.done * recipe.batch)
         runner = _Runner(
             model=model,
             work_dir=str(work),
-            train_dataloader=loader,
+            train_dataloader=_loader(data, recipe.batch, seed, workers),
             train_cfg={"type": "IterBasedTrainLoop", "max_iters": recipe.iterations},
-            optim_wrapper=_optimizer(recipe),
+            optim_wrapper=_optimizer(recipe, gpu),
             param_scheduler=_schedule(recipe),
             default_hooks={"checkpoint": None, "logger": {"type": "LoggerHook", "interval": 50}},
-            custom_hooks=[
-                _Restartable(folder / _RESTART, seed, progress, restart_seconds, len(samples))
-            ],
+            custom_hooks=[hook],
             env_cfg={"mp_cfg": {"mp_start_method": multiprocessing.get_start_method()}},
             log_processor={"by_epoch": False},
             randomness={"seed": seed},
@@ -88,18 +96,50 @@ def train(
             experiment_name=f"segmentation-{uuid.uuid4().hex}",
             log_file=log,
         )
-        runner.train()
+        try:
+            runner.train()
+        except StopTraining:
+            stopped = True
+        except RuntimeError as problem:
+            if "DataLoader worker (pid" not in str(problem):
+                raise
+            raise UserError(
+                "a process that makes training images was ended, mostly for want of memory (each "
+                "keeps 2 batches in /dev/shm): use fewer 'workers', or 0"
+            ) from problem
+    if stopped:
+        raise KeyboardInterrupt  # in case nobody else ends the process
     shutil.rmtree(work, ignore_errors=True)
 
 
 def remove_restart(folder: Path) -> None:
-    """Remove the restart point of a finished training."""
-    (folder / _RESTART).unlink(missing_ok=True)
+    """Remove the state of a finished training."""
+    for name in (STATE, _OLD_STATE):
+        (folder / name).unlink(missing_ok=True)
 
 
-def _optimizer(recipe: MmsegTraining) -> dict[str, Any]:
+def _loader(data: TrainingData, batch: int, seed: int, workers: int) -> DataLoader[Any]:
+    return DataLoader(
+        data,
+        batch_size=batch,
+        sampler=InfiniteSampler(data, shuffle=False, seed=seed),
+        collate_fn=pseudo_collate,
+        num_workers=workers,
+        generator=torch.Generator(),  # else a number is drawn from the training's
+        worker_init_fn=_one_thread if workers else None,
+        multiprocessing_context="fork" if workers else None,  # shares the images in memory
+    )
+
+
+def _one_thread(_: int) -> None:
+    cv2.setNumThreads(0)  # in this thread; the parent's pool does not survive the fork
+
+
+def _optimizer(recipe: MmsegTraining, gpu: bool) -> dict[str, Any]:
+    mixed = recipe.precision != "fp32" and (gpu or recipe.precision == "bf16")
+    dtype = {"bf16": "bfloat16", "fp16": "float16"}.get(recipe.precision)
     return {
-        "type": "OptimWrapper",
+        **({"type": "AmpOptimWrapper", "dtype": dtype} if mixed else {"type": "OptimWrapper"}),
         "optimizer": {
             "type": "AdamW",
             "lr": recipe.lr,
@@ -185,89 +225,6 @@ class _Runner(Runner):  # type: ignore[misc]
 
     def _log_env(self, env_cfg: Any) -> None:
         """Nothing: results carry their own provenance, and asking compilers takes a second."""
-
-
-class _Restartable(Hook):  # type: ignore[misc]
-    """Seeds every iteration, reports progress, writes and reads restart points."""
-
-    priority = "VERY_LOW"  # after the schedulers, so that a restart point holds their step too
-
-    def __init__(
-        self, path: Path, seed: int, progress: Progress, seconds: float, images: int
-    ) -> None:
-        self.path = path
-        self.seed = seed
-        self.progress = progress
-        self.seconds = seconds
-        self.images = images
-        self.curves = Curves(path.parent)
-        self.sums: dict[str, Any] = {}  # of the losses of an epoch, over the steps so far
-        self.steps = 0
-        self.spent = 0.0  # seconds of the epoch, before the last start
-        self.saved = self.started = time.monotonic()
-
-    def before_train(self, runner: Runner) -> None:
-        self.started = time.monotonic()
-        if not self.path.is_file():
-            self.curves.keep(0)
-            return
-        state = torch.load(self.path, map_location="cpu", weights_only=True)
-        runner.model.load_state_dict(state["model"])
-        runner.optim_wrapper.load_state_dict(state["optimizer"])
-        for scheduler, content in zip(runner.param_schedulers, state["schedule"], strict=True):
-            scheduler.load_state_dict(content)
-        runner.train_loop._iter = state["iteration"]  # what Runner.resume does; there is no setter
-        if "sums" in state:  # else of a version without curves
-            self.sums, self.steps, self.spent = state["sums"], state["steps"], state["spent"]
-        self.curves.keep(state["iteration"] * runner.train_dataloader.batch_size // self.images)
-
-    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
-        mark = np.random.SeedSequence((self.seed, batch_idx)).generate_state(1)[0]
-        torch.manual_seed(int(mark))
-
-    def after_train_iter(
-        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
-    ) -> None:
-        done = batch_idx + 1
-        self._note(runner, done, outputs or {})
-        if time.monotonic() - self.saved >= self.seconds and done < runner.max_iters:
-            self._save(runner, done)
-            self.saved = time.monotonic()
-        self.progress(done, runner.max_iters, "training")
-
-    def _note(self, runner: Runner, done: int, losses: Mapping[str, Any]) -> None:
-        """Add up the losses of a step; where it ends a pass over the images, write a row."""
-        for name, value in losses.items():
-            self.sums[name] = self.sums.get(name, 0.0) + value.detach()
-        self.steps += 1
-        batch = runner.train_dataloader.batch_size
-        epoch = done * batch // self.images
-        if epoch == (done - 1) * batch // self.images:
-            return
-        now = time.monotonic()
-        row = {name: float(total) / self.steps for name, total in self.sums.items()}
-        row["lr"] = float(runner.optim_wrapper.optimizer.param_groups[0]["lr"])
-        row["seconds"] = round(self.spent + now - self.started, 3)
-        row["memory_mb"] = round(peak_memory_mb(next(runner.model.parameters()).device), 1)
-        self.curves.append(epoch, row)
-        self.sums, self.steps, self.spent, self.started = {}, 0, 0.0, now
-
-    def _save(self, runner: Runner, done: int) -> None:
-        buffer = io.BytesIO()
-        torch.save(
-            {
-                "iteration": done,
-                "model": runner.model.state_dict(),
-                "optimizer": runner.optim_wrapper.state_dict(),
-                "schedule": [each.state_dict() for each in runner.param_schedulers],
-                "sums": {name: float(total) for name, total in self.sums.items()},
-                "steps": self.steps,
-                "spent": self.spent + time.monotonic() - self.started,
-            },
-            buffer,
-        )
-        sign(self.path.parent)
-        write_bytes(self.path, buffer.getvalue())
 
 
 @contextlib.contextmanager

@@ -20,7 +20,14 @@ _SEGFORMER: dict[str, tuple[int, list[int], int]] = {
     "b4": (64, [3, 8, 27, 3], 61_371_849),
     "b5": (64, [3, 6, 40, 3], 81_972_169),
 }
-_DEEPLAB: dict[str, tuple[int, int]] = {"r18": (18, 12_467_022), "r50": (50, 43_582_178)}
+_DEEPLAB: dict[str, tuple[int, int]] = {
+    "r18": (18, 12_467_022),
+    "r50": (50, 43_582_178),
+    "r101": (101, 62_574_306),
+}
+
+PACKAGES = ("onedl-mmsegmentation", "onedl-mmengine", "onedl-mmcv")
+WARM = ("ivif_bench.tasks.segmentation.segmenters._mmseg:warm_up",)
 
 _COUNTS = {
     **{
@@ -45,8 +52,8 @@ SPECS = tuple(
         inference=MmsegInference,
         training=MmsegTraining,
         version=2,
-        packages=("onedl-mmsegmentation", "onedl-mmengine", "onedl-mmcv"),
-        warm=("ivif_bench.tasks.segmentation.segmenters._mmseg:warm_up",),
+        packages=PACKAGES,
+        warm=WARM,
     )
     for (name, title), count in _COUNTS.items()
 )
@@ -66,8 +73,12 @@ def network_config(network: str, classes: int, crop_size: tuple[int, int]) -> di
     """
     family, _, size = network.partition("-")
     parts = _segformer(size, classes) if family == "segformer" else _deeplab(size, classes)
+    return {"type": "EncoderDecoder", **around(crop_size), **parts}
+
+
+def around(crop_size: tuple[int, int]) -> dict[str, Any]:
+    """What protocols decide of every network: normalisation, padding, no window of mmsegmentation's."""
     return {
-        "type": "EncoderDecoder",
         "data_preprocessor": {
             "type": "SegDataPreProcessor",
             "mean": list(IMAGENET_MEAN),
@@ -79,7 +90,6 @@ def network_config(network: str, classes: int, crop_size: tuple[int, int]) -> di
         },
         "train_cfg": {},
         "test_cfg": {"mode": "whole"},
-        **parts,
     }
 
 
@@ -144,7 +154,7 @@ def _deeplab(size: str, classes: int) -> dict[str, Any]:
             "channels": channels,
             "dilations": (1, 12, 24, 36),
             "c1_in_channels": shallow,
-            "c1_channels": 48 if depth == 50 else 12,
+            "c1_channels": 12 if depth == 18 else 48,
             "loss_decode": _loss(),
             **head,
         },
@@ -152,7 +162,7 @@ def _deeplab(size: str, classes: int) -> dict[str, Any]:
             "type": "FCNHead",
             "in_channels": middle,
             "in_index": 2,
-            "channels": 256 if depth == 50 else 64,
+            "channels": 64 if depth == 18 else 256,
             "num_convs": 1,
             "concat_input": False,
             "loss_decode": _loss(0.4),

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import io
+import math
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import pytest
 from drawn_boxes import drawn_boxes
+from stored_detections import IMAGES, stored_set
 
 from ivif_bench.detections.ap import average_precision, mean_over, resampled
 from ivif_bench.detections.boxes import Judged, judged
@@ -119,3 +123,32 @@ def test_the_mean_leaves_out_classes_without_objects() -> None:
     values = np.array([[0.2], [np.nan], [0.4]])
     assert mean_over(values) == pytest.approx([0.3])
     assert np.isnan(mean_over(values, [1])).all()
+
+
+@pytest.mark.golden
+@pytest.mark.parametrize(("group", "source"), IMAGES)
+def test_recorded_boxes_give_the_recorded_ap_at_75_and_by_size(
+    shared: Path, group: str, source: str
+) -> None:
+    """``oracle.csv`` was recorded with pycocotools on the files as they are."""
+    stored = stored_set(shared, group, source)
+    boxes = judged(stored.truth, stored.found, stored.classes)
+    whole = average_precision(boxes, match(boxes))
+    ours = {"AP50": whole[:, 0], "AP75": whole[:, 5], "AP": whole.mean(axis=1)}
+    for name, limits in COCO.items():
+        part = average_precision(boxes, match(boxes, sizes=outside(boxes, limits)))
+        ours[f"AP{name}"] = part.mean(axis=1)
+    compared = 0
+    with (shared / "data/detections/oracle.csv").open() as file:
+        for row in csv.DictReader(file):
+            if (row["set"], row["input"]) != (group, source):
+                continue
+            for metric, values in ours.items():
+                if row["category"] == "all":
+                    value = float(mean_over(values[:, None])[0])
+                else:
+                    value = float(values[stored.classes.index(row["category"])])
+                expected = math.nan if float(row[metric]) == -1 else float(row[metric])
+                assert value == pytest.approx(expected, abs=2e-5, nan_ok=True)
+                compared += 1
+    assert compared == 6 * (len(stored.classes) + 1)

@@ -124,7 +124,7 @@ def test_a_killed_training_goes_on_to_the_same_weights(tmp_path, trained):
 
     with pytest.raises(KeyboardInterrupt):
         fit(tmp_path, progress=kill_after_three, restart_seconds=0)
-    assert (tmp_path / "restart.pt").is_file()
+    assert (tmp_path / "state.safetensors").is_file()
     (signature,) = json.loads((tmp_path / "origins.json").read_text()).values()
     assert "onedl-mmengine" in signature["versions"]  # whoever goes on names who made the point
     checkpoint = fit(tmp_path, progress=lambda done, *_: steps.append(done))
@@ -133,7 +133,7 @@ def test_a_killed_training_goes_on_to_the_same_weights(tmp_path, trained):
     again, whole = (_losses(folder) for folder in (tmp_path, trained.parent))
     assert again == whole
     assert again[-1]["loss"] > 0
-    assert not (tmp_path / "restart.pt").exists()
+    assert not (tmp_path / "state.safetensors").exists()
     assert not (tmp_path / "work").exists()
 
 

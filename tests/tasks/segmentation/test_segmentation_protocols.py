@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from ivif_bench.data.layouts.msrs import MSRS
+from ivif_bench.data.base import LAYOUTS
 from ivif_bench.errors import UserError
 from ivif_bench.protocol import shipped_protocols
 from ivif_bench.tasks.segmentation.protocol import (
@@ -29,17 +29,38 @@ def edited(name, **changes):
 def test_shipped_protocol_is_consistent_with_its_name_network_and_dataset(name):
     protocol = load_protocol(name)
     assert protocol.name == name
-    assert protocol.classes == MSRS.segmentation_classes
+    layout = LAYOUTS.load(protocol.layout)
+    assert protocol.classes == layout.segmentation_classes
     assert protocol.network in SEGMENTERS.specs()
-    assert list(protocol.means) == ["mIoU9", "mIoU8"]
-    assert protocol.means["mIoU8"] == ("unlabelled",)
-    assert protocol.conditions == ("day", "night")
+    for mean, left_out in protocol.means.items():
+        assert mean == f"mIoU{len(protocol.classes) - len(left_out)}"
+        assert left_out in ((), ("unlabelled",))
+    if protocol.layout != "fmb":
+        assert set(protocol.means) == {"mIoU9", "mIoU8"}
+        assert protocol.conditions == ("day", "night")
 
 
-def test_the_four_protocols_are_there():
-    assert {"msrs-seg.v1", "msrs-seg-deeplab.v1", "demo-seg.v1", "sample-seg.v1"} <= set(
-        shipped_protocols(SHIPPED_PROTOCOLS)
-    )
+def test_second_versions_start_from_imagenet_and_ask_for_every_score():
+    for name in ("msrs-seg.v2", "msrs-seg-deeplab.v2", "msrs-seg-frozen-visible.v1", "fmb-seg.v1"):
+        protocol = load_protocol(name)
+        assert (protocol.initial, protocol.transfer) == ("user", "backbone")
+        assert protocol.scores == ("mAcc", "FWIoU", "boundary")
+        assert protocol.checkpoint == "last"
+    assert load_protocol("mfnet-seg.v1").void == "mfnet"
+    assert load_protocol("msrs-seg-frozen-visible.v1").train_on == "visible"
+    several = load_protocol("msrs-seg-paper-tta.v1").inference
+    assert several.summary == "test-time augmentation (scales 1, 1.1, 1.2, 1.3 and mirrored)"
+
+
+def test_views_at_test_time_train_nothing_again_and_are_not_hashed_where_there_is_one():
+    plain, several = load_protocol("msrs-seg.v2"), load_protocol("msrs-seg-paper-tta.v1")
+    training = plain.recipe["mmseg"].training
+    recipe = {"mmseg": {"inference": several.inference, "training": training}}
+    assert plain.override(recipe=recipe).training_part == plain.training_part
+    assert plain.override(recipe=recipe).unit_sha256 != plain.unit_sha256
+    options = plain.values()["recipe"]["mmseg"]
+    assert not {"scales", "flip", "window", "stride"} & set(options["inference"])
+    assert "precision" not in options["training"]
 
 
 def test_only_the_sample_admits_to_pseudo_labels_and_it_brings_no_split():
@@ -83,8 +104,8 @@ def test_hash_does_not_depend_on_the_order_of_keys_or_on_the_path(tmp_path):
 
 
 def test_misspelt_names_and_keys_get_a_suggestion(tmp_path):
-    with pytest.raises(UserError, match=r"did you mean .*msrs-seg\.v1"):
-        load_protocol("msrs-seg.v2")
+    with pytest.raises(UserError, match=r"did you mean .*msrs-seg\.v"):
+        load_protocol("msrs-seg.v9")
     content = content_of("demo-seg.v1")
     content["itertions"] = content.pop("iterations")
     path = tmp_path / "mine.yaml"

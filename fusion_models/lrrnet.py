@@ -1,0 +1,172 @@
+"""LRRNet: unrolled steps that split each source into a low-rank and a sparse part, and one decoder.
+
+Li et al.: "LRRNet: A Novel Representation Learning Guided Fusion Network for Infrared and Visible Images",
+IEEE Transactions on Pattern Analysis and Machine Intelligence, 2023. The authors stretch both sources and
+the result from minimum to maximum.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from ivif_bench.fusion import MethodSpec, Publication, WeightsSpec
+from ivif_bench.fusion_models.compared.keyed import Seen, Tensors, conv_of, unseen
+from ivif_bench.fusion_models.compared.layers import conv_shapes
+from ivif_bench.fusion_models.compared.method import ComparedMethod, ComparedOptions
+from ivif_bench.fusion_models.compared.saving import stretch_truncate
+from ivif_bench.fusion_models.compared.weights import Shapes, convert
+from ivif_bench.types import StoredImage
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+STEPS = 4
+PARTS = 128  # channels of the low-rank part, and of the sparse part
+EPSILON = 1e-5  # beside the spans of sources and result
+
+
+class LRRNetOptions(ComparedOptions):
+    """Options of LRRNet; ``output: plain`` clips what the network gives, which is dark."""
+
+    reading: ClassVar[str] = "CV-read"
+    saving: ClassVar[str] = "stretched from minimum to maximum, truncated"
+    stretched: ClassVar[bool] = True
+
+
+_REPOSITORY = "github.com/hli1221/imagefusion-LRRNet"
+_COMMIT = "fa97de8"
+_FILE = "model/final_lrr_net_lam2_1.5_wir_3.0_lam3_gram_2000_epoch_4_block_4.model"
+
+SPECS = (
+    MethodSpec(
+        name="lrrnet",
+        entry="LRRNet",
+        title="LRRNet",
+        paper="Li et al., LRRNet: A Novel Representation Learning Guided Fusion Network for Infrared and "
+        "Visible Images, IEEE Transactions on Pattern Analysis and Machine Intelligence, 2023",
+        licence="code Apache-2.0; the authors' weights carry no licence",
+        published=Publication(
+            "IEEE Transactions on Pattern Analysis and Machine Intelligence",
+            2023,
+            _REPOSITORY,
+            _COMMIT,
+        ),
+        smallest=2,
+        parameters=49_204,
+        seconds=20.0,
+        options=LRRNetOptions,
+        weights=(
+            WeightsSpec(
+                name="lrrnet.safetensors",
+                original="LRRNet.model",
+                url=f"https://{_REPOSITORY}/raw/{_COMMIT}/{_FILE}",
+                original_sha256="1de9dd8dee9b650ce69c74ea53e3b9a6b749222f1059a689aabf28f68ee63e29",
+                converter="ivif_bench.fusion_models.lrrnet:convert_file",
+                source=f"{_FILE} of {_REPOSITORY} at {_COMMIT}",
+                terms="no licence is stated: all rights reserved; get it from the authors",
+            ),
+        ),
+        alternative="laplacian-stretched",
+    ),
+)
+
+
+def shapes() -> Shapes:
+    """Every tensor of the file."""
+    found: dict[str, tuple[int, ...]] = {}
+    for side in ("get_ls1", "get_ls2"):
+        found |= {f"{side}.lamj": (1, 2 * PARTS), f"{side}.lamz": (1, 1)}
+        found |= conv_shapes(f"{side}.conv_W00.conv2d", 1, 2 * PARTS, 3)
+        for step in range(STEPS):
+            name = f"{side}.lrrblock{step}"
+            found |= conv_shapes(f"{name}.conv_Wdz.conv2d", 2 * PARTS, 1, 3)
+            found |= conv_shapes(f"{name}.conv_Wdtz.conv2d", 1, 2 * PARTS, 3)
+    for name, inputs in (
+        *((part, PARTS) for part in ("ReZx", "ReUx", "ReZy", "ReUy")),
+        ("ReL", 2),
+        ("ReH", 2),
+    ):
+        found |= conv_shapes(f"decoder.conv_{name}.conv2d", inputs, 1, 3)
+    return found
+
+
+def convert_file(source: Path, target: Path) -> None:
+    """The authors' file as safetensors; errors as ``load``."""
+    convert(source, target, shapes(), "lrrnet")
+
+
+def stretched(plane: np.ndarray) -> np.ndarray:
+    """A source from minimum to maximum, float32 [H, W] in [0, 1)."""
+    low, high = plane.min(), plane.max()
+    result: np.ndarray = (plane - low) / (high - low + np.float32(EPSILON))
+    return result
+
+
+def network(tensors: Tensors, infrared: Tensor, visible: Tensor, seen: Seen = unseen) -> Tensor:
+    """The whole network.
+
+    Args:
+        infrared, visible: ``stretched`` gray [N, 1, H, W].
+        seen: called with each recorded step.
+
+    Returns:
+        [N, 1, H, W], of no fixed scale.
+    """
+    import torch
+
+    parts = {}
+    for side, key, name, source in (
+        ("ir", "get_ls1", "x", infrared),
+        ("vi", "get_ls2", "y", visible),
+    ):
+        low, sparse = _split(tensors, key, source, side, seen).split(PARTS, 1)
+        seen(f"fea_{name}_l", low)
+        seen(f"fea_{name}_s", sparse)
+        parts[f"{name}_l"] = _decoded(tensors, f"ReZ{name}", low)
+        parts[f"{name}_h"] = _decoded(tensors, f"ReU{name}", sparse)
+    for name, value in parts.items():
+        seen(name, value)
+    low = _decoded(tensors, "ReL", torch.cat((parts["x_l"], parts["y_l"]), 1))
+    high = _decoded(tensors, "ReH", torch.cat((parts["x_h"], parts["y_h"]), 1))
+    seen("fl", low)
+    seen("fh", high)
+    return low + high
+
+
+def _decoded(tensors: Tensors, name: str, x: Tensor) -> Tensor:
+    return conv_of(tensors, f"decoder.conv_{name}.conv2d", x, "reflect")
+
+
+def _split(tensors: Tensors, key: str, x: Tensor, side: str, seen: Seen) -> Tensor:
+    """Features of a source: low-rank ones, then sparse ones."""
+    limits = tensors[f"{key}.lamj"][..., None, None]  # some are below zero and enlarge
+
+    def shrunk(r: Tensor) -> Tensor:
+        return r.sign() * (r.abs() - limits).relu()
+
+    z = shrunk(conv_of(tensors, f"{key}.conv_W00.conv2d", x, "reflect"))
+    for step in range(STEPS):
+        block = f"{key}.lrrblock{step}"
+        rest = x - conv_of(tensors, f"{block}.conv_Wdz.conv2d", z, "reflect")
+        change = conv_of(tensors, f"{block}.conv_Wdtz.conv2d", rest, "reflect")
+        z = shrunk(tensors[f"{key}.lamz"] * z + change)
+        seen(f"{side}_block{step}", z)
+    return z
+
+
+class LRRNet(ComparedMethod):
+    """LRRNet; its options are ``LRRNetOptions``."""
+
+    name = "lrrnet"
+    model = LRRNetOptions
+
+    def shapes(self) -> Shapes:
+        return shapes()
+
+    def picture(self, infrared: StoredImage, visible: StoredImage) -> np.ndarray:
+        sides = [self.tensor(stretched(self.read(one))) for one in (infrared, visible)]
+        fused = network(self.tensors, *sides)[0, 0].cpu().numpy()
+        return self.saved(fused, lambda values: stretch_truncate(values, EPSILON), fused)

@@ -1,0 +1,57 @@
+"""Runs whose methods lack their weights: all are named, and left out only when asked."""
+
+from __future__ import annotations
+
+import pytest
+
+from ivif_bench.config import parse_config
+from ivif_bench.errors import UserError
+from ivif_bench.fusion import METHODS
+from ivif_bench.pipeline.absent import without_absent
+from ivif_bench.pipeline.run import run
+
+
+def _config(folder, *methods):
+    content = {
+        "name": "lacking",
+        "runs": str(folder),
+        "datasets": {"none": {"layout": "folder", "root": str(folder / "none")}},
+        "methods": list(methods),
+    }
+    content["quality"] = {"dataset": "none"}
+    return parse_config(content)
+
+
+@pytest.fixture(autouse=True)
+def _no_weights(monkeypatch, tmp_path):
+    monkeypatch.setenv("IVIF_BENCH_WEIGHTS", str(tmp_path / "weights"))
+
+
+def test_a_run_names_every_method_that_lacks_weights_before_it_reads_anything(tmp_path):
+    with pytest.raises(UserError) as refused:
+        run(_config(tmp_path, "average", "sdnet", "tardal-plus", "dmnet-lite"))
+    said = str(refused.value)
+    assert METHODS.get("sdnet").weights[0].original_sha256 in said
+    assert "missing too: the weights of tardal-plus;" in said
+    assert "--skip-missing" in said
+    assert "dmnet-lite" not in said
+
+
+def test_skipping_leaves_out_those_rows_only_and_says_so(tmp_path):
+    said: list[str] = []
+    config = _config(tmp_path, "average", {"name": "other", "type": "tardal"}, "dmnet-lite")
+    left = without_absent(config, said.append)
+    assert [method.name for method in left.methods] == ["average", "dmnet-lite"]
+    assert len(said) == 1
+    assert said[0].startswith("left out: method 'other': tardal: no weights file")
+
+
+def test_a_file_that_an_option_names_is_never_skipped(tmp_path):
+    row = {"name": "tardal", "options": {"weights": str(tmp_path / "absent.pt")}}
+    left = without_absent(_config(tmp_path, row), lambda text: None)
+    assert [method.name for method in left.methods] == ["tardal"]
+
+
+def test_nothing_left_is_an_error(tmp_path):
+    with pytest.raises(UserError, match="no method is left"):
+        without_absent(_config(tmp_path, "sdnet"), lambda text: None)

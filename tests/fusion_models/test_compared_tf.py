@@ -1,0 +1,144 @@
+"""U2Fusion, DenseFuse and SDNet with their authors' weights, against arrays of the authors' programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ivif_bench.data.images import read_stored
+from ivif_bench.fusion import METHODS
+from ivif_bench.fusion_models import sdnet, u2fusion
+from ivif_bench.fusion_models.compared.reading import NO_FILE
+from ivif_bench.types import StoredImage
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+FILES = {
+    "u2fusion": "U2Fusion.ckpt.index",
+    "densefuse": "DenseFuse-tf.index",
+    "densefuse-torch": "densefuse_gray.pth",
+    "sdnet": "SDNet-IRVIS.index",
+}
+# Recorded picture: golden file, method, options that make it, cases that have it.
+USUAL = ("tiny", "a", "b", "c", "d")
+PICTURES = {
+    "official_minmax_u8": ("U2Fusion", "u2fusion", {}, USUAL),
+    "official_u8": (
+        "U2Fusion",
+        "u2fusion",
+        {"convention": "authors-2023", "colour": "restored"},
+        USUAL,
+    ),
+    "irfirst_u8": ("U2Fusion", "u2fusion", {"convention": "vif-benchmark"}, USUAL),
+    "addition_u8": ("DenseFuse", "densefuse", {}, USUAL),
+    "l1_u8": ("DenseFuse", "densefuse", {"rule": "l1"}, USUAL),
+    "mean_u8": ("DenseFuse-torch", "densefuse-torch", {}, USUAL),
+    "derived_l1_u8": ("DenseFuse-torch", "densefuse-torch", {"rule": "l1"}, USUAL),
+    "u8": ("SDNet", "sdnet", {}, (*USUAL, "aL")),
+}
+
+
+def method(shared: Path, name: str, **options):
+    weights = shared / "data/weights/compared/tf" / FILES[name]
+    return METHODS.load(name)(weights=str(weights), device="cpu", **options)
+
+
+def golden(shared: Path, name: str):
+    return np.load(shared / "golden/compared/tf" / f"{name}.npz")
+
+
+def pair(arrays, case: str) -> list[StoredImage]:
+    return [StoredImage(NO_FILE, arrays[f"{case}/{side}_u8"]) for side in ("ir", "vi")]
+
+
+def levels(fused) -> np.ndarray:
+    return fused[0].mul(255).round().byte().movedim(0, -1).numpy().squeeze()
+
+
+@pytest.mark.parametrize("key", PICTURES)
+def test_every_recorded_picture_is_met(shared, key):
+    file, name, options, cases = PICTURES[key]
+    arrays, made = golden(shared, file), method(shared, name, **options)
+    for case in cases:
+        ours, theirs = levels(made.fuse_stored(*pair(arrays, case), 0)), arrays[f"{case}/{key}"]
+        difference = np.abs(ours.astype(int) - theirs)
+        assert ours.shape == theirs.shape, case
+        assert difference.max() <= 1, case
+        assert (difference > 0).mean() <= 0.002, case
+
+
+@pytest.mark.parametrize(
+    ("key", "limit"),
+    [("irfirst_float", 1e-5), ("official_y_float", 1e-5), ("net_float", 1e-5),
+     ("addition_float", 1e-2), ("l1_float", 1e-2), ("mean_float", 1e-2), ("derived_l1_float", 1e-2)],
+)  # fmt: skip
+def test_every_recorded_network_output_is_met(shared, key, limit):
+    import torch
+
+    picture = {
+        "irfirst_float": "irfirst_u8", "official_y_float": "official_u8", "net_float": "u8",
+    }.get(key, key.replace("float", "u8"))  # fmt: skip
+    file, name, options, cases = PICTURES[picture]
+    arrays, made = golden(shared, file), method(shared, name, **options)
+    for case in cases:
+        infrared, visible = pair(arrays, case)
+        with torch.inference_mode():
+            if name == "u2fusion":
+                sides = [made.tensor(made.read(one) / 255) for one in (infrared, visible)]
+                sides = sides if key == "irfirst_float" else sides[::-1]
+                out = u2fusion.network(made.tensors, *sides)[0, 0].numpy()
+            elif name == "sdnet":
+                sides = [
+                    made.tensor((made.read(one) - 127.5) / 127.5) for one in (infrared, visible)
+                ]
+                out = sdnet.network(made.tensors, *sides)[0, 0].numpy()
+            else:
+                out = made.network(infrared, visible)
+        assert np.abs(out - arrays[f"{case}/{key}"]).max() <= limit, case
+
+
+def test_gray_is_read_as_the_authors_programs_read_it(shared):
+    for file, name in (("SDNet", "sdnet"), ("DenseFuse", "densefuse")):
+        arrays, made = golden(shared, file), method(shared, name)
+        for case in USUAL:
+            for side, image in zip(("ir", "vi"), pair(arrays, case), strict=True):
+                assert np.array_equal(made.read(image), arrays[f"{case}/gray_{side}"]), (file, case)
+
+
+def test_features_of_densefuse_are_those_of_both_programs(shared):
+    import torch
+
+    for file, name in (("DenseFuse", "densefuse"), ("DenseFuse-torch", "densefuse-torch")):
+        arrays, made = golden(shared, file), method(shared, name)
+        with torch.inference_mode():
+            ours = made.encoded(pair(arrays, "tiny")[0])[0]
+        theirs = arrays["tiny/enc_ir"]
+        theirs = np.moveaxis(theirs, -1, 0) if name == "densefuse" else theirs
+        assert np.abs(ours.numpy() - theirs).max() <= 1e-2
+
+
+def test_a_black_pair_is_no_division_by_zero(shared):
+    black = StoredImage(NO_FILE, np.zeros((12, 9), np.uint8))
+    fused = method(shared, "densefuse", rule="l1").fuse_stored(black, black, 0)
+    assert bool(fused.isfinite().all())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "options", "folder", "numbers"),
+    [
+        ("sdnet", {}, "SDNet", ("05", "11")),
+        ("densefuse", {}, "DenseFuse", ("05",)),
+        ("u2fusion", {"convention": "vif-benchmark"}, "U2Fusion", ("05",)),
+    ],
+)
+def test_published_pictures_are_met_whole(shared, name, options, folder, numbers):
+    made = method(shared, name, **options)
+    for number in numbers:
+        sources = [read_stored(shared / f"data/TNO42/{side}/{number}.png") for side in ("ir", "vi")]
+        theirs = read_stored(shared / f"data/published_fused/{folder}/{number}.png").pixels
+        ours = levels(made.fuse_stored(*sources, 0))
+        difference = np.abs(ours.astype(int) - theirs)
+        assert difference.max() <= 1
+        assert difference.mean() <= 1e-4
