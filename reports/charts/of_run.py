@@ -89,7 +89,8 @@ def _of_study(item: Studied, width: float) -> Iterator[tuple[str, Figure]]:
     order = sorted(range(len(study.methods)), key=lambda at: study.mean_ranks[at])
     values = {
         titles[study.methods[at]]: {
-            each.blocks.metric: float(each.blocks.scores[:, at].mean()) for each in study.verdicts
+            each.blocks.metric: float(each.blocks.averages[at] * each.blocks.sign)
+            for each in study.verdicts
         }
         for at in order
     }

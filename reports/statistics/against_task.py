@@ -159,7 +159,7 @@ def against(
 ) -> Against:
     """Compare every metric with every outcome, over the methods that have both."""
     metrics = {
-        each.metric: dict(zip(each.methods, each.scores.mean(axis=0).tolist(), strict=True))
+        each.metric: dict(zip(each.methods, (each.averages * each.sign).tolist(), strict=True))
         for each in blocks
         if each.stems
     }

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from ivif_bench.reports.comparison import Comparison
-from ivif_bench.reports.frame import UnitResult
-from ivif_bench.reports.scores import Subject
+from ivif_bench.reports.scores import ImageScores
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,10 +42,16 @@ class Blocks:
     def sign(self) -> float:
         return -1.0 if self.direction == "down" else 1.0
 
-    @property
+    @cached_property
     def means(self) -> np.ndarray:
         """Mean over seeds, in the unit of the records: float64 [images, methods]."""
         return np.stack([each.mean(axis=0) for each in self.values.values()], axis=1)
+
+    @cached_property
+    def averages(self) -> np.ndarray:
+        """Mean over images and seeds, in the unit of the records: float64 [methods]."""
+        found: np.ndarray = self.means.mean(axis=0)
+        return found
 
     @property
     def scores(self) -> np.ndarray:
@@ -58,52 +64,45 @@ def blocks_of(comparison: Comparison) -> list[Blocks]:
 
     A method whose results are not finished, or that has none of the images, takes no part.
     """
-    finished = {
-        method: results
-        for method in comparison.methods
-        if method not in comparison.sources
-        and (results := comparison.of(method))
-        and all(result.about.images or any(s.stem for s in result.scores) for result in results)
-    }
+    metrics = {str(name): str(way) for name, way in comparison.about("metrics").items()}
+    found: dict[str, list[ImageScores]] = {}
+    every: set[str] = set()
+    for method in comparison.methods:
+        if method in comparison.sources:
+            continue
+        for result in comparison.of(method):
+            scores = result.scores.images(tuple(metrics))
+            every.update(scores.stems, result.about.missing)
+            if scores.stems:
+                found.setdefault(method, []).append(scores)
     return [
-        _blocks(finished, str(metric), str(direction))
-        for metric, direction in comparison.about("metrics").items()
+        _blocks(found, at, metric, direction, len(every))
+        for at, (metric, direction) in enumerate(metrics.items())
     ]
 
 
-def _blocks(finished: Mapping[str, Sequence[UnitResult]], metric: str, direction: str) -> Blocks:
-    found = {
-        method: [_defined(result, metric) for result in results]
-        for method, results in finished.items()
+def _blocks(
+    found: Mapping[str, Sequence[ImageScores]], at: int, metric: str, direction: str, every: int
+) -> Blocks:
+    """One metric, the ``at``-th column of all scores."""
+    defined = {
+        method: [~np.isnan(scores.values[:, at]) for scores in mine]
+        for method, mine in found.items()
     }
-    found = {method: mine for method, mine in found.items() if all(mine)}
-    sets = [set(values) for mine in found.values() for values in mine]
+    defined = {method: mine for method, mine in defined.items() if all(map(np.any, mine))}
+    sets = [
+        set(np.array(scores.stems, object)[rows])
+        for method, mine in defined.items()
+        for scores, rows in zip(found[method], mine, strict=True)
+    ]
     stems = tuple(sorted(set.intersection(*sets))) if sets else ()
-    every = {
-        subject.stem
-        for results in finished.values()
-        for result in results
-        for subject in (*result.scores, *(Subject(stem, "", "") for stem in result.about.missing))
-        if subject.stem
-    }
     return Blocks(
         metric=metric,
         direction=direction,
         stems=stems,
         values={
-            method: np.array([[values[stem] for stem in stems] for values in mine])
-            for method, mine in found.items()
+            method: np.array([scores.values[scores.rows(stems), at] for scores in found[method]])
+            for method in defined
         },
-        left_out=len(every) - len(stems),
+        left_out=every - len(stems),
     )
-
-
-def _defined(result: UnitResult, metric: str) -> dict[str, float]:
-    return {
-        subject.stem: score.value
-        for subject, score in result.scores.items()
-        if subject.metric == metric
-        and subject.stem
-        and not subject.class_name
-        and not np.isnan(score.value)
-    }

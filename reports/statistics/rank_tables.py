@@ -167,7 +167,7 @@ def _pairs(study: Study, name: str, what: str, titles: Mapping[str, str]) -> Tab
 
 
 def _difference(verdict: Verdict, first: int, second: int) -> Estimate:
-    means = verdict.blocks.means.mean(axis=0)
+    means = verdict.blocks.averages
     return Estimate(
         value=float(means[first] - means[second]),
         n=len(verdict.blocks.stems),
@@ -217,7 +217,7 @@ def _seeds(verdict: Verdict) -> int:
 
 def _decimals(verdict: Verdict) -> int:
     """Four significant digits of the largest mean: VIF in 0.0001, a variance of 2000 in ones."""
-    largest = float(np.abs(verdict.blocks.means.mean(axis=0)).max())
+    largest = float(np.abs(verdict.blocks.averages).max())
     return int(np.clip(3 - np.floor(np.log10(largest)), 0, 4)) if largest > 0 else 4
 
 

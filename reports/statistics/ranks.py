@@ -18,7 +18,7 @@ import math
 import numpy as np
 
 ALPHA = 0.05
-_EXACT_WITH_TIES = 13  # images
+_EXACT, _EXACT_WITH_TIES = 50, 13  # images
 
 
 def ranks(scores: np.ndarray) -> np.ndarray:
@@ -72,9 +72,11 @@ def wilcoxon(scores: np.ndarray) -> np.ndarray:
     k = scores.shape[1]
     upper = np.triu_indices(k, 1)
     apart = scores[:, upper[0]] - scores[:, upper[1]]
-    sizes = np.sort(np.abs(apart), axis=0)
-    plain = (sizes[0] > 0) & (np.diff(sizes, axis=0) > 0).all(axis=0)
-    tied = ~plain & apart.any(axis=0)
+    tied, plain = apart.any(axis=0), np.zeros(apart.shape[1], bool)
+    if len(scores) <= _EXACT:
+        sizes = np.sort(np.abs(apart), axis=0)
+        plain = (sizes[0] > 0) & (np.diff(sizes, axis=0) > 0).all(axis=0)
+        tied &= ~plain
     found = np.ones(apart.shape[1])
     if len(scores) <= _EXACT_WITH_TIES:
         found[tied] = [_exact(apart[:, at]) for at in np.flatnonzero(tied)]

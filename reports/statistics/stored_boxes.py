@@ -33,12 +33,8 @@ def samples_of(
         return {}
     if len({(each.stems, each.classes) for each in boxes}) > 1:
         return {}
-    once = np.ones((1, len(boxes[0].stems)), np.int32)
-    # The plain mean over seeds, whatever the resamples draw.
-    whole = _scores(
-        np.mean([ap_samples([each], method, THRESHOLDS, once) for each in boxes], axis=0),
-        boxes[0].classes,
-    )
+    found, resampled = ap_samples(boxes, method, THRESHOLDS)
+    whole = _scores(found[None], boxes[0].classes)
     recorded = {
         key: float(
             np.mean([result.scores[Subject("", key[1], key[0])].value for result in results])
@@ -46,11 +42,10 @@ def samples_of(
         for key in whole
         if all(Subject("", key[1], key[0]) in result.scores for result in results)
     }
-    wanted = {key for key, value in recorded.items() if abs(whole[key][0] - value) < _SAME}
-    if not wanted:
-        return {}
-    drawn = _scores(ap_samples(boxes, method, THRESHOLDS), boxes[0].classes)
-    return {key: drawn[key] for key in wanted}
+    drawn = _scores(resampled, boxes[0].classes)
+    return {
+        key: drawn[key] for key, value in recorded.items() if abs(whole[key][0] - value) < _SAME
+    }
 
 
 def _scores(ap: np.ndarray, classes: Sequence[str]) -> dict[tuple[str, str], np.ndarray]:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -84,7 +84,9 @@ class Study:
     @cached_property
     def borda(self) -> np.ndarray:
         """Points over metrics, from the means over images: methods beaten, half for a tie."""
-        return ranks.borda(np.stack([each.blocks.scores.mean(axis=0) for each in self.verdicts]))
+        return ranks.borda(
+            np.stack([each.blocks.averages * each.blocks.sign for each in self.verdicts])
+        )
 
     @cached_property
     def mean_ranks(self) -> np.ndarray:
@@ -170,11 +172,19 @@ def study(blocks: Sequence[Blocks]) -> Study | None:
 def samples_of(blocks: Blocks) -> np.ndarray:
     """Mean of each method in each resample of images and seeds: float64 [resamples, methods]."""
     n = len(blocks.stems)
-    counts = image_counts(n).astype(np.float64)
-    columns = [
-        over_seeds(values @ counts.T / n, method) for method, values in blocks.values.items()
-    ]
+    lines = np.concatenate(list(blocks.values.values()))  # of all methods and seeds at once
+    drawn = _counts(n) @ lines.T / n
+    columns, first = [], 0
+    for method, values in blocks.values.items():
+        columns.append(over_seeds(drawn[:, first : first + len(values)].T, method))
+        first += len(values)
     return np.stack(columns, axis=1)
+
+
+@lru_cache(maxsize=1)
+def _counts(n: int) -> np.ndarray:
+    """``image_counts`` as the numbers that a product needs; metrics of a table mostly share them."""
+    return image_counts(n).astype(np.float64)
 
 
 def _intervals(blocks: Blocks) -> tuple[np.ndarray, np.ndarray]:

@@ -18,7 +18,7 @@ from ivif_bench.errors import UserError
 from ivif_bench.reports.frame import load_run
 from ivif_bench.reports.statistics.changes import changes
 from ivif_bench.reports.statistics.stored_boxes import THRESHOLDS
-from ivif_bench.resampling import image_counts, interval
+from ivif_bench.resampling import interval
 from ivif_bench.tasks.detection.adapter import write_detections
 
 STEMS = [f"{at:02}" for at in range(20)]
@@ -139,8 +139,7 @@ def _detected(folder: Path, seed: int, recorded: float | None = None) -> Path:
     builder = RunBuilder(folder)
     path = folder / "checkpoints" / name_of(f"{0:016x}")
     write_detections(path, truth, found, names)
-    once = np.ones((1, len(truth)), np.int32)
-    ap = ap_samples([read_stored(path).boxes], "a", THRESHOLDS, once)[0, :, 0]
+    ap = ap_samples([read_stored(path).boxes], "a", THRESHOLDS)[0][:, 0]
     mean = {"mAP50": float(ap.mean()) if recorded is None else recorded}
     builder.detection("a", dict(zip(names, ap.tolist(), strict=True)), mean, images=len(truth))
     return builder.write()
@@ -150,10 +149,9 @@ def test_a_difference_of_ap_has_the_interval_of_its_stored_detections(tmp_path):
     runs = [load_run(_detected(tmp_path / str(seed), seed)) for seed in (0, 1)]
     (found,) = (each for each in changes(*runs) if each.quantity == "mAP50")
     boxes = [read_stored(run.run / "checkpoints" / name_of(f"{0:016x}")).boxes for run in runs]
-    counts = image_counts(len(boxes[0].stems))
-    drawn = [ap_samples([each], "a", THRESHOLDS, counts)[..., 0].mean(axis=1) for each in boxes]
+    drawn = [ap_samples([each], "a", THRESHOLDS)[1][..., 0].mean(axis=1) for each in boxes]
     assert (found.difference.low, found.difference.high) == pytest.approx(
-        interval(drawn[1] - drawn[0], len(counts[0]))
+        interval(drawn[1] - drawn[0], len(boxes[0].stems))
     )
     assert found.difference.low < found.difference.value < found.difference.high
     # Detections that do not reproduce the record say nothing about it.
