@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from ivif_bench.data.base import LAYOUTS
 from ivif_bench.data.demo_limits import LONGEST_SIDE, MOST_SCENES, SHORTEST_SIDE
@@ -22,6 +22,8 @@ from ivif_bench.naming import safe_name
 from ivif_bench.registry import Registry, S, suggest
 from ivif_bench.reports.comparison import Spread
 from ivif_bench.reports.formats import BY_DEFAULT
+from ivif_bench.reports.presets import TableOptions
+from ivif_bench.reports.published import shipped
 from ivif_bench.task import TASKS, Section, task_names
 from ivif_bench.validation import checked
 from ivif_bench.yaml_text import read_yaml
@@ -29,6 +31,7 @@ from ivif_bench.yaml_text import read_yaml
 _SURROGATE = re.compile("[\ud800-\udfff]")  # bytes of the environment that are no UTF-8
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
+_OF_REPORT = ("report", "published", "table")
 
 Side = Annotated[int, Field(ge=SHORTEST_SIDE, le=LONGEST_SIDE)]
 
@@ -94,10 +97,19 @@ class ReportConfig(_Strict):
 class RunConfig(_Strict):
     """The configuration of a run.
 
+    ``published`` lists sources of published numbers that are set beside ours: shipped ones by name, a
+    user's own as the path of a CSV file. ``table`` lists tables for print: presets by name, or with
+    what is to be another.
+
     ``stretch`` treats all rows alike where some programs stretch their results from minimum to maximum
     (docs/methods/compared.md): ``all`` measures every image stretched, ``none`` takes the plain output
     of methods that have one.
     """
+
+    @field_validator("table", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str | Mapping) else value
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")
     runs: str = "runs"
@@ -105,6 +117,8 @@ class RunConfig(_Strict):
     datasets: dict[str, DatasetConfig]
     methods: tuple[MethodConfig, ...]
     report: ReportConfig = ReportConfig()
+    published: tuple[str, ...] = ()
+    table: tuple[TableOptions, ...] = ()
     stretch: Literal["as-published", "all", "none"] = "as-published"
     sections: dict[str, tuple[Section, ...]] = {}
 
@@ -112,6 +126,11 @@ class RunConfig(_Strict):
     def folder(self) -> Path:
         """The run directory."""
         return Path(self.runs) / self.name
+
+    def with_published(self) -> RunConfig:
+        """The same run with all shipped published numbers."""
+        names = dict.fromkeys((*shipped(), *self.published))
+        return self.model_copy(update={"published": tuple(names)})
 
     @property
     def rows(self) -> tuple[str, ...]:
@@ -151,6 +170,25 @@ def load_config(path: Path) -> RunConfig:
         raise UserError(f"{path}: expected keys such as name, datasets, methods")
     try:
         return parse_config(_expand(content))
+    except UserError as problem:
+        raise UserError(f"{path}: {problem}") from problem
+
+
+def load_report_config(run: Path) -> RunConfig:
+    """What a run directory's own configuration says of its report; the rest is left out.
+
+    A report needs neither the datasets nor the methods, which may be gone.
+
+    Raises:
+        UserError: as ``load_config``; a directory without a configuration has the defaults.
+    """
+    path = run / "config.yaml"
+    content = read_yaml(path, "configuration") if path.is_file() else {}
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: expected keys such as name, datasets, methods")
+    said = {key: content[key] for key in _OF_REPORT if key in content}
+    try:
+        return checked(RunConfig, {"name": "report", "datasets": {}, "methods": (), **said}, "")
     except UserError as problem:
         raise UserError(f"{path}: {problem}") from problem
 
@@ -244,6 +282,7 @@ def _check_names(config: RunConfig) -> None:
     for name, dataset in config.datasets.items():
         layout = _registered(LAYOUTS, dataset.layout, f"datasets.{name}.layout")
         checked(layout.options, dataset.options, f"datasets.{name}.options")
+    _check_tables(config)
     seen: set[str] = set()
     for index, method in enumerate(config.methods):
         where = f"methods.{index}"
@@ -259,6 +298,23 @@ def _check_names(config: RunConfig) -> None:
                 hint = suggest(dataset_name, sorted(config.datasets))
                 raise UserError(
                     f"{where}.datasets: no dataset {dataset_name!r} in this run; {hint}"
+                )
+
+
+def _check_tables(config: RunConfig) -> None:
+    """Rows that tables for print name must be rows of the run."""
+    rows = [*(method.name for method in config.methods), *config.rows]
+    for index, table in enumerate(config.table):
+        named = (
+            *table.methods,
+            *table.names,
+            *table.cite,
+            *(n for g in table.groups.values() for n in g),
+        )
+        for name in named:
+            if name not in rows and not name.endswith("(published)"):
+                raise UserError(
+                    f"table.{index}: no row {name!r} in this run; {suggest(name, rows)}"
                 )
 
 

@@ -52,8 +52,8 @@ class Recipe:
 
 
 STRETCHED = (
-    "the method's own program stretches or scales every result to the full range, which raises entropy "
-    "and contrast whatever was fused; compare with the stretched baselines"
+    "every result of this row is stretched to the full range when it is saved, which raises entropy and "
+    "contrast whatever was fused; compare with the stretched baselines"
 )
 
 

@@ -94,7 +94,7 @@ SPECS = (
     MethodSpec(
         name="average-stretched",
         entry="AverageStretched",
-        title="Average, stretched",
+        title="Average (stretched)",
         paper="none: 'average' with each result stretched from its minimum to its maximum",
         licence=_NO_WEIGHTS,
         seconds=_SECONDS,
@@ -103,7 +103,7 @@ SPECS = (
     MethodSpec(
         name="laplacian-stretched",
         entry="LaplacianStretched",
-        title="Laplacian pyramid, stretched",
+        title="Laplacian pyramid (stretched)",
         paper="none: 'laplacian' with each result stretched from its minimum to its maximum",
         licence=_NO_WEIGHTS,
         seconds=_SECONDS,

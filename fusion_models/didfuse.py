@@ -193,6 +193,6 @@ class DIDFuse(ComparedMethod):
         return load_parts(locate(spec, spec.weights[0], self.options.weights), parts(), self.name)
 
     def picture(self, infrared: StoredImage, visible: StoredImage) -> np.ndarray:
-        sides = [self.tensor(self.read(one) / 255) for one in (infrared, visible)]
-        fused = network(self.tensors, *sides, self.options.rule)[0, 0].cpu().numpy()
+        first, second = (self.tensor(self.read(one) / 255) for one in (infrared, visible))
+        fused = network(self.tensors, first, second, self.options.rule)[0, 0].cpu().numpy()
         return self.saved(fused, round_half_even, fused)

@@ -131,14 +131,16 @@ class IFCNN(ComparedMethod):
 
     def picture(self, infrared: StoredImage, visible: StoredImage) -> np.ndarray:
         normalised = self.options.convention == "tno42"
-        mean, deviation = np.float32((MEAN, DEVIATION) if normalised else ((0,) * 3, (1,) * 3))
+        mean = np.array(MEAN if normalised else (0, 0, 0), np.float32)
+        deviation = np.array(DEVIATION if normalised else (1, 1, 1), np.float32)
         sides = []
         for image in (infrared, visible):
             levels = np.stack([self.read(image)] * 3, -1) if normalised else rgb_of(image)
             scaled = (levels.astype(np.float32) / 255 - mean) / deviation
             sides.append(self.tensor(*np.moveaxis(scaled, -1, 0)))
-        fused = network(self.tensors, *sides)[0].permute(1, 2, 0).cpu().numpy()
+        fused = network(self.tensors, sides[0], sides[1])[0].permute(1, 2, 0).cpu().numpy()
         rgb = (fused * deviation + mean).clip(0, 1)
         if self.options.output == "plain":
-            return rgb @ np.float32(LUMA)
+            plain: np.ndarray = rgb @ np.array(LUMA, np.float32)
+            return plain
         return cv(StoredImage(NO_FILE, clip_truncate(rgb)))

@@ -122,7 +122,8 @@ def network(tensors: Tensors, infrared: Tensor, visible: Tensor, seen: Seen = un
         ("ir", "get_ls1", "x", infrared),
         ("vi", "get_ls2", "y", visible),
     ):
-        low, sparse = _split(tensors, key, source, side, seen).split(PARTS, 1)
+        features = _split(tensors, key, source, side, seen)
+        low, sparse = features[:, :PARTS], features[:, PARTS:]
         seen(f"fea_{name}_l", low)
         seen(f"fea_{name}_s", sparse)
         parts[f"{name}_l"] = _decoded(tensors, f"ReZ{name}", low)
@@ -167,6 +168,6 @@ class LRRNet(ComparedMethod):
         return shapes()
 
     def picture(self, infrared: StoredImage, visible: StoredImage) -> np.ndarray:
-        sides = [self.tensor(stretched(self.read(one))) for one in (infrared, visible)]
-        fused = network(self.tensors, *sides)[0, 0].cpu().numpy()
+        first, second = (self.tensor(stretched(self.read(one))) for one in (infrared, visible))
+        fused = network(self.tensors, first, second)[0, 0].cpu().numpy()
         return self.saved(fused, lambda values: stretch_truncate(values, EPSILON), fused)

@@ -182,8 +182,8 @@ class MUFusion(ComparedMethod):
         restored = self.options.colour == "restored"
         ycbcr = mufusion_split(rgb_of(visible).astype(np.float32) / 255)
         levels = self.read(infrared), ycbcr[..., 0] * 255 if restored else self.read(visible)
-        sides = [self.tensor(one.astype(np.float64) / 255) for one in levels]
-        fused = patched(self.tensors, *sides)[0, 0].cpu().numpy()
+        first, second = (self.tensor(one.astype(np.float64) / 255) for one in levels)
+        fused = patched(self.tensors, first, second)[0, 0].cpu().numpy()
         if not restored:
             return self.saved(fused, scipy_stretch, fused)
         ycbcr[..., 0] = fused

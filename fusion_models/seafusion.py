@@ -151,7 +151,7 @@ class SeAFusion(ComparedMethod):
 
     def picture(self, infrared: StoredImage, visible: StoredImage) -> np.ndarray:
         ycrcb = seafusion_split(rgb_of(visible).astype(np.float32) / 255)
-        sides = self.tensor(ycrcb[..., 0]), self.tensor(self.read(infrared) / 255)
-        ycrcb[..., 0] = network(self.tensors, *sides)[0, 0].cpu().numpy()
+        y, gray = self.tensor(ycrcb[..., 0]), self.tensor(self.read(infrared) / 255)
+        ycrcb[..., 0] = network(self.tensors, y, gray)[0, 0].cpu().numpy()
         rgb = t403_join(ycrcb).clip(0, 1)
         return self.saved(rgb, stretch_truncate, rgb)

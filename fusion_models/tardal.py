@@ -170,14 +170,14 @@ class TarDAL(ComparedMethod):
     """TarDAL; its options are ``TarDALViewerOptions``."""
 
     name = "tardal"
-    model = TarDALViewerOptions
+    model: ClassVar[type[ComparedOptions]] = TarDALViewerOptions
 
     def shapes(self) -> Shapes:
         return shapes()
 
     def picture(self, infrared: StoredImage, visible: StoredImage) -> np.ndarray:
-        sides = [self.tensor(self.read(one) / 255) for one in (infrared, visible)]
-        fused = network(self.tensors, *sides, self.options.of_picture)
+        first, second = (self.tensor(self.read(one) / 255) for one in (infrared, visible))
+        fused = network(self.tensors, first, second, self.options.of_picture)
         y = fused.clamp(0, 1)[0, 0].cpu().numpy()
         if self.options.colour == "none":
             return self.saved(y, round_half_even, y)

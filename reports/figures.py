@@ -82,9 +82,10 @@ def dots(table: Table, column: Column) -> bytes:
     from matplotlib.figure import Figure
 
     at = table.columns.index(column)
-    figure = Figure(figsize=(5.0, 0.8 + 0.28 * len(table.rows)), layout="constrained")
+    rows = [row for row in table.rows if not row.published]  # they have no interval
+    figure = Figure(figsize=(5.0, 0.8 + 0.28 * len(rows)), layout="constrained")
     axis = figure.subplots()
-    for place, row in enumerate(table.rows):
+    for place, row in enumerate(rows):
         estimate = row.cells[at].estimate
         if estimate.value is None:
             continue
@@ -95,8 +96,8 @@ def dots(table: Table, column: Column) -> bytes:
         axis.plot([value], [place], "o", color="#1f77b4", markersize=5)
     if axis.get_xlim()[0] < 0 < axis.get_xlim()[1]:
         axis.axvline(0, color="0.6", linewidth=0.8)
-    axis.set_yticks(range(len(table.rows)), [row.title for row in table.rows], fontsize=8)
-    axis.set_ylim(len(table.rows) - 0.5, -0.5)
+    axis.set_yticks(range(len(rows)), [row.title for row in rows], fontsize=8)
+    axis.set_ylim(len(rows) - 0.5, -0.5)
     for label in axis.get_yticklabels():
         label.set_parse_math(False)
     unit = ", %" if column.scale == 100 else ""

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from ivif_bench.errors import UserError, first_few
 from ivif_bench.files import read_json
+from ivif_bench.reports.beside import DatasetIdentity
 from ivif_bench.reports.scores import Scores, used
 from ivif_bench.store import RECORD_SCHEMA
 from ivif_bench.types import About, Origin, Provenance
@@ -85,6 +86,8 @@ class RunResults:
         results: the finished ones.
         panels: images for the qualitative figure, as ``plan.json`` lists them.
         sources: names of the methods that are a source image themselves.
+        identities: dataset name to what it is; without an entry, nothing is known.
+        bibtex: method name to the entry of its paper, as far as there is one.
         images: by dataset and method, where its images are: a path with ``{stem}``, or a path for
             each stem; relative to the run directory.
     """
@@ -98,6 +101,8 @@ class RunResults:
     panels: tuple[Mapping[str, Any], ...] = ()
     sources: frozenset[str] = frozenset()
     datasets: Mapping[str, str] = field(default_factory=dict)
+    identities: Mapping[str, DatasetIdentity] = field(default_factory=dict)
+    bibtex: Mapping[str, str] = field(default_factory=dict)
     images: Mapping[str, Mapping[str, str | Mapping[str, str]]] = field(default_factory=dict)
 
     def image_of(self, dataset: str, method: str, stem: str) -> Path | None:
@@ -152,6 +157,11 @@ def load_run(run: Path) -> RunResults:
             if item.get("about")
         }
         datasets = {str(key): str(value) for key, value in plan.get("datasets", {}).items()}
+        identities = {
+            str(key): DatasetIdentity(tuple(map(str, value["names"])), bool(value["drawn"]))
+            for key, value in plan.get("identities", {}).items()
+        }
+        bibtex = {str(i["name"]): str(i["bibtex"]) for i in plan["methods"] if i.get("bibtex")}
         panels = tuple(dict(item) for item in plan.get("panels", ()))
         images = {
             str(dataset): {str(name): _place(place) for name, place in places.items()}
@@ -183,6 +193,8 @@ def load_run(run: Path) -> RunResults:
         panels=panels,
         sources=sources,
         datasets=datasets,
+        identities=identities,
+        bibtex=bibtex,
         images=images,
     )
 

@@ -185,8 +185,8 @@ class Resampled:
         ]
         if lacking:
             lines.append(
-                f"No intervals for {first_few(lacking)}: the run directory no longer has their "
-                "detections, or they do not give the numbers of this table."
+                f"No intervals for {first_few(lacking)}: the run directory does not have what was "
+                "found in their images, or that does not give the numbers of this table."
             )
         lines.append(
             "Intervals say how much the numbers depend on which images were drawn; they do not say "
@@ -212,8 +212,8 @@ class Resampled:
                 f"{median(widths[mean[0]]):.0f} points to either side (median)"
             )
         return (
-            f"{text}. They cannot show which of two similar methods is better, nor how rare objects "
-            "are found; no sign does not mean no difference."
+            f"{text}. They cannot show which of two similar methods is better, and say little of rare "
+            "classes; no sign does not mean no difference."
         )
 
 

@@ -30,6 +30,7 @@ class Column:
             no cell is marked.
         decimals: printed digits behind the point.
         scale: printed number = value * scale (100 for percent).
+        group: heading over several columns, such as a dataset; empty for none.
     """
 
     key: str
@@ -37,6 +38,12 @@ class Column:
     direction: Direction = "up"
     decimals: int = 3
     scale: float = 1.0
+    group: str = ""
+
+    @property
+    def heading(self) -> str:
+        """The title with that of its group, where there is no line for groups."""
+        return f"{self.group} {self.title}".strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +74,9 @@ class Row:
     Attributes:
         ranked: False if it is only shown for comparison; it is then never marked.
         note: letter of a footnote to its name, or empty.
+        published: its numbers are a paper's; it is not ranked and in no figure.
+        cite: key of its paper in a bibliography, or empty.
+        group: heading of the rows that it belongs to, or empty.
     """
 
     name: str
@@ -74,6 +84,9 @@ class Row:
     cells: tuple[Cell, ...]
     ranked: bool = True
     note: str = ""
+    published: bool = False
+    cite: str = ""
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +95,21 @@ class Note:
 
     letter: str
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Print:
+    """How a table is set in a paper.
+
+    Attributes:
+        width: name in ``ivif_bench.reports.presets.WIDTHS``.
+        footer: lines below the table; all of them are in the appendix.
+        references: entries of a bibliography that rows cite.
+    """
+
+    width: str
+    footer: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +122,7 @@ class Table:
         caption: what it shows, without the warnings.
         warnings: sentences that every format prints as part of the caption.
         footer: what a reader needs to repeat it, one line each.
+        head: what the rows are, the heading of their titles.
     """
 
     name: str
@@ -104,11 +133,21 @@ class Table:
     notes: tuple[Note, ...] = ()
     footer: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    head: str = "Method"
+    paper: Print | None = None
 
     @property
     def full_caption(self) -> str:
         """Caption and warnings; what formats print."""
         return " ".join((self.caption, *self.warnings))
+
+
+def with_row_groups(table: Table) -> Table:
+    """A table whose row titles begin with that of their group, for formats without group cells."""
+    rows = (
+        replace(row, title=f"{row.group}: {row.title}") if row.group else row for row in table.rows
+    )
+    return replace(table, rows=tuple(rows))
 
 
 class Notes:

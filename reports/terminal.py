@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable
 from typing import IO, TYPE_CHECKING
 
-from ivif_bench.reports.table import ARROWS, Cell, Column, Row, Table
+from ivif_bench.reports.table import ARROWS, Cell, Column, Row, Table, with_row_groups
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,7 +19,7 @@ _SIGNS = {"best": "*", "second": "+", "": ""}
 def print_tables(tables: Iterable[Table], file: IO[str] | None = None) -> None:
     """Print tables to a file, standard output by default."""
     sink = file or sys.stdout
-    for table in tables:
+    for table in map(with_row_groups, tables):
         if sink.isatty():
             _print_rich(table, sink)
         else:
@@ -28,7 +28,7 @@ def print_tables(tables: Iterable[Table], file: IO[str] | None = None) -> None:
 
 def plain(table: Table) -> str:
     """One table as plain text: ``*`` behind the best value, ``+`` behind the second best."""
-    grid = [["Method", *map(_heading, table.columns)]]
+    grid = [[_clean(table.head), *map(_heading, table.columns)]]
     grid += [
         [
             _clean(row.title) + _note(row),
@@ -58,7 +58,7 @@ def _print_rich(table: Table, sink: IO[str]) -> None:
     from rich.text import Text
 
     grid = Grid(title=Text(_clean(table.title)), box=box.SIMPLE_HEAD, title_justify="left")
-    grid.add_column("Method")
+    grid.add_column(Text(_clean(table.head)))
     for column in table.columns:
         grid.add_column(Text(_heading(column)), justify="right", no_wrap=True)
     for row in table.rows:
@@ -86,7 +86,7 @@ def _width(console: Console, grid: Grid) -> int:
 
 
 def _heading(column: Column) -> str:
-    return f"{_clean(column.title)}{ARROWS[column.direction]}"
+    return f"{_clean(column.heading)}{ARROWS[column.direction]}"
 
 
 def _note(noted: Cell | Row) -> str:

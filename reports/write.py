@@ -13,13 +13,18 @@ from ivif_bench.files import write_bytes, write_json
 from ivif_bench.naming import safe_name
 from ivif_bench.registry import suggest
 from ivif_bench.reports import detection_pictures, trainings
+from ivif_bench.reports.beside import DatasetIdentity, with_published
 from ivif_bench.reports.comparison import Spread, comparisons
 from ivif_bench.reports.formats import BY_DEFAULT, FORMATS
 from ivif_bench.reports.frame import RunResults, load_run
+from ivif_bench.reports.paper_files import paper_files
+from ivif_bench.reports.papers import Made, paper_tables
 from ivif_bench.reports.statistics import write as statistics
 from ivif_bench.reports.tables import BUILDERS
 
 if TYPE_CHECKING:
+    from ivif_bench.reports.presets import TableOptions
+    from ivif_bench.reports.published import PublishedSource
     from ivif_bench.reports.table import Table
 
 
@@ -36,21 +41,51 @@ class Report:
     remarks: tuple[str, ...] = ()
 
 
-def build_report(run: RunResults, spread: Spread = "") -> Report:
-    """Make the tables of a run, in the order of its plan.
+def build_report(
+    run: RunResults,
+    spread: Spread = "",
+    sources: Sequence[PublishedSource] = (),
+    papers: Sequence[TableOptions] = (),
+) -> Report:
+    """Make the tables of a run, in the order of its plan, and then those for print.
 
     Args:
         spread: see ``ivif_bench.reports.comparison.Comparison``.
+        sources: published numbers to be set beside ours.
+        papers: tables for print.
     """
     tables: list[Table] = []
     unknown: dict[str, None] = {}
+    refusals: dict[str, None] = {}
+    made: list[Made] = []
+    for_all = [source for source in sources if not source.preset]
     for comparison in comparisons(run):
         if BUILDERS.find(comparison.task) is None:
             unknown[comparison.task] = None
             continue
-        tables += BUILDERS.load(comparison.task)(replace(comparison, spread=spread))
+        first, *rest = BUILDERS.load(comparison.task)(replace(comparison, spread=spread))
+        identity = run.identities.get(comparison.dataset, DatasetIdentity())
+        first, refusal = with_published(first, comparison.dataset_title, identity, for_all)
+        refusals |= {refusal: None} if refusal else {}
+        tables += [first, *rest]
+        made.append(Made(comparison, first, identity))
+    left_out = []
+    for options in papers:
+        own = [source for source in sources if source.preset == options.preset]
+        entries = "".join(source.bibtex for source in sources)
+        found, why = paper_tables(
+            options, [_beside(each, own) for each in made], run.bibtex, entries
+        )
+        tables += found
+        left_out += [why] if why else []
     _refuse_same_names(tables)
     remarks = [f"There is no table for results of task {task!r}." for task in unknown]
+    remarks += [*refusals, *left_out]
+    if sources and not run.identities:
+        remarks.append(
+            "No published numbers: the plan of this run does not say which datasets its images are "
+            "of; repeat 'ivif-bench run CONFIG'."
+        )
     if run.missing:
         names = [unit.label for unit in run.missing]
         remarks.append(f"{len(names)} planned results are missing: {first_few(names, 12)}.")
@@ -78,6 +113,8 @@ def write_report(
     spread: Spread = "",
     detail: bool = False,
     pictures: Pictures = Pictures(),
+    sources: Sequence[PublishedSource] = (),
+    papers: Sequence[TableOptions] = (),
 ) -> list[Path]:
     """Write ``runs/<name>/report/`` and return the files written.
 
@@ -87,7 +124,7 @@ def write_report(
     Args:
         run: the run directory.
         formats: names of registered formats.
-        spread: see ``ivif_bench.reports.comparison.Comparison``.
+        spread, sources, papers: see ``build_report``.
         detail: write what explains detection tables as well, see
             ``ivif_bench.reports.detection_detail``.
         pictures: of detections, see ``ivif_bench.reports.detection_pictures``.
@@ -99,11 +136,13 @@ def write_report(
     for name in formats:
         FORMATS.get(name)
     results = load_run(run)
-    report = build_report(results, spread)
+    report = build_report(results, spread, sources, papers)
     folder = run / "report"
     texts: dict[str, str] = {}
     for name in formats:
         texts |= FORMATS.load(name)(report.title, report.tables, report.remarks)
+    if "latex" in formats:
+        texts |= paper_files(report.tables)
     written: dict[str, bytes] = {name: text.encode() for name, text in texts.items()}
     written |= _figures(results, report)
     written |= trainings.files_of(results)
@@ -120,6 +159,12 @@ def write_report(
         write_bytes(folder / name, data)
     write_json(folder / "report.json", _provenance(results, report, written))
     return [*(folder / name for name in written), folder / "report.json"]
+
+
+def _beside(made: Made, sources: Sequence[PublishedSource]) -> Made:
+    """With published rows that are for one table alone."""
+    title = made.comparison.dataset_title
+    return replace(made, table=with_published(made.table, title, made.identity, sources)[0])
 
 
 def select(report: Report, name: str) -> Table:
@@ -149,6 +194,8 @@ def _figures(results: RunResults, report: Report) -> dict[str, bytes]:
         name = f"panel-{safe_name(dataset)}.png"
         files[name] = figures.panel(results.run, items, results.methods)
     for table in report.tables:
+        if table.paper is not None:
+            continue
         column = figures.main_column(table)
         if column is not None:
             files[f"{table.name}.png"] = figures.dots(table, column)

@@ -49,12 +49,12 @@ def option_lines(rows: Sequence[OptionRow]) -> list[str]:
 def _lines(key: str, value: Any) -> list[str]:
     """A value in lines: numbers with thousands separators, mappings with one item per line."""
     if isinstance(value, dict):
-        lines = [line for name, inner in value.items() for line in _lines(name, inner)]
+        lines = [line for name, inner in _filled(value).items() for line in _lines(name, inner)]
         return [f"{key}:", *(f"  {line}" for line in lines)]
     if isinstance(value, tuple | list) and any(isinstance(item, dict) for item in value):
         return [line for item in value for line in _lines(key, _filled(item))]
     if isinstance(value, int) and not isinstance(value, bool):
-        return [f"{key}: {value:,}"]
+        return [f"{key}: {value}" if key == "year" else f"{key}: {value:,}"]
     if isinstance(value, bool):
         return [f"{key}: {'yes' if value else 'no'}"]
     if isinstance(value, tuple | list):

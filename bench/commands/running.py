@@ -10,6 +10,7 @@ import typer
 from ivif_bench.errors import UserError
 
 if TYPE_CHECKING:
+    from ivif_bench.config import RunConfig
     from ivif_bench.reports.comparison import Spread
 
 ConfigArgument = Annotated[
@@ -37,16 +38,30 @@ JsonOption = Annotated[
     bool, typer.Option("--json", help="print a summary as JSON on standard output")
 ]
 
+PublishedOption = Annotated[
+    bool,
+    typer.Option("--with-published", help="set numbers that papers print beside ours, not ranked"),
+]
+
 
 def run(
     config: ConfigArgument,
     workers: WorkersOption = None,
     seeds: SeedsOption = "",
     skip_missing: SkipOption = False,
+    with_published: PublishedOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run the whole benchmark: fuse, judge, write tables. Finished work is skipped."""
-    run_tasks(config, None, workers, as_json, seeds, skip_missing=skip_missing)
+    run_tasks(
+        config,
+        None,
+        workers,
+        as_json,
+        seeds,
+        skip_missing=skip_missing,
+        with_published=with_published,
+    )
 
 
 def fuse(
@@ -104,26 +119,44 @@ def report(
             "largest",
         ),
     ] = None,
+    with_published: PublishedOption = False,
+    table: Annotated[
+        list[str],
+        typer.Option("--table", help="also a table for print, such as ddfm-1; may be repeated"),
+    ] = [],  # noqa: B006 - typer copies it
 ) -> None:
     """Write and print the tables of a run again, from its results; judges no image again."""
-    from ivif_bench.config import load_config
-    from ivif_bench.reports.formats import BY_DEFAULT
+    from ivif_bench.config import load_config, load_report_config
+    from ivif_bench.reports.presets import table_options
+    from ivif_bench.reports.published import load_source
     from ivif_bench.reports.write import Pictures, write_report
 
     if spread not in ("", "sd", "interval"):
         raise UserError(f"--spread: {spread!r}; known: sd, interval")
     folder = run_or_config
-    formats: tuple[str, ...] = BY_DEFAULT
-    chosen = cast("Spread", spread)
     if run_or_config.is_file():
         config = load_config(run_or_config)
-        folder, formats = config.folder, config.report.formats
-        chosen = chosen or config.report.spread
-        detail = detail or config.report.detail
+        folder = config.folder
+    else:
+        config = load_report_config(folder)
+    chosen = cast("Spread", spread) or config.report.spread
+    if with_published:
+        config = config.with_published()
+    if table:
+        config = config.model_copy(update={"table": (*config.table, *table_options(table))})
     pictures = Pictures(stems=tuple(image), confidence=confidence)
-    for path in write_report(folder, formats, chosen, detail, pictures):
+    written = write_report(
+        folder,
+        config.report.formats,
+        chosen,
+        detail or config.report.detail,
+        pictures,
+        [load_source(name) for name in config.published],
+        config.table,
+    )
+    for path in written:
         typer.echo(f"wrote {path}", err=True)
-    _print_tables(folder, chosen)
+    _print_tables(folder, config, chosen)
 
 
 def run_tasks(
@@ -134,6 +167,7 @@ def run_tasks(
     seeds: str = "",
     split: str = "",
     skip_missing: bool = False,
+    with_published: bool = False,
 ) -> None:
     """Run the benchmark, or some tasks of it, print its tables and what was done.
 
@@ -155,6 +189,8 @@ def run_tasks(
         config = config.overridden(seeds=_parse_seeds(seeds))
     if split:
         config = config.overridden(split=split)
+    if with_published:
+        config = config.with_published()
     for task in tasks or ():
         if task not in config.sections:
             raise UserError(f"{path} has no section {task!r}; add one or choose another command")
@@ -183,7 +219,7 @@ def run_tasks(
             }
         )
     elif tasks != ():
-        _print_tables(config.folder, config.report.spread)
+        _print_tables(config.folder, config, config.report.spread)
     console.print(
         f"{config.folder}: {summary.fused} images fused, {summary.computed} results computed, "
         f"{summary.reused} already finished; tables in {config.folder / 'report'}",
@@ -194,12 +230,14 @@ def run_tasks(
         raise UserError(describe_failures(summary.failures))
 
 
-def _print_tables(folder: Path, spread: Spread = "") -> None:
+def _print_tables(folder: Path, config: RunConfig, spread: Spread) -> None:
     from ivif_bench.reports.frame import load_run
+    from ivif_bench.reports.published import load_source
     from ivif_bench.reports.terminal import print_tables
     from ivif_bench.reports.write import build_report
 
-    print_tables(build_report(load_run(folder), spread).tables)
+    sources = [load_source(name) for name in config.published]
+    print_tables(build_report(load_run(folder), spread, sources, config.table).tables)
 
 
 def _parse_seeds(text: str) -> tuple[int, ...]:

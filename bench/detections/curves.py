@@ -101,7 +101,9 @@ def best_common_confidence(curves: Sequence[Curve]) -> float:
     Infinite if no class has a hit.
     """
     with_objects = [each for each in curves if each.objects]
-    levels = np.unique(np.concatenate([each.confidence for each in with_objects] or [[]]))[::-1]
+    levels = np.unique(np.concatenate([np.zeros(0), *(each.confidence for each in with_objects)]))[
+        ::-1
+    ]
     if not len(levels):
         return math.inf
     total = np.zeros(len(levels))

@@ -9,8 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
-from ivif_bench.config import MethodConfig, RunConfig
+from ivif_bench.config import DatasetConfig, MethodConfig, RunConfig
 from ivif_bench.data.base import Dataset, open_ref
+from ivif_bench.data.demo_limits import MARKER as DEMO_MARKER
 from ivif_bench.data.sides import refuse_equal_files
 from ivif_bench.errors import UserError
 from ivif_bench.fusion import METHODS, STRETCHED, PrecomputedImages, Recipe
@@ -283,6 +284,7 @@ def plan_document(
             "name": method.name,
             "title": method.title or _title(method),
             "source": METHODS.get(method.type).source,
+            "bibtex": published.bibtex if (published := METHODS.get(method.type).published) else "",
         }
         for method in config.methods
     ]
@@ -290,10 +292,20 @@ def plan_document(
     return {
         "name": config.name,
         "datasets": {name: data.title or name for name, data in config.datasets.items()},
+        "identities": {name: _identity(name, data) for name, data in config.datasets.items()},
         "methods": methods,
         "units": sorted(kept + own, key=lambda entry: order.get(entry["task"], 99)),
         "panels": _panels(plan, fused),
         "images": _places(plan.store.root, fused),
+    }
+
+
+def _identity(name: str, dataset: DatasetConfig) -> dict[str, Any]:
+    """What reports may compare it with: see ``ivif_bench.reports.beside.DatasetIdentity``."""
+    any_folders = dataset.layout == "folder"
+    return {
+        "names": [name, *filter(None, [dataset.title])] if any_folders else [dataset.layout],
+        "drawn": dataset.demo is not None or (Path(dataset.root) / DEMO_MARKER).exists(),
     }
 
 

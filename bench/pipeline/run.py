@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -165,9 +165,11 @@ def check_report(config: RunConfig) -> None:
     """Load what the report needs, before anything is computed.
 
     Raises:
-        UserError: an unknown format, or a format or table builder that cannot be loaded.
+        UserError: an unknown format, a format or table builder that cannot be loaded, or published
+            numbers that cannot be read.
     """
     from ivif_bench.reports.formats import FORMATS
+    from ivif_bench.reports.published import load_source
     from ivif_bench.reports.tables import BUILDERS
 
     for name in config.report.formats:
@@ -175,6 +177,8 @@ def check_report(config: RunConfig) -> None:
     for task in config.sections:
         if BUILDERS.find(task):
             BUILDERS.load(task)
+    for source in config.published:
+        load_source(source)
 
 
 def write_demo_data(config: RunConfig, listener: Listener) -> None:
@@ -206,8 +210,10 @@ def write_demo_data(config: RunConfig, listener: Listener) -> None:
 
 def _report(config: RunConfig, store: Store, listener: Listener) -> tuple[Path, ...]:
     """Write the report, unless the existing one was made from the same plan and results."""
+    from ivif_bench.reports.published import load_source
     from ivif_bench.reports.write import write_report
 
+    sources = [load_source(name) for name in config.published]
     results = store.root / "results"
     inputs = {
         "plan": store.fingerprint(store.root / "plan.json"),
@@ -217,6 +223,8 @@ def _report(config: RunConfig, store: Store, listener: Listener) -> tuple[Path, 
             if path.suffix in (".json", ".parquet")
         ],
         "formats": config.report.formats,
+        "table": [options.model_dump() for options in config.table],
+        "published": [asdict(source) for source in sources],
         "spread": config.report.spread,
         "detail": config.report.detail,
         "code": [own_version(), commit()],
@@ -234,7 +242,14 @@ def _report(config: RunConfig, store: Store, listener: Listener) -> tuple[Path, 
     memory.unlink(missing_ok=True)
     listener.note("writing tables")
     written = tuple(
-        write_report(store.root, config.report.formats, config.report.spread, config.report.detail)
+        write_report(
+            store.root,
+            config.report.formats,
+            config.report.spread,
+            config.report.detail,
+            sources=sources,
+            papers=config.table,
+        )
     )
     write_json(memory, {"key": key_of(inputs), "files": [path.name for path in written]})
     return written

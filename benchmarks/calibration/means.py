@@ -18,6 +18,7 @@ from ivif_bench.data.pictures import read_picture
 from ivif_bench.errors import UserError
 from ivif_bench.tasks.quality.engine import resolve
 from ivif_bench.tasks.quality.metrics.squared_error import mean_squared_error
+from ivif_bench.tasks.quality.metrics.ssim import structural_similarity
 from ivif_bench.tasks.quality.shared import Shared
 from ivif_bench.types import Progress
 
@@ -65,6 +66,15 @@ def _half(metric: str) -> Callable[[Mapping[str, float], Shared], float]:
     return lambda values, shared: values[metric] / 2
 
 
+def _uniform_ssim(values: Mapping[str, float], shared: Shared) -> float:
+    return structural_similarity(shared, window="uniform", data_range=1.0, sample=True) / 2
+
+
+_TRIED_EDGES = (
+    "tried: four borders, three scales and thresholds of the gradient, three exponents; angles over the "
+    "full circle come within 7e-4 on one method"
+)
+
 COLUMNS: Mapping[str, MeanColumn] = {
     "SD": MeanColumn("SD"),
     "AG": MeanColumn("AG"),
@@ -82,20 +92,29 @@ COLUMNS: Mapping[str, MeanColumn] = {
     "CC": MeanColumn("CC"),
     "Q": MeanColumn("Q_S", 1e-5),
     "Qp": MeanColumn("Q_P", 1e-5),
-    "Qe": MeanColumn("Q_E", None, "TRIED_QE"),
-    "FMI_pixel": MeanColumn("FMI-pixel", None),
-    "FMI_edge": MeanColumn("FMI-edge", None),
-    "FMI_wavelet": MeanColumn("FMI-wavelet", None),
-    "FMI_dct": MeanColumn("FMI-dct", None),
+    "Qe": MeanColumn(
+        "Q_E",
+        None,
+        "tried as edges: Prewitt, Sobel (also scaled, also clipped), central differences, Laplacian",
+    ),
+    "FMI_pixel": MeanColumn("FMI-pixel", None, "not explained"),
+    "FMI_edge": MeanColumn("FMI-edge", None, "not explained"),
+    "FMI_wavelet": MeanColumn("FMI-wavelet", None, "not explained"),
+    "FMI_dct": MeanColumn("FMI-dct", None, "not explained"),
     "QABF": MeanColumn(
         lambda values, shared: 1 - values["LABF"] - values["Nabf"],
         None,
         "what LABF and NABF leave of 1",
     ),
-    "LABF": MeanColumn("LABF", None),
-    "NABF": MeanColumn("Nabf", None),
-    "SSIM": MeanColumn(_half("SSIM"), None, "TRIED_SSIM"),
-    "MS_SSIM": MeanColumn(_half("MS-SSIM"), None, "mean over the sources"),
+    "LABF": MeanColumn("LABF", None, _TRIED_EDGES),
+    "NABF": MeanColumn("Nabf", None, _TRIED_EDGES),
+    "SSIM": MeanColumn(
+        _uniform_ssim,
+        None,
+        "mean over the sources, uniform 7x7 window, range 1: the nearest of Gaussian and uniform "
+        "windows of 7 and 11 with ranges from 1/255 to 255",
+    ),
+    "MS_SSIM": MeanColumn(_half("MS-SSIM"), None, "mean over the sources; not explained"),
 }
 NOT_COMPARED = {"MLI": "mean level: no metric here", "NABF1": "no metric here"}
 
@@ -129,7 +148,7 @@ def measure_means(
     """
     folder = data / FOLDER
     names = sorted({one.metric for one in COLUMNS.values() if isinstance(one.metric, str)})
-    evaluator = resolve((*names, "MSE", "SSIM", "MS-SSIM"), CONVENTION)
+    evaluator = resolve((*names, "MSE", "MS-SSIM"), CONVENTION)
     try:
         with (folder / FILE).open(newline="", encoding="utf-8") as file:
             table = {row["Model"]: row for row in csv.DictReader(file)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ivif_bench.fusion import MethodSpec, WeightsSpec
+from ivif_bench.fusion import MethodSpec, Publication, WeightsSpec
 from ivif_bench.fusion_models.ddfm.options import DDFMLiteOptions, DDFMOptions
 from ivif_bench.fusion_models.ddfm.recipes import PRESETS, PriorSettings
 from ivif_bench.training import TrainingSpec
@@ -13,6 +13,20 @@ _PAPER = (
 )
 _WARM = ("diffusers.models.unets.unet_2d",)
 
+_BIBTEX = """\
+@inproceedings{zhao2023ddfm,
+  author = {Zhao, Z. and Bai, H. and Zhu, Y. and Zhang, J. and Xu, S. and Zhang, Y. and Zhang, K.
+            and Meng, D. and Timofte, R. and {Van Gool}, L.},
+  title = {{DDFM}: Denoising Diffusion Model for Multi-Modality Image Fusion},
+  booktitle = {IEEE/CVF International Conference on Computer Vision (ICCV)},
+  pages = {8082--8093},
+  year = {2023}
+}
+"""
+_PUBLISHED = Publication(
+    "ICCV, pp. 8082-8093", 2023, "github.com/Zhaozixiang1228/MMIF-DDFM", "589f5cb", _BIBTEX
+)
+
 SPECS = (
     MethodSpec(
         name="ddfm",
@@ -20,6 +34,7 @@ SPECS = (
         title="DDFM",
         paper=_PAPER,
         licence="code Apache-2.0; the prior's weights are OpenAI's, for research only",
+        published=_PUBLISHED,
         stride=32,
         parameters=552_814_086,
         counted="ivif_bench.fusion_models.ddfm.cost:count_operations",
@@ -43,6 +58,7 @@ SPECS = (
         title="DDFM-lite",
         paper=f"the method of {_PAPER}, with a small prior of this project's",
         licence="code Apache-2.0; weights for research only, see fusion_models/weights/ddfm-lite.md",
+        published=_PUBLISHED,
         version=2,
         stride=64,
         parameters=5_009_827,

@@ -6,7 +6,7 @@ Image Fusion", Chinese Journal of Information Fusion 1(3), 2024. Described in do
 
 from __future__ import annotations
 
-from ivif_bench.fusion import MethodSpec, WeightsSpec
+from ivif_bench.fusion import MethodSpec, Publication, WeightsSpec
 from ivif_bench.fusion_models.dmfuse.options import DMFuseLiteOptions, DMFuseOptions
 from ivif_bench.fusion_models.dmfuse.recipes import (
     HEAD_PRESETS,
@@ -23,6 +23,26 @@ _PAPER = (
 )
 _TERMS = "the authors state no licence: all rights reserved; get it from them, never shipped here"
 
+_BIBTEX = """\
+@article{qi2024dmfuse,
+  author = {Qi and Zhang and Wang},
+  title = {{DMFuse}: Diffusion Model Guided Cross-Attention Learning for Infrared and Visible Image Fusion},
+  journal = {Chinese Journal of Information Fusion},
+  volume = {1},
+  number = {3},
+  pages = {226--242},
+  year = {2024},
+  doi = {10.62762/CJIF.2024.655617}
+}
+"""
+_PUBLISHED = Publication(
+    "Chinese Journal of Information Fusion 1(3), pp. 226-242",
+    2024,
+    "github.com/Zhishe-Wang/DMFuse",
+    "6b763d6",
+    _BIBTEX,
+)
+
 SPECS = (
     MethodSpec(
         name="dmfuse",
@@ -30,6 +50,7 @@ SPECS = (
         title="DMFuse",
         paper=_PAPER,
         licence="code Apache-2.0; the authors' weights carry no licence",
+        published=_PUBLISHED,
         stride=32,
         parameters=25_124_321,
         options=DMFuseOptions,
@@ -58,6 +79,7 @@ SPECS = (
         title="DMFuse-lite",
         paper=f"the method of {_PAPER}, narrower and trained by this project",
         licence="code Apache-2.0; weights for research only, see fusion_models/weights/dmfuse-lite.md",
+        published=_PUBLISHED,
         stride=32,
         parameters=1_618_965,
         seconds=14.0,

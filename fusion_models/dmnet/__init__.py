@@ -6,12 +6,31 @@ No code or weights of it were published: this is a re-implementation from the pa
 
 from __future__ import annotations
 
-from ivif_bench.fusion import MethodSpec, WeightsSpec
+from ivif_bench.fusion import MethodSpec, Publication, WeightsSpec
 from ivif_bench.fusion_models.dmnet.options import DMNetOptions
 from ivif_bench.fusion_models.dmnet.recipes import PRESETS, Settings
 from ivif_bench.training import TrainingSpec
 
 _PAPER = "DMNet, IEEE Internet of Things Journal 12(19), 2025, from p. 40347; re-implemented from its text"
+
+_BIBTEX = """\
+@article{dmnet2025,
+  key = {DMNet},
+  title = {{DMNet}},
+  note = {Authors and full title: see the journal, from p.~40347},
+  journal = {IEEE Internet of Things Journal},
+  volume = {12},
+  number = {19},
+  year = {2025}
+}
+"""
+_PUBLISHED = Publication(
+    "IEEE Internet of Things Journal 12(19), from p. 40347",
+    2025,
+    "github.com/Pancy9476/DMNet",
+    "c40be13",
+    _BIBTEX,
+)
 
 SPECS = (
     MethodSpec(
@@ -20,6 +39,7 @@ SPECS = (
         title="DMNet",
         paper=_PAPER,
         licence="code Apache-2.0; no weights were published, those that you train are yours",
+        published=_PUBLISHED,
         stride=16,
         parameters=386_247_442,
         counted="ivif_bench.fusion_models.dmnet.cost:count_operations",
@@ -39,6 +59,7 @@ SPECS = (
         title="DMNet-lite",
         paper=f"the topology of {_PAPER}; narrow, not the paper's model",
         licence="code Apache-2.0; weights for research only, see fusion_models/weights/dmnet-lite.md",
+        published=_PUBLISHED,
         stride=16,
         parameters=1_555_846,
         seconds=13.5,

@@ -44,6 +44,9 @@ def _table(table: Table) -> dict[str, Any]:
                 "title": row.title,
                 "ranked": row.ranked,
                 "note": row.note or None,
+                "published": row.published,
+                "cite": row.cite or None,
+                "group": row.group or None,
                 "cells": {
                     column.key: _cell(cell)
                     for column, cell in zip(table.columns, row.cells, strict=True)

@@ -73,7 +73,11 @@ _PREAMBLE = r"""\documentclass[10pt,a4paper,landscape]{article}
 
 
 def render(title: str, tables: Sequence[Table], remarks: Sequence[str] = ()) -> dict[str, str]:
-    """Files of a report. ``tables.tex`` and the tables can be copied into a paper as they are."""
+    """Files of a report. ``tables.tex`` and the tables can be copied into a paper as they are.
+
+    Tables of presets are not among them: ``ivif_bench.reports.paper_files`` sets those.
+    """
+    tables = [table for table in tables if table.paper is None]
     files = {f"{table.name}.tex": table_text(table) for table in tables}
     inputs = [f"\\input{{{table.name}.tex}}" for table in tables]
     files["tables.tex"] = "".join(f"{line}\n" for line in inputs)
@@ -113,7 +117,7 @@ def table_text(table: Table) -> str:
         r"\setlength{\tabcolsep}{4pt}",
         f"\\begin{{tabular}}{{l{'r' * len(table.columns)}}}",
         r"\toprule",
-        _line(["Method", *map(_heading, table.columns)]),
+        _line([escaped(table.head), *map(_heading, table.columns)]),
         r"\midrule",
         *(
             _line([_noted(escaped(row.title), row.note), *map(_cell, row.cells)])
@@ -155,7 +159,7 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def _heading(column: Column) -> str:
-    return f"{escaped(column.title)}{_ARROWS[column.direction]}"
+    return f"{escaped(column.heading)}{_ARROWS[column.direction]}"
 
 
 def _cell(cell: Cell) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from ivif_bench.reports.formats import FormatSpec
-from ivif_bench.reports.table import ARROWS, Cell, Column, Table
+from ivif_bench.reports.table import ARROWS, Cell, Column, Table, with_row_groups
 
 SPECS = (FormatSpec("markdown", "render", "Markdown"),)
 
@@ -22,14 +22,14 @@ def text(title: str, tables: Sequence[Table], remarks: Sequence[str] = ()) -> st
     """The content of that file."""
     parts = [f"# {escaped(title)}"] if title else []
     for table in tables:
-        parts += [f"## {escaped(table.title)}", table_text(table)]
+        parts += [f"## {escaped(table.title)}", table_text(with_row_groups(table))]
     parts += [escaped(remark) for remark in remarks]
     return "\n\n".join(parts) + "\n"
 
 
 def table_text(table: Table) -> str:
     """Caption, pipe table, footnotes and footer of one table."""
-    lines = ["| " + " | ".join(["Method", *map(_heading, table.columns)]) + " |"]
+    lines = ["| " + " | ".join([escaped(table.head), *map(_heading, table.columns)]) + " |"]
     lines.append("|" + "|".join([":--", *["--:"] * len(table.columns)]) + "|")
     lines += [
         "| " + " | ".join([_noted(escaped(row.title), row.note), *map(_cell, row.cells)]) + " |"
@@ -51,7 +51,7 @@ def escaped(text: str) -> str:
 
 
 def _heading(column: Column) -> str:
-    return f"{escaped(column.title)}{ARROWS[column.direction]}"
+    return f"{escaped(column.heading)}{ARROWS[column.direction]}"
 
 
 def _cell(cell: Cell) -> str:

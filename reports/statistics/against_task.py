@@ -219,6 +219,7 @@ def _table(item: Against, name: str, title: str, field: str) -> Table:
             "all images in each column. A perfect order has no interval: no resample can break it.",
         ),
         warnings=(item.sentence,) if few else (),
+        head="Metric",
     )
 
 

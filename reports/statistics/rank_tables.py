@@ -163,6 +163,7 @@ def _pairs(study: Study, name: str, what: str, titles: Mapping[str, str]) -> Tab
         columns=tuple(columns),
         rows=tuple(rows),
         footer=(CLAIM,),
+        head="Pair",
     )
 
 

@@ -49,6 +49,10 @@ def build(comparison: Comparison) -> list[Table]:
     )
     lines = _labels(comparison, classes) if "ignored" in found else ()
     made = tables(comparison, ClassTable(comparison.name, what, measure, columns, lines=lines))
+    if comparison.spread == "interval":
+        from ivif_bench.reports.segmentations import resampled
+
+        made = [*resampled(made[0], comparison).tables(), *made[1:]]
     parts = _conditions(found, means, len(classes))
     if parts:
         tags = dict.fromkeys(column.key.partition("[")[2].rstrip("]") for column in parts)

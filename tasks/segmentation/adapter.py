@@ -100,8 +100,8 @@ class SegmentationAdapter(TaskAdapter):
         dataset: Dataset,
         space: Workspace,
     ) -> list[Record]:
-        """Leaves ``segmentation-<key>/`` in ``space.shared``: predictions (PNG, class ids) and
-        ``confusion.json``."""
+        """Leaves ``segmentation-<key>/`` in ``space.shared``: predictions (PNG, class ids),
+        ``confusion.json``, and ``per_image.json``, the pixels that reports resample."""
 
         counted: list[Counts] = []
         pairs = dataset.select(tuple(kept))
@@ -128,7 +128,7 @@ class SegmentationAdapter(TaskAdapter):
 def _count(
     protocol: SegmentationProtocol, dataset: Dataset, pairs: Sequence[Pair], folder: Path
 ) -> Counts:
-    """Count the predictions in a folder, and leave ``confusion.json`` there."""
+    """Count the predictions in a folder, and leave the counts there."""
     counts = Counts(protocol)
     for pair in pairs:
         prediction = read_labels(folder / f"{pair.stem}.png")
@@ -137,4 +137,5 @@ def _count(
         except ValueError as problem:
             raise UserError(f"dataset {pair.dataset!r}, stem {pair.stem!r}: {problem}") from problem
     write_json(folder / "confusion.json", counts.to_json())
+    write_json(folder / "per_image.json", counts.per_image())
     return counts

@@ -19,6 +19,7 @@ from ivif_bench.tasks.segmentation.scoring import (
     ignored_share,
     mean_iou,
     mean_over,
+    overlap,
     score,
 )
 from ivif_bench.types import Record, Unit
@@ -79,6 +80,34 @@ class Counts:
             "matrices": {tag or "all": matrix.tolist() for tag, matrix in self.matrices.items()},
             "images": {tag or "all": number for tag, number in self.images.items()},
             "by_image": {stem: matrix.tolist() for stem, matrix in self.by_image.items()},
+        }
+
+    def per_image(self) -> dict[str, Any]:
+        """Plain JSON values that reports resample: for each IoU over classes, pixels by image.
+
+        ``right`` and ``union`` are lists [images][classes] whose sums over images have that IoU as
+        their ratio; ``iou`` is of the classes, each of ``means`` of those it holds.
+        """
+        protocol, stems = self.protocol, sorted(self.by_image)
+        main = next(iter(protocol.means.values()))
+        names = (*protocol.classes, "")
+
+        def of(left_out: Sequence[str], kept: Sequence[int]) -> dict[str, list[list[int]]]:
+            ids = _ids(protocol.classes, left_out)
+            counts = [overlap(self.by_image[stem], protocol.void, ids) for stem in stems]
+            return {
+                "right": [right[kept].tolist() for right, _ in counts],
+                "union": [union[kept].tolist() for _, union in counts],
+            }
+
+        return {
+            "stems": stems,
+            "classes": list(protocol.classes),
+            "iou": of(main, range(len(protocol.classes))),
+            "means": {
+                mean: of(left_out, [at for at, name in enumerate(names) if name not in left_out])
+                for mean, left_out in protocol.means.items()
+            },
         }
 
     def records(self, unit: Unit) -> list[Record]:

@@ -111,28 +111,48 @@ def score(
         left_out: ids of classes that ``mfnet`` drops; the other conventions keep their pixels.
     """
     classes = matrix.shape[0] - 1
-    if void == "mfnet":
-        matrix = matrix.copy()
-        for index in (classes, *left_out):
-            matrix[index] = 0
-            matrix[:, index] = 0
-    right = np.diag(matrix)[:classes]
+    matrix = _without(matrix, void, left_out)
+    right, union = overlap(matrix, void)
     labelled = matrix[:classes].sum(axis=1)
-    rows = matrix[:classes] if void == "ignore" else matrix
-    predicted = rows.sum(axis=0)[:classes]
     total = int(labelled.sum())
-    own = np.nan
-    if void == "class":
-        union = int(matrix[-1].sum() + matrix[:, -1].sum() - matrix[-1, -1])
-        own = int(matrix[-1, -1]) / union if union else np.nan
+    iou = _ratio(right, union)
     return SegmentationScores(
-        iou=_ratio(right, labelled + predicted - right),
-        recall=_ratio(right, labelled),
-        accuracy=float(right.sum() / total) if total else float("nan"),
+        iou=iou[:classes],
+        recall=_ratio(right[:classes], labelled),
+        accuracy=float(right[:classes].sum() / total) if total else float("nan"),
         pixels=total,
         share=_ratio(labelled, np.full(classes, total)),
-        void_iou=float(own),
+        void_iou=float(iou[classes]),
     )
+
+
+def overlap(
+    matrix: np.ndarray, void: Void = "ignore", left_out: Collection[int] = ()
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels of truth and prediction, and pixels of one of them: integer [classes + 1] each.
+
+    IoU is their ratio; the last is that of void, 0 unless it is a class. Both add up over images,
+    and the ratio does not. Arguments as for ``score``.
+    """
+    classes = matrix.shape[0] - 1
+    matrix = _without(matrix, void, left_out)
+    right = np.diag(matrix).copy()
+    rows = matrix[:classes] if void == "ignore" else matrix
+    union = matrix.sum(axis=1) + rows.sum(axis=0) - right
+    if void != "class":
+        right[classes] = union[classes] = 0
+    return right, union
+
+
+def _without(matrix: np.ndarray, void: Void, left_out: Collection[int]) -> np.ndarray:
+    """The matrix without what ``mfnet`` drops."""
+    if void != "mfnet":
+        return matrix
+    matrix = matrix.copy()
+    for index in (matrix.shape[0] - 1, *left_out):
+        matrix[index] = 0
+        matrix[:, index] = 0
+    return matrix
 
 
 def ignored_share(matrix: np.ndarray) -> float:

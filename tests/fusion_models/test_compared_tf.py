@@ -124,6 +124,46 @@ def test_a_black_pair_is_no_division_by_zero(shared):
     assert bool(fused.isfinite().all())
 
 
+@pytest.mark.parametrize("name", FILES)
+def test_a_fetched_file_is_converted_once_and_found(shared, monkeypatch, tmp_path, name):
+    """Both files of a checkpoint are downloaded, checked by their sha256, and become one."""
+    from small_runs import ivif_here
+
+    monkeypatch.setenv("IVIF_BENCH_WEIGHTS", str(tmp_path))
+    (weights,) = METHODS.get(name).weights
+    folder, first = shared / "data/weights/compared/tf", FILES[name]
+    source = {weights.original: folder / first}
+    for part in weights.beside:
+        source[part.name] = folder / first.replace(".index", ".data-00000-of-00001")
+    for target, path in source.items():
+        (tmp_path / target).parent.mkdir(exist_ok=True)
+        (tmp_path / target).write_bytes(path.read_bytes())
+    done = ivif_here("weights", "fetch", name)  # finds the downloads there and checks them
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("(as expected)") == len(source)
+    converted, published = METHODS.load(name)(), method(shared, name)
+    assert converted.tensors.keys() == published.tensors.keys()
+    for key, value in published.tensors.items():
+        assert bool((converted.tensors[key] == value).all()), key
+
+
+@pytest.mark.parametrize("given", ["SDNet-IRVIS", "SDNet-IRVIS.index"])
+def test_a_checkpoint_is_converted_by_its_prefix_or_its_index(shared, tmp_path, given):
+    from small_runs import ivif_here
+
+    folder, target = shared / "data/weights/compared/tf", tmp_path / "sdnet.safetensors"
+    done = ivif_here("weights", "convert", "sdnet", folder / given, "--out", target)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert METHODS.load("sdnet")(weights=str(target))
+    other = ivif_here("weights", "convert", "sdnet", folder / "U2Fusion.ckpt", "--out", target)
+    assert other.returncode == 2
+    assert "sdnet: weights" in other.stderr
+    assert "missing" in other.stderr
+    medical = ivif_here("weights", "convert", "sdnet", folder / "SDNet-Medical", "--out", target)
+    assert medical.returncode == 0
+    assert "not the published file" in medical.stderr
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "options", "folder", "numbers"),

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from drawn_boxes import drawn_boxes
 from kept_detections import kept_unit, perfect, without_some
@@ -17,6 +18,7 @@ from ivif_bench.reports.frame import load_run
 from ivif_bench.reports.table import Table
 from ivif_bench.reports.terminal import plain
 from ivif_bench.reports.write import build_report, write_report
+from ivif_bench.resampling import image_counts, interval
 from ivif_bench.types import Boxes
 
 CLASSES = ("Car", "People", "Bus")
@@ -161,3 +163,39 @@ def test_fifteen_images_of_msrs_tell_no_method_from_the_sources_and_the_note_say
     assert "no sign does not mean no difference" in line
     estimate = table.rows[2].cells[-4].estimate
     assert estimate.high - estimate.low > 0.2
+
+
+def test_segmentation_is_resampled_by_pixels_of_images(tmp_path: Path, new_run: Any) -> None:
+    """IoU of a resample is that of its images' pixels together, not a mean over images."""
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 3, (30, 400))
+    made = new_run(tmp_path)
+    made.sources = ("visible",)
+    for key, (name, wrong) in enumerate((("visible", 0.3), ("good", 0.2), ("same", 0.3))):
+        guess = np.where(rng.random(truth.shape) < wrong, rng.integers(0, 3, truth.shape), truth)
+        masks = np.stack(
+            [(truth == c, guess == c) for c in range(3)]
+        )  # [class, which, image, pixel]
+        right, union = (masks.all(axis=1).sum(axis=2).T, masks.any(axis=1).sum(axis=2).T)
+        iou = right.sum(axis=0) / union.sum(axis=0)
+        means = {"mIoU3": iou.mean(), "mIoU2": iou[1:].mean()}
+        made.segmentation(name, dict(zip("abc", iou, strict=True)), means, images=30)
+        folder = tmp_path / "checkpoints" / f"segmentation-{key:016x}"
+        folder.mkdir(parents=True)
+        content = {
+            "stems": [f"{at:02d}" for at in range(30)],
+            "classes": ["a", "b", "c"],
+            "iou": {"right": right.tolist(), "union": union.tolist()},
+            "means": {
+                name: {"right": right[:, kept].tolist(), "union": union[:, kept].tolist()}
+                for name, kept in (("mIoU3", slice(3)), ("mIoU2", slice(1, 3)))
+            },
+        }
+        (folder / "per_image.json").write_text(json.dumps(content))
+    table = _tables(made.write())["segmentation-msrs"]
+    for column in ("IoU:b", "mIoU3", "mIoU2"):
+        assert _verdicts(table, column) == {"visible": "", "good": "better", "same": ""}
+    estimate = table.rows[-1].cells[3].estimate  # mIoU3 of the last, whose arrays are at hand
+    drawn = image_counts(30)
+    values = [((w @ right) / (w @ union)).mean() for w in drawn]
+    assert (estimate.low, estimate.high) == pytest.approx(interval(np.array(values), 30))

@@ -71,6 +71,8 @@ def planned_keys(config: str, configs: Path, shared: Path, folder: Path) -> dict
         units = plan_document(plan, planned, plan.fused(), {})["units"]
     sections: dict[str, Any] = {}
     for unit in units:
+        if unit["task"] == "complexity":
+            continue  # its keys are those of a machine
         about = unit["about"]
         section = {
             "protocol": unit["protocol"],

@@ -15,11 +15,10 @@ import numpy as np
 
 from ivif_bench.data.demo.background import Image
 from ivif_bench.data.demo.render import Scene, render_scene
-from ivif_bench.data.demo_limits import LONGEST_SIDE, MOST_SCENES, SHORTEST_SIDE
+from ivif_bench.data.demo_limits import LONGEST_SIDE, MARKER, MOST_SCENES, SHORTEST_SIDE
 from ivif_bench.files import read_json
 
 DEMO_VERSION = 1  # raise whenever the bytes of any scene change
-MARKER = "demo.json"
 PARTS = ("train", "test")
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from ivif_bench.config import parse_config
+from ivif_bench.config import load_config, parse_config
 from ivif_bench.errors import UserError
 from ivif_bench.fusion import METHODS
-from ivif_bench.pipeline.absent import without_absent
+from ivif_bench.pipeline.absent import absent_weights, without_absent
 from ivif_bench.pipeline.run import run
 
 
@@ -55,3 +57,15 @@ def test_a_file_that_an_option_names_is_never_skipped(tmp_path):
 def test_nothing_left_is_an_error(tmp_path):
     with pytest.raises(UserError, match="no method is left"):
         without_absent(_config(tmp_path, "sdnet"), lambda text: None)
+
+
+def test_the_shipped_configurations_have_every_method_of_others_and_name_what_is_absent():
+    folder = Path(__file__).parents[3] / "configs"
+    published = {name for name, spec in METHODS.specs().items() if spec.published}
+    compared = load_config(folder / "compared.yaml")
+    assert published <= {method.type for method in compared.methods}
+    needing = {method.name for method in compared.methods if method.type in published}
+    assert set(absent_weights(compared)) == needing
+    medical = load_config(folder / "medical.yaml")
+    assert set(medical.datasets) == {"ct-mri", "pet-mri", "spect-mri"}
+    assert {m.name for m in medical.methods} - set(absent_weights(medical)) >= {"average-stretched"}

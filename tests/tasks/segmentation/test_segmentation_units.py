@@ -96,6 +96,14 @@ def test_numbers_come_from_the_saved_predictions_and_clean_images_win(world):
     assert value(noisy, "IoU", "car") == pytest.approx(iou[1])
     stored = json.loads((folder / "confusion.json").read_text())
     np.testing.assert_array_equal(stored["matrices"]["all"], matrix)
+    counts = json.loads((folder / "per_image.json").read_text())
+    assert counts["stems"] == sorted(TEST)
+    right, union = (np.array(counts["iou"][key]).sum(axis=0) for key in ("right", "union"))
+    np.testing.assert_array_equal(right[union > 0] / union[union > 0], iou[~np.isnan(iou)])
+    right, union = (
+        np.array(counts["means"]["mIoU8"][key]).sum(axis=0) for key in ("right", "union")
+    )
+    np.testing.assert_array_equal(right[union > 0] / union[union > 0], iou[1:][~np.isnan(iou[1:])])
 
 
 def test_the_share_of_ignored_truth_is_recorded_whatever_is_predicted_there(world):
