@@ -138,7 +138,9 @@ def outcomes_of(table: Table, sources: frozenset[str]) -> list[Outcome]:
         scores = {
             row.name: value
             for row in table.rows
-            if row.cells[at].comparable and (value := row.cells[at].estimate.value) is not None
+            if not row.published
+            and row.cells[at].comparable
+            and (value := row.cells[at].estimate.value) is not None
         }
         judged = {name: scores[name] for name in sources if name in scores}
         baseline = max(sorted(judged), key=lambda name: judged[name], default="")
