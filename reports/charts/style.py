@@ -207,3 +207,27 @@ def decades(axis: Any, low: float, high: float) -> None:
     axis.set_major_locator(FixedLocator(inside[:: max(1, -(-len(inside) // 7))]))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+
+
+def warned(figure: Figure, warnings: Sequence[str]) -> Figure:
+    """The figure with sentences above it that must not be missing, such as ``PSEUDO LABELS``."""
+    if not warnings:
+        return figure
+    width, height = (float(side) for side in figure.get_size_inches())
+    lines: list[str] = []
+    for word in _plain(" ".join(warnings)).split(" "):
+        if lines and text_width(f"{lines[-1]} {word}", SIZE - 1) < width - 0.2:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    extra = 0.12 * len(lines) + 0.06
+    figure.set_size_inches(width, height + extra)
+    where: dict[str, float] = {}  # a layout finds a place itself, unless it is given one
+    if figure.get_layout_engine() is None:  # places are given: they keep their inches
+        where = {"y": 1 - 0.03 / (height + extra)}
+        for axes in figure.axes:
+            left, bottom, across, up = axes.get_position().bounds
+            share = height / (height + extra)
+            axes.set_position((left, bottom * share, across, up * share))
+    figure.suptitle("\n".join(lines), fontsize=SIZE - 1, color="#B00000", va="top", **where)
+    return figure

@@ -54,6 +54,7 @@ class Against:
         found: the association of metric and outcome, by both keys; None below three methods.
         down: metrics of which less is better.
         table, protocol: of the task.
+        warnings: of that table, such as ``PSEUDO LABELS``; tables and figures carry them.
         claimed: those keys whose p is below 5 % after Holm over all headline columns and metrics.
     """
 
@@ -66,6 +67,7 @@ class Against:
     down: frozenset[str] = frozenset()
     table: str = ""
     protocol: str = ""
+    warnings: tuple[str, ...] = ()
 
     def downward(self, metric: str) -> bool:
         """Whether less of a metric is better, so that its sign is turned."""
@@ -158,6 +160,7 @@ def against(
     outcomes: Sequence[Outcome],
     table: str = "",
     protocol: str = "",
+    warnings: Sequence[str] = (),
 ) -> Against:
     """Compare every metric with every outcome, over the methods that have both."""
     metrics = {
@@ -181,7 +184,18 @@ def against(
         if p < ALPHA and (one := found[key]) and one.n >= FEWEST_METHODS
     )
     down = frozenset(each.metric for each in blocks if each.sign < 0)
-    return Against(name, what, metrics, tuple(outcomes), found, claimed, down, table, protocol)
+    return Against(
+        name=name,
+        what=what,
+        metrics=metrics,
+        outcomes=tuple(outcomes),
+        found=found,
+        claimed=claimed,
+        down=down,
+        table=table,
+        protocol=protocol,
+        warnings=tuple(warnings),
+    )
 
 
 def tables_of(item: Against) -> list[Table]:
@@ -220,7 +234,7 @@ def _table(item: Against, name: str, title: str, field: str) -> Table:
             "Columns of a class or a condition, and intervals, make no claim; metrics are means over "
             "all images in each column. A perfect order has no interval: no resample can break it.",
         ),
-        warnings=(item.sentence,) if few else (),
+        warnings=(*item.warnings, *((item.sentence,) if few else ())),
         head="Metric",
     )
 

@@ -15,7 +15,10 @@ from typer.testing import CliRunner
 
 from ivif_bench.cli import app
 from ivif_bench.errors import UserError
-from ivif_bench.reports.charts import critical, style
+from ivif_bench.reports.charts import critical, of_run, style
+from ivif_bench.reports.comparison import comparisons
+from ivif_bench.reports.frame import load_run
+from ivif_bench.reports.statistics.write import studied, tables_of
 
 
 @pytest.mark.parametrize(
@@ -108,6 +111,34 @@ def test_a_run_gets_its_figures_by_a_command_and_a_venue_must_be_known(tmp_path)
     refused = CliRunner().invoke(app, ["statistics", str(run), "--venue", "nature"])
     assert isinstance(refused.exception, UserError)
     assert "expected ieee or cvpr" in str(refused.exception)
+
+
+WARNING = "PSEUDO LABELS: a network's output, no ground truth; never report a number of this table."
+
+
+def test_what_a_table_warns_of_is_on_its_statistics_and_charts(tmp_path):
+    builder = RunBuilder(tmp_path / "run")
+    for at, method in enumerate("abc"):
+        values = {f"{stem:02}": 1.0 * at + stem % 3 for stem in range(10)}
+        builder.quality(method, {"VIF": values}, dataset="m3fd")
+        builder.detection(method, dict.fromkeys(CLASSES, 0.1 * at), warnings=[WARNING])
+    every = comparisons(load_run(builder.write()))
+    items = studied(every)
+    tables = [table for table in tables_of(items) if "detection" in table.name]
+    assert len(tables) == 2
+    assert all(WARNING in table.warnings for table in tables)
+    with style.styled():
+        charts = {
+            name: style.warned(figure, warnings)
+            for name, figure, warnings in of_run._charts(items, every, "cvpr")
+        }
+        warned = {name for name, chart in charts.items() if "PSEUDO" in chart.get_suptitle()}
+        assert warned == {
+            "quality-m3fd-detection-m3fd-mAP50",
+            "quality-m3fd-detection-m3fd-mAP50_95",
+            "m3fd-places",
+        }
+        assert {name: found for name in warned if (found := faults(charts[name]))} == {}
 
 
 def test_statistics_and_charts_import_no_torch():
