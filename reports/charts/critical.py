@@ -40,8 +40,7 @@ def draw(
     side = style.widest(labels) + 0.06
     row_height = _ROW * (1.7 if any("\n" in label for label in labels) else 1)
     height = first + row_height * half + 0.28
-    figure = style.new(width, height)
-    figure.set_layout_engine("none")
+    figure = style.new(width, height, placed=True)
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set_xlim(0, width)
     axes.set_ylim(height, 0)

@@ -54,11 +54,15 @@ def styled() -> Iterator[None]:
         yield
 
 
-def new(width: float, height: float) -> Figure:
-    """A figure of that many inches, which it keeps: nothing is cropped to its content."""
+def new(width: float, height: float, placed: bool = False) -> Figure:
+    """A figure of that many inches, which it keeps: nothing is cropped to its content.
+
+    Args:
+        placed: its axes are given their places; else they are found.
+    """
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), layout="constrained")
+    return Figure(figsize=(width, height), layout=None if placed else "constrained")
 
 
 def files(name: str, figure: Figure, kinds: Sequence[str] = KINDS) -> dict[str, bytes]:
