@@ -17,6 +17,7 @@ from ivif_bench.commands import (
     inspecting,
     planning,
     protocols,
+    ranking,
     running,
     scoring,
     segmenting,
@@ -37,6 +38,7 @@ detecting.register(app)
 segmenting.register(app)
 planning.register(app)
 scoring.register(app)
+ranking.register(app)
 complexity.register(app)
 statistics.register(app)
 inspecting.register(app)

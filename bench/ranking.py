@@ -1,8 +1,8 @@
-"""The number of images or boxes that a value needs to be ranked in a table."""
+"""Ranks, and the number of images or boxes that a value needs to have one in a table."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 # Below, one image or one object moves a mean by more than methods usually differ.
 FEWEST = 10
@@ -27,3 +27,11 @@ def too_few_columns(counts: Mapping[str, int], what: str) -> str:
     if not few:
         return ""
     return f"Too few {what} to rank (fewer than {FEWEST}), so not marked: {', '.join(few)}."
+
+
+def ranks(values: Sequence[float]) -> list[float]:
+    """Rank of each value, 1 for the largest; equal values share the mean of their ranks."""
+    return [
+        1.0 + sum(other > value for other in values) + (values.count(value) - 1) / 2
+        for value in list(values)
+    ]

@@ -11,6 +11,7 @@ from ivif_bench.errors import UserError
 
 if TYPE_CHECKING:
     from ivif_bench.config import RunConfig
+    from ivif_bench.pipeline.run import Summary
     from ivif_bench.reports.comparison import Spread
 
 ConfigArgument = Annotated[
@@ -25,7 +26,8 @@ SeedsOption = Annotated[
     str, typer.Option("--seeds", help="training seeds, such as 0,1,2; default: the protocol's")
 ]
 SplitOption = Annotated[
-    str, typer.Option("--split", help="split, a name or a file; default: the configuration's")
+    str,
+    typer.Option("--split", help="split: a name, a rule or a file; default: the configuration's"),
 ]
 SkipOption = Annotated[
     bool,
@@ -174,11 +176,52 @@ def run_tasks(
     Raises:
         UserError: the configuration lacks a section, or some work failed.
     """
-    from ivif_bench.commands.console import ProgressListener, console, print_json
+    from ivif_bench.commands.console import console, print_json
+    from ivif_bench.pipeline.run import describe_failures
+
+    config, summary = carry_out(path, tasks, workers, seeds, split, skip_missing, with_published)
+    if as_json:
+        print_json(
+            {
+                "run": str(config.folder),
+                "fused": summary.fused,
+                "computed": summary.computed,
+                "reused": summary.reused,
+                "failures": list(summary.failures),
+            }
+        )
+    elif tasks != ():
+        _print_tables(config.folder, config, config.report.spread)
+    console.print(
+        f"{config.folder}: {summary.fused} images fused, {summary.computed} results computed, "
+        f"{summary.reused} already finished; tables in {config.folder / 'report'}",
+        markup=False,
+        soft_wrap=True,
+    )
+    if summary.failures:
+        raise UserError(describe_failures(summary.failures))
+
+
+def carry_out(
+    path: Path,
+    tasks: tuple[str, ...] | None,
+    workers: int | None,
+    seeds: str = "",
+    split: str = "",
+    skip_missing: bool = False,
+    with_published: bool = False,
+) -> tuple[RunConfig, Summary]:
+    """Run what is not finished, with progress and failures on standard error.
+
+    Raises:
+        UserError: a configuration that cannot be run, or one without a section of these tasks.
+        typer.Exit: the run was interrupted.
+    """
+    from ivif_bench.commands.console import ProgressListener, console
     from ivif_bench.commands.stopping import Terminated, terminable
     from ivif_bench.config import load_config
     from ivif_bench.pipeline.absent import without_absent
-    from ivif_bench.pipeline.run import describe_failures, run
+    from ivif_bench.pipeline.run import run
 
     config = load_config(path)
     if skip_missing:
@@ -208,26 +251,7 @@ def run_tasks(
         raise typer.Exit(143 if terminated else 130) from None
     for failure in summary.failures:
         console.print(f"failed: {failure}", markup=False, soft_wrap=True)
-    if as_json:
-        print_json(
-            {
-                "run": str(config.folder),
-                "fused": summary.fused,
-                "computed": summary.computed,
-                "reused": summary.reused,
-                "failures": list(summary.failures),
-            }
-        )
-    elif tasks != ():
-        _print_tables(config.folder, config, config.report.spread)
-    console.print(
-        f"{config.folder}: {summary.fused} images fused, {summary.computed} results computed, "
-        f"{summary.reused} already finished; tables in {config.folder / 'report'}",
-        markup=False,
-        soft_wrap=True,
-    )
-    if summary.failures:
-        raise UserError(describe_failures(summary.failures))
+    return config, summary
 
 
 def _print_tables(folder: Path, config: RunConfig, spread: Spread) -> None:

@@ -87,9 +87,8 @@ def score(
         demand_writable(target)
     if spread not in ("", "sd", "interval"):
         raise UserError(f"--spread: {spread!r}; known: sd, interval")
-    text = (
-        load_text(SHORT_FORMATS.get(form, form)) if form else None
-    )  # refused before anything is scored
+    # an unknown format is refused before anything is scored
+    text = load_text(SHORT_FORMATS.get(form, form)) if form else None
     with counting("scoring") as progress:
         result = score_folder(
             infrared,

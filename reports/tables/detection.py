@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ivif_bench.reports.table import Column
 from ivif_bench.reports.tables import BuilderSpec
 from ivif_bench.reports.tables._classes import ClassTable, metrics_of, number, percent, tables
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
     from ivif_bench.reports.comparison import Comparison
     from ivif_bench.reports.intervals import Resampled
-    from ivif_bench.reports.table import Column, Table
+    from ivif_bench.reports.table import Table
 
 SPECS = (BuilderSpec("detection", "build"),)
 
@@ -54,6 +55,11 @@ def plain(comparison: Comparison) -> list[Table]:
         for key, title in _MEANS.items()
         if key in found and (key in asked or not (asked or "75" in key))
     ]
+    means += [
+        Column(key, f"MR {key[4:-1]}", "down", decimals=1, scale=100)
+        for key in found
+        if key.startswith("mMR[")
+    ]
     flagged = [
         text.format(number(comparison, key)) for key, text in _NOT_REQUIRED.items() if key in found
     ]
@@ -64,7 +70,8 @@ def plain(comparison: Comparison) -> list[Table]:
         boxes = {column.key: f"n_boxes:{column.key.partition(':')[2]}" for column in columns}
         what = f"Detection on {comparison.dataset_title}"
         measure = f"AP@{iou} per class and means over classes, in percent"
-        return tables(comparison, ClassTable(name, what, measure, columns, lines, boxes, "boxes"))
+        table = ClassTable(name, what, measure, columns, lines, boxes, "boxes")
+        return tables(comparison, table)
 
     made = shown(comparison.name, "AP50", "0.5", means)
     if "AP75" in asked and len(classes) > 1:

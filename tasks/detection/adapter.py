@@ -18,8 +18,15 @@ from ivif_bench.store import key_of
 from ivif_bench.task import Workspace
 from ivif_bench.tasks.detection.checkpoint import refuse_seen
 from ivif_bench.tasks.detection.coco_eval import BY_DEFAULT, Evaluator
+from ivif_bench.tasks.detection.miss_rate import Subset, log_average_miss_rate
 from ivif_bench.tasks.detection.protocol import DetectionProtocol
-from ivif_bench.tasks.detection.scoring import coco_document, score
+from ivif_bench.tasks.detection.scoring import (
+    NO_COUNTERPART,
+    NO_TRUTH,
+    DetectionScore,
+    coco_document,
+    score,
+)
 from ivif_bench.tasks.network.adapter import TaskAdapter
 from ivif_bench.tasks.network.protocol import NetworkProtocol
 from ivif_bench.types import Boxes, Pair, Record, Unit
@@ -27,6 +34,9 @@ from ivif_bench.types import Boxes, Pair, Record, Unit
 _SCORER = (
     "COCO AP by pycocotools (101 recalls, 100 boxes per image and class); [yolov5]: AP of yolov5's "
     "val.py {}, whose curve ends in a straight line to (1, 0)"
+)
+_MISS_RATE = (
+    "log-average miss rate at IoU 0.5 over nine points from 0.01 to 1 false positives per image"
 )
 _FORMS = {
     "coco+yolov5": "since v6.2 (paired anew at each IoU threshold)",
@@ -101,6 +111,7 @@ class DetectionAdapter(TaskAdapter):
         once = protocol.scorer == "coco+yolov5-before-v6.2"
         evaluator = unit.payload.get("evaluator", BY_DEFAULT)
         rows = score(truth, found, protocol.classes, protocol.scored_classes, once, evaluator)
+        rows += miss_rates(protocol, truth, found, pairs)
         return [
             unit.record(row.metric, row.value, class_name=row.class_name, reason=row.reason)
             for row in rows
@@ -111,11 +122,22 @@ class DetectionAdapter(TaskAdapter):
         means = [f"m{name}" for name in shown]
         yolov5 = [f"{name}[yolov5]" for name in means if name != "mAP75"]
         every = [f"{name}[all]" for name in means] if left_out(protocol) else []
-        return [*means, *yolov5, *shown, *every]
+        missed = [
+            f"{prefix}MR[{name}]" for name in protocol.miss_rate or () for prefix in ("m", "")
+        ]
+        return [*means, *yolov5, *shown, *every, *missed]
+
+    def direction(self, metric: str) -> str:
+        return "down" if "MR[" in metric else "up"
 
     def scorer(self, protocol: DetectionProtocol) -> str:
         boxes = getattr(protocol.inference, "boxes", "")  # not every network has thresholds
-        return scorer_line(protocol) + (f"; boxes: {boxes}" if boxes else "")
+        subsets = [f"{name} {each.text}" for name, each in (protocol.miss_rate or {}).items()]
+        return (
+            scorer_line(protocol)
+            + (f"; MR: {_MISS_RATE} ({'; '.join(subsets)})" if subsets else "")
+            + (f"; boxes: {boxes}" if boxes else "")
+        )
 
     def warnings(self, protocol: DetectionProtocol) -> list[str]:
         if not left_out(protocol):
@@ -124,6 +146,41 @@ class DetectionAdapter(TaskAdapter):
             f"{', '.join(left_out(protocol))}: unknown to the detector; mAP is the mean over the "
             f"other {len(protocol.scored_classes)} classes, [all] counts it as 0"
         ]
+
+
+def miss_rates(
+    protocol: DetectionProtocol,
+    truth: Mapping[str, Boxes],
+    found: Mapping[str, Boxes],
+    pairs: Sequence[Pair],
+) -> list[DetectionScore]:
+    """``MR[subset]`` of each class and ``mMR[subset]``, their mean, as ``protocol.miss_rate`` asks.
+
+    A class without objects that must be found is NaN with reason ``no_truth``, and left out of means.
+    """
+    rows: list[DetectionScore] = []
+    for name, subset in (protocol.miss_rate or {}).items():
+        stems = [pair.stem for pair in pairs if subset.tag is None or subset.tag in pair.tags]
+        limits = subset.model_dump(exclude={"tag"}, exclude_none=True)
+        rates = dict.fromkeys(protocol.classes, float("nan"))
+        if stems:
+            rates = log_average_miss_rate(
+                {stem: truth[stem] for stem in stems},
+                {stem: found[stem] for stem in stems},
+                protocol.classes,
+                Subset(**limits),
+            )
+        defined = []
+        for class_name, rate in rates.items():
+            if class_name not in protocol.scored_classes:
+                rows.append(DetectionScore(f"MR[{name}]", class_name, float("nan"), NO_COUNTERPART))
+                continue
+            reason = NO_TRUTH if np.isnan(rate) else ""
+            rows.append(DetectionScore(f"MR[{name}]", class_name, rate, reason))
+            defined += [] if reason else [rate]
+        mean = float(np.mean(defined)) if defined else float("nan")
+        rows.append(DetectionScore(f"mMR[{name}]", "", mean, "" if defined else NO_TRUTH))
+    return rows
 
 
 def scorer_line(protocol: DetectionProtocol) -> str:

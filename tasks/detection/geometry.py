@@ -88,6 +88,13 @@ def letterbox(
     return padded, place
 
 
+def stretched(image: np.ndarray, size: int) -> np.ndarray:
+    """An image scaled (bilinear) to a square, whatever its shape: uint8 [size, size, 3]."""
+    if image.shape[:2] == (size, size):
+        return image
+    return cv2.resize(image, (size, size), interpolation=cv2.INTER_LINEAR)
+
+
 def to_tensor(square: np.ndarray) -> Tensor:
     """uint8 [H, W, 3] -> float32 [1, 3, H, W] in 0..1."""
     import torch
@@ -127,18 +134,27 @@ def select_boxes(
     """
     xyxy, best, labels = candidates(xywh, scores, conf, multi_label)
     # NaN is above no threshold: such a box would go unnoticed, and an image would look empty.
-    for what, values in (("scores", scores), ("boxes", xyxy)):
-        if not values.isfinite().all():
-            raise UserError(
-                f"the detector gives {what} that are NaN or infinite: its weights are damaged, or "
-                "its training diverged; train again, with a lower 'lr0' or another seed"
-            )
+    refuse_non_finite(scores, xyxy)
     chosen = suppress(xyxy, best, labels, nms_iou, max_det)
     return Boxes(
         xyxy=place.to_image(xyxy[chosen].cpu().numpy()),
         classes=tuple(names[label] for label in labels[chosen].tolist()),
         scores=best[chosen].cpu().numpy().astype(np.float64),
     )
+
+
+def refuse_non_finite(scores: Tensor, boxes: Tensor) -> None:
+    """Refuse predictions with NaN or infinite values.
+
+    Raises:
+        UserError: saying which.
+    """
+    for what, values in (("scores", scores), ("boxes", boxes)):
+        if not values.isfinite().all():
+            raise UserError(
+                f"the detector gives {what} that are NaN or infinite: its weights are damaged, or "
+                "its training diverged; train again, with a lower 'lr0' or another seed"
+            )
 
 
 def candidates(

@@ -5,13 +5,37 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from ivif_bench.errors import UserError
 from ivif_bench.tasks.network.protocol import TRAINED_MODES, NetworkProtocol, refuse_unknown
 
 Metric = Literal["AP50", "AP75", "AP50_95"]
+SubsetName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.-]*$")]
+_YOUNG = ("metrics", "miss_rate")  # keys that published protocols lack: hashed where they are given
 _INFERENCE = ("image_size", "conf", "nms_iou", "max_det", "multi_label")
+
+
+class MissRateSubset(BaseModel):
+    """Which objects and images a miss rate is about; other objects are neither required nor wrong."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    min_height: float = Field(0, ge=0, description="least height of a box (pixels)")
+    max_height: float | None = Field(
+        None, gt=0, description="height from which boxes are ignored (pixels)"
+    )
+    tag: str | None = Field(None, description="only images with this tag, such as night")
+
+    @property
+    def text(self) -> str:
+        """What it holds, for the line "Scorer"."""
+        parts = [
+            f"height from {self.min_height:g}" if self.min_height else "",
+            f"height below {self.max_height:g}" if self.max_height is not None else "",
+            f"images tagged {self.tag}" if self.tag else "",
+        ]
+        return ", ".join(filter(None, parts)) or "all objects"
 
 
 class DetectionProtocol(NetworkProtocol):
@@ -37,6 +61,12 @@ class DetectionProtocol(NetworkProtocol):
         None,
         description="what tables show: AP50, AP75, AP50_95; by default AP50 and AP50_95, with a single "
         "class AP75 too. Results hold all of them",
+    )
+
+    miss_rate: dict[SubsetName, MissRateSubset] | None = Field(
+        None,
+        description="log-average miss rates at IoU 0.5 beside AP: name of a subset to what is in it, "
+        "such as {reasonable: {min_height: 55}}",
     )
 
     @field_validator("metrics")
@@ -96,23 +126,25 @@ class DetectionProtocol(NetworkProtocol):
             "training": recipe["training"],
         }
 
+    @property
+    def _left_out(self) -> frozenset[str]:
+        return frozenset(name for name in _YOUNG if getattr(self, name) is None)
+
     def digest(self, without: frozenset[str] = frozenset()) -> str:
         """Hash of the protocol's values but for some.
 
         Keys that are younger than published protocols are not hashed where they are left out, so
-        that those hashes stay: ``multi_label`` of format 1, ``metrics``.
+        that those hashes stay: ``multi_label`` of format 1, ``metrics``, ``miss_rate``.
         """
         if self.format == 1 and not getattr(self.inference, "multi_label", False):
             without = without | {"multi_label"}
-        if self.metrics is None:
-            without = without | {"metrics"}
-        return super().digest(without)
+        return super().digest(without | self._left_out)
 
     @property
     def unit_part(self) -> Any:
         if self.format == 2:
             return super().unit_part
-        left_out = ("seeds", "split", *(("metrics",) if self.metrics is None else ()))
+        left_out = {"seeds", "split"} | self._left_out
         return {key: value for key, value in self.values().items() if key not in left_out}
 
     @property

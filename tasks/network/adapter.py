@@ -80,6 +80,10 @@ class TaskAdapter(ABC):
             UserError: naming the first stems.
         """
 
+    def direction(self, metric: str) -> str:
+        """``up`` if more of a metric is better, else ``down``."""
+        return "up"
+
     def warnings(self, protocol: Any) -> list[str]:
         """Sentences that the caption must carry."""
         return []

@@ -164,7 +164,7 @@ class UnitBuilder:
             split_sha256=self.split.sha256,
             leak=self.leak,
             images=len(test),
-            metrics=dict.fromkeys(metrics, "up"),
+            metrics={name: task.direction(name) for name in metrics},
             classes=protocol.classes,
             network=self._network(),
             mode=protocol.mode,

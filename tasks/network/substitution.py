@@ -33,7 +33,7 @@ def substituted(
     before = {name: None if part is None else part.model_dump() for name, part in _parts(protocol)}
     if spec.family not in protocol.recipe:
         options = spec.inference.model_fields
-        kept = {key: value for key, value in before["inference"].items() if key in options}
+        kept = {k: v for k, v in protocol.inference.model_dump().items() if k in options}
         before = {"inference": kept, "training": {} if protocol.trained else None}
     after: dict[str, Any] = {}
     for name in _PARTS:

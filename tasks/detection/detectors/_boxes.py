@@ -40,6 +40,30 @@ class BoxInference(Recipe):
         )
 
 
+class QueryInference(Recipe):
+    """Options of detectors that emit a fixed number of boxes and suppress none."""
+
+    untrained: ClassVar[frozenset[str]] = frozenset({"conf", "max_det"})
+
+    image_size: int = Field(ge=32, multiple_of=32, description="side of the square (pixels)")
+    conf: float = Field(gt=0, lt=1, description="boxes with a lower confidence are dropped")
+    max_det: int = Field(
+        300, ge=1, le=300, description="boxes per image that stay; the network emits 300"
+    )
+
+    @property
+    def summary(self) -> str:
+        return f"{self.image_size} pixels"
+
+    @property
+    def boxes(self) -> str:
+        """What the line "Scorer" of a table says of the boxes."""
+        return (
+            f"confidence > {self.conf:g}, the network's own best 300 box and class pairs, no NMS, "
+            f"{self.max_det} per image"
+        )
+
+
 class AugmentedInference(BoxInference):
     """The same with augmentation at test time, as an option of the original YOLOv5."""
 

@@ -146,7 +146,7 @@ class _Images:
     def __call__(self, index: int) -> tuple[np.ndarray, tuple[int, int], tuple[int, int]]:
         if index not in self._kept:
             dataset = self._dataset
-            found = YOLODataset.load_image(dataset, index)
+            found = type(dataset).load_image(dataset, index)  # RT-DETR's stretches images
             dataset.ims[index] = dataset.im_hw0[index] = dataset.im_hw[index] = None
             dataset.buffer.clear()
             if found[0].nbytes > self._free:

@@ -14,9 +14,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from ultralytics.nn.modules import C3, SPPF, Bottleneck, Concat, Conv, Detect
-from ultralytics.nn.modules.block import DFL
-from ultralytics.nn.tasks import DetectionModel
+from ultralytics.nn.modules import block, conv, head, transformer
+from ultralytics.nn.tasks import DetectionModel, RTDETRDetectionModel
 from ultralytics.utils import LOGGER, SETTINGS
 
 from ivif_bench.device import strict_float32
@@ -24,6 +23,7 @@ from ivif_bench.errors import UserError
 from ivif_bench.tasks.detection.detectors._safe_pickle import pickled_network
 from ivif_bench.tasks.detection.detectors._ultralytics_trainer import (
     Place,
+    RtdetrTrainer,
     Trainer,
     Weights,
     recipe_of,
@@ -33,16 +33,45 @@ from ivif_bench.tasks.detection.protocol import DetectionProtocol
 from ivif_bench.types import Progress
 
 _INTEGRATIONS = ("sync", "clearml", "comet", "dvc", "mlflow", "raytune", "tensorboard", "wandb")
+# The layers of the networks that detectors are registered for; each is plain arithmetic. Others of the
+# package are not (one of them downloads weights when it is built), so the list is by name.
+_LAYERS = {
+    block: "A2C2f AAttn ABlock AConv ADown Attention Bottleneck C2PSA C2f C2fCIB C3 C3k C3k2 CBFuse CBLinear "
+    "CIB DFL ELAN1 HGBlock HGStem PSA PSABlock RepBottleneck RepC3 RepCSP RepNCSPELAN4 RepVGGDW "
+    "ResNetBlock ResNetLayer SCDown SPP SPPELAN SPPF",
+    conv: "Concat Conv DWConv LightConv RepConv",
+    head: "Detect RTDETRDecoder v10Detect",
+    transformer: "AIFI DeformableTransformerDecoder DeformableTransformerDecoderLayer MLP MSDeformAttn",
+}
 _KNOWN = {
     f"{cls.__module__}.{cls.__qualname__}": cls
-    for cls in (Conv, C3, Bottleneck, SPPF, Concat, Detect, DFL, DetectionModel)
+    for cls in (
+        *(getattr(module, name) for module, names in _LAYERS.items() for name in names.split()),
+        DetectionModel,
+        RTDETRDetectionModel,
+        *(nn.ConvTranspose2d, nn.Dropout, nn.Embedding, nn.GELU, nn.LayerNorm, nn.Linear),
+        *(nn.MultiheadAttention, nn.ReLU, nn.ZeroPad2d),
+        nn.modules.linear.NonDynamicallyQuantizableLinear,
+    )
 }
+
+
+def model_class(architecture: str) -> type[DetectionModel]:
+    """The class of ultralytics' networks that an architecture's YAML is for."""
+    found: type[DetectionModel] = (
+        RTDETRDetectionModel if _is_rtdetr(architecture) else DetectionModel
+    )
+    return found
+
+
+def _is_rtdetr(architecture: str) -> bool:
+    return architecture.startswith("rtdetr")
 
 
 def build(architecture: str, classes: int, threads: int) -> nn.Module:
     """A network of ultralytics from its own YAML, with random weights."""
     with _silence():
-        network: nn.Module = DetectionModel(architecture, nc=classes, verbose=False)
+        network: nn.Module = model_class(architecture)(architecture, nc=classes, verbose=False)
     torch.set_num_threads(threads)  # ultralytics leaves one thread behind on small machines
     return network
 
@@ -57,7 +86,7 @@ def fill(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
 
 
 def read_pickled(path: Path) -> tuple[dict[str, Tensor], tuple[str, ...]]:
-    """Weights and class names of a ``.pt`` of ultralytics (yolov5u family), without running it."""
+    """Weights and class names of a detector's ``.pt`` of ultralytics, without running it."""
     network, names = pickled_network(path, _KNOWN, DetectionModel)
     return dict(network.state_dict()), names
 
@@ -104,7 +133,7 @@ def train(
     if recipe_of(protocol).precision == "bf16" and device == "cpu":
         raise UserError(f"protocol {protocol.name}: precision bf16 needs a GPU; none is in use")
     with _silence(log), strict_float32():  # with bf16, what is left outside of autocast
-        trainer = Trainer(
+        trainer = (RtdetrTrainer if _is_rtdetr(architecture) else Trainer)(
             _arguments(architecture, layout, protocol, seed, layout.parent / "run", device),
             protocol,
             weights,
@@ -154,9 +183,7 @@ def _arguments(
         "warmup_epochs": recipe.warmup_epochs,
         "warmup_momentum": recipe.warmup_momentum,
         "warmup_bias_lr": recipe.warmup_bias_lr,
-        "box": recipe.box,
-        "cls": recipe.cls,
-        "dfl": recipe.dfl,
+        **{name: getattr(recipe, name) for name in ("box", "cls", "dfl") if hasattr(recipe, name)},
         "amp": "bf16" if recipe.precision == "bf16" else False,
         "workers": recipe.workers,
         **recipe.augmentation.model_dump(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -34,8 +34,8 @@ class Augmentation(Options):
     close_mosaic: int = Field(ge=0, description="last epochs without mosaic")
 
 
-class UltralyticsTraining(Recipe):
-    """How ultralytics trains a detector. Nothing is left to its defaults."""
+class UltralyticsSchedule(Recipe):
+    """What all trainings by ultralytics have in common. Nothing is left to its defaults."""
 
     epochs: int = Field(ge=1, description="passes over the training images")
     batch: int = Field(ge=1, description="images per step")
@@ -53,9 +53,6 @@ class UltralyticsTraining(Recipe):
     warmup_bias_lr: float = Field(
         ge=0, description="learning rate of biases at the start of the warm-up"
     )
-    box: float = Field(ge=0, description="weight of the loss of boxes")
-    cls: float = Field(ge=0, description="weight of the loss of classes")
-    dfl: float = Field(ge=0, description="weight of the distribution focal loss")
     precision: Literal["fp32", "bf16"] = Field(description="arithmetic; bf16 needs a GPU")
     workers: int = Field(
         ge=0,
@@ -64,7 +61,7 @@ class UltralyticsTraining(Recipe):
     augmentation: Augmentation = Field(description="augmentation of training images")
 
     @model_validator(mode="after")
-    def _mosaic_ends_in_the_training(self) -> UltralyticsTraining:
+    def _mosaic_ends_in_the_training(self) -> Self:
         if self.augmentation.close_mosaic > self.epochs:
             raise ValueError("'close_mosaic' is larger than 'epochs'")
         return self
@@ -72,3 +69,11 @@ class UltralyticsTraining(Recipe):
     @property
     def summary(self) -> str:
         return f"{self.epochs} epochs, last one"
+
+
+class UltralyticsTraining(UltralyticsSchedule):
+    """How ultralytics trains a YOLO."""
+
+    box: float = Field(ge=0, description="weight of the loss of boxes")
+    cls: float = Field(ge=0, description="weight of the loss of classes")
+    dfl: float = Field(ge=0, description="weight of the distribution focal loss")

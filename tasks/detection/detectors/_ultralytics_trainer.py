@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from ultralytics.models.rtdetr.train import RTDETRTrainer
 from ultralytics.models.yolo.detect import DetectionTrainer
 from ultralytics.utils import LOGGER
 
@@ -21,7 +22,7 @@ from ivif_bench.tasks.detection.detectors._ultralytics_data import (
     TrainingLoader,
     loading_processes,
 )
-from ivif_bench.tasks.detection.detectors._ultralytics_recipe import UltralyticsTraining
+from ivif_bench.tasks.detection.detectors._ultralytics_recipe import UltralyticsSchedule
 from ivif_bench.tasks.detection.protocol import DetectionProtocol
 from ivif_bench.tasks.network.curves import Curves
 from ivif_bench.tasks.network.training_state import (
@@ -32,9 +33,15 @@ from ivif_bench.tasks.network.training_state import (
 )
 from ivif_bench.types import Progress
 
-# The first convolution of ultralytics' class branch of the head, and all behind it, depends on
-# the classes; boxes do not.
-_CLASS_BRANCH = ".cv3."
+# What depends on the classes in a head of ultralytics: of a YOLO the first convolution of the class
+# branch and all behind it, of RT-DETR its linear layers for scores and the names that it denoises.
+_CLASS_BRANCHES = (
+    ".cv3.",
+    ".one2one_cv3.",
+    ".denoising_class_embed.",
+    ".enc_score_head.",
+    ".dec_score_head.",
+)
 
 Weights = tuple[Mapping[str, Tensor], tuple[str, ...]]
 
@@ -52,9 +59,9 @@ class Place:
     identity: Mapping[str, Any]
 
 
-def recipe_of(protocol: DetectionProtocol) -> UltralyticsTraining:
+def recipe_of(protocol: DetectionProtocol) -> UltralyticsSchedule:
     """The training options of a protocol for a network of ultralytics."""
-    assert isinstance(protocol.training, UltralyticsTraining)
+    assert isinstance(protocol.training, UltralyticsSchedule)
     return protocol.training
 
 
@@ -75,15 +82,14 @@ def transfer(network: nn.Module, weights: Weights, protocol: DetectionProtocol) 
             f"initial weights know {len(names)} classes ({', '.join(names[:6])}...), the protocol "
             f"has {', '.join(protocol.classes)}; set 'transfer: backbone' to start their scores anew"
         )
-    head = f"model.{len(network.model) - 1}"  # type: ignore[arg-type]
+    last = len(network.model) - 1  # type: ignore[arg-type]
+    of_classes = tuple(f"model.{last}{branch}" for branch in _CLASS_BRANCHES)
     taken = {
-        key: value
-        for key, value in state.items()
-        if same_classes or not key.startswith(f"{head}{_CLASS_BRANCH}")
+        key: value for key, value in state.items() if same_classes or not key.startswith(of_classes)
     }
     wrong = [key for key, value in taken.items() if key not in own or own[key].shape != value.shape]
     left_out = [key for key in own if key not in taken]
-    if wrong or any(not key.startswith(f"{head}{_CLASS_BRANCH}") for key in left_out):
+    if wrong or any(not key.startswith(of_classes) for key in left_out):
         raise UserError(f"initial weights are of another network: {(wrong + left_out)[0]} differs")
     network.load_state_dict({**own, **taken})
     return f"initial weights: {len(taken)} of {len(own)} tensors taken, {len(left_out)} random"
@@ -273,3 +279,7 @@ class Trainer(DetectionTrainer):  # type: ignore[misc]
         if self.loss is not None and not torch.isfinite(self.loss):
             raise RuntimeError(f"the loss is not finite in epoch {epoch + 1}")
         return False
+
+
+class RtdetrTrainer(Trainer, RTDETRTrainer):  # type: ignore[misc]
+    """The same for RT-DETR, with its own network, loss and stretched images."""

