@@ -139,13 +139,13 @@ def _bootstrap_intervals(columns: Sequence[np.ndarray]) -> list[tuple[float, flo
     for n, indices in by_length.items():
         if n < 2:
             continue
-        sums = _resampled_sums([columns[index] for index in indices])
+        sums = resampled_sums([columns[index] for index in indices])
         for index, drawn in zip(indices, sums, strict=True):
             found[index] = interval(drawn / n, n)
     return found
 
 
-def _resampled_sums(columns: Sequence[np.ndarray]) -> np.ndarray:
+def resampled_sums(columns: Sequence[np.ndarray]) -> np.ndarray:
     """Sum of each column over each resample: float64 [columns, RESAMPLES].
 
     A block of the resamples at a time, so that it stays in the processor's cache for all columns.

@@ -5,7 +5,7 @@ images are drawn; each time the paired bootstrap of ``ivif_bench.resampling`` gi
 these images alone. Printed is the share of intervals that hold the difference of the population,
 and as a control that of the usual interval of a mean of AP per image, which is no AP.
 
-    python benchmarks/interval_coverage.py [--images 200] [--draws 2000] [--dependence 0]
+    python benchmarks/interval_coverage.py [--images 200] [--draws 2000] [--harsh]
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Method:
         return values
 
 
-def population(rng: np.random.Generator, dependence: float) -> tuple[np.ndarray, Method, Method]:
+def population(rng: np.random.Generator, harsh: bool) -> tuple[np.ndarray, Method, Method]:
     """Objects per image, and two methods.
 
     Images differ in difficulty, which both methods feel in hits, in confidence and in false
@@ -61,17 +61,36 @@ def population(rng: np.random.Generator, dependence: float) -> tuple[np.ndarray,
     as much as one with twenty, it is much worse.
 
     Args:
-        dependence: how much more confident the second method is in hard images, where it is wrong
-            more often. Its precision then does not fall with recall, and AP, which takes the best
+        harsh: both are most confident in hard images, where they are wrong more often, the second
+            more so. Precision then does not fall with recall, and AP, which takes the best
             precision at each recall or above, is too high by an amount that resampling of images
             hardly shows.
     """
     hard = rng.normal(size=POPULATION)
-    objects = rng.poisson(np.exp(1.0 + 0.7 * hard))
+    crowded = rng.normal(size=POPULATION)
+    mean = 1.2 + 0.6 * crowded if harsh else 1.0 + 0.7 * hard
+    objects = rng.poisson(np.exp(mean))
     image = np.repeat(np.arange(POPULATION), objects)
     faint = rng.normal(size=len(image))
-    methods = ((1.5, 0.8, -0.3), (0.8, 0.0, dependence - 0.3))
-    return objects, *(_method(rng, image, hard, faint, *values) for values in methods)
+    usual = (_Traits(1.5, 0.8, -0.3, 1.5), _Traits(0.8, 0.0, -0.3, 1.5))
+    both = (_Traits(0.9, 0.8, 0.3, 1.2), _Traits(1.1, 0.8, 0.9, 1.2)) if harsh else usual
+    return objects, *(_method(rng, image, hard, faint, traits) for traits in both)
+
+
+@dataclass(frozen=True)
+class _Traits:
+    """How well objects are found, how much worse in hard images, and what confidence tells.
+
+    Attributes:
+        finds, loses: log-odds of a hit, and what it loses by a unit of difficulty.
+        raised: what a unit of difficulty adds to the confidence.
+        tells: how much higher the confidence of hits is than that of false positives.
+    """
+
+    finds: float
+    loses: float
+    raised: float
+    tells: float
 
 
 def _method(
@@ -79,16 +98,14 @@ def _method(
     image: np.ndarray,
     hard: np.ndarray,
     faint: np.ndarray,
-    finds: float,
-    loses: float,
-    dependent: float,
+    traits: _Traits,
 ) -> Method:
-    chance = 1 / (1 + np.exp(-(finds - loses * hard[image] - faint)))
+    chance = 1 / (1 + np.exp(-(traits.finds - traits.loses * hard[image] - faint)))
     hits = image[rng.random(len(image)) < chance]
     wrong = np.repeat(np.arange(POPULATION), rng.poisson(1.2 * np.exp(0.5 * hard)))
     where = np.concatenate([hits, wrong])
     hit = np.arange(len(where)) < len(hits)
-    score = rng.normal(np.where(hit, 1.5, 0.0) + dependent * hard[where])
+    score = rng.normal(np.where(hit, traits.tells, 0.0) + traits.raised * hard[where])
     order = np.argsort(where, kind="stable")
     start = np.searchsorted(where[order], np.arange(POPULATION + 1))
     return Method(start, score[order], hit[order])
@@ -98,12 +115,12 @@ def covered(
     images: int,
     draws: int,
     resamples: int = resampling.RESAMPLES,
-    dependence: float = 0.0,
+    harsh: bool = False,
     seed: int = SEED,
 ) -> tuple[float, float]:
     """Share of intervals that hold the true difference: of the bootstrap, and of the control."""
     rng = np.random.default_rng(seed)
-    objects, *methods = population(rng, dependence)
+    objects, *methods = population(rng, harsh)
     everything = np.arange(POPULATION)
     one, other = (of_ranking(each.drawn(everything, objects))[0] for each in methods)
     truth = other - one
@@ -130,11 +147,11 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=200)
     parser.add_argument("--draws", type=int, default=2000)
     parser.add_argument("--resamples", type=int, default=resampling.RESAMPLES)
-    parser.add_argument("--dependence", type=float, default=0.0)
+    parser.add_argument("--harsh", action="store_true", help="see population()")
     given = parser.parse_args()
     started = time.monotonic()
-    print(f"dependence of the second method's confidence on difficulty: {given.dependence:g}")
-    held, naive = covered(given.images, given.draws, given.resamples, given.dependence)
+    print("harsh population" if given.harsh else "usual population")
+    held, naive = covered(given.images, given.draws, given.resamples, given.harsh)
     print(
         f"{given.draws} draws of {given.images} images, {given.resamples} resamples, seed {SEED}: "
         f"paired bootstrap {100 * held:.2f} %, mean of AP per image {100 * naive:.2f} % "

@@ -3,7 +3,8 @@
 Run with ``python benchmarks/reports.py [--methods N] [--images N] [--metrics N]``; the default is 20
 methods with 4,200 images and 15 metrics, 1.26 million records. ``report`` is the time of
 ``write_report`` in a process of its own, from reading the Parquet files to the tables in all formats
-and the figure; ``read`` is the part that reads, ``import`` what starting Python and loading the
+and the statistics of pairs of methods; ``read`` is the part that reads, ``tables`` reads and makes the
+tables, ``import`` what starting Python and loading the
 libraries takes, in a process that does nothing else. ``pivot`` is a mean over images of the same files
 by pandas, without intervals: what the numbers alone cost. ``memory`` is the largest resident size.
 """
@@ -14,6 +15,7 @@ import argparse
 import json
 import os
 import platform
+import re
 import resource
 import subprocess
 import sys
@@ -28,7 +30,7 @@ import pyarrow.parquet as pq
 
 from ivif_bench.store import RECORD_SCHEMA
 
-STEPS = ("import", "read", "report", "pivot")
+STEPS = ("import", "read", "tables", "report", "pivot")
 _PROTOCOL = "reference"
 
 
@@ -123,17 +125,26 @@ def measure(step: str, run: Path) -> dict[str, float]:
         pd.concat(parts).pivot_table(index="method", columns="metric", values="value")
     else:
         from ivif_bench.reports.frame import load_run
-        from ivif_bench.reports.write import write_report
+        from ivif_bench.reports.write import build_report, write_report
 
         if step == "read":
             load_run(run)
+        elif step == "tables":
+            build_report(load_run(run))
         elif step == "report":
             write_report(run)
+    return {"cpu": time.process_time(), "memory": largest_size()}  # since the process started
+
+
+def largest_size() -> float:
+    """Largest resident size of this program in MB."""
+    status = Path("/proc/self/status")
+    if status.is_file():  # ``ru_maxrss`` would count the process that started this one
+        found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())
+        if found is not None:
+            return int(found[1]) / 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return {
-        "cpu": time.process_time(),  # since the process started
-        "memory": peak / (1024 * 1024 if _IN_BYTES else 1024),
-    }
+    return peak / (1024 * 1024 if _IN_BYTES else 1024)
 
 
 _IN_BYTES = sys.platform == "darwin"  # elsewhere in kB

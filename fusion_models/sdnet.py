@@ -51,7 +51,7 @@ SPECS = (
             commit=_COMMIT,
         ),
         parameters=28_705,
-        seconds=6.0,
+        seconds=2.0,
         options=SDNetOptions,
         weights=(
             WeightsSpec(

@@ -85,6 +85,7 @@ def _spec(name: str, entry: str, title: str, options: type[TarDALOptions]) -> Me
         "Benchmark to Fuse Infrared and Visible for Object Detection, CVPR 2022",
         licence="code Apache-2.0; the authors' weights GPL-3.0",
         published=Publication("CVPR", 2022, _REPOSITORY, _COMMIT),
+        smallest=2,  # statistics of a picture need more than a pixel
         parameters=296_577,
         seconds=20.0,
         options=options,

@@ -80,7 +80,7 @@ SPECS = (
         ),
         smallest=2,
         parameters=659_217,
-        seconds=65.0,
+        seconds=18.0,
         options=U2FusionOptions,
         weights=(
             WeightsSpec(

@@ -1,4 +1,4 @@
-"""What explains a detection table, as CSV files: parts of the test set, confusions, errors, curves.
+"""What explains a detection table: parts of the test set, confusions, errors, curves.
 
 Numbers are means over seeds, as in the tables. They come from the boxes that a run keeps
 (``detections-<key>.json``); methods that no longer have theirs are left out.
@@ -6,10 +6,8 @@ Numbers are means over seeds, as in the tables. They come from the boxes that a 
 
 from __future__ import annotations
 
-import csv
-import io
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +20,6 @@ from ivif_bench.detections.errors import KINDS, errors
 from ivif_bench.detections.matches import Matches, match
 from ivif_bench.detections.summary import parts_of, precision_at_recalls, scores_of
 from ivif_bench.parallel import in_threads
-from ivif_bench.reports.comparison import comparisons
 from ivif_bench.reports.detections import stored_of
 from ivif_bench.resampling import image_counts, interval, over_seeds
 
@@ -30,7 +27,6 @@ if TYPE_CHECKING:
     from ivif_bench.detections.boxes import Judged
     from ivif_bench.detections.stored import Stored
     from ivif_bench.reports.comparison import Comparison
-    from ivif_bench.reports.frame import RunResults
 
 IOU = 0.5
 
@@ -68,20 +64,6 @@ def details_of(comparison: Comparison) -> dict[str, Detail]:
     stored = stored_of(comparison)
     found = in_threads(lambda name: _detail(name, stored[name]), list(stored))
     return dict(zip(stored, found, strict=True))
-
-
-def files_of(run: RunResults) -> dict[str, bytes]:
-    """CSV files and figures of every detection table of a run."""
-    from ivif_bench.reports.detection_figures import figures_of
-
-    files: dict[str, bytes] = {}
-    for comparison in comparisons(run):
-        if comparison.task == "detection" and (details := details_of(comparison)):
-            for name, rows in _rows(details).items():
-                files[f"{comparison.name}-{name}.csv"] = _csv(rows)
-            files[f"{comparison.name}-pairs.csv"] = _csv(_pairs(comparison))
-            files |= figures_of(comparison, details)
-    return files
 
 
 def _detail(method: str, seeds: Sequence[Stored]) -> Detail:
@@ -151,52 +133,3 @@ def _ap50_samples(boxes: Judged, matches: Matches) -> np.ndarray:
     )
     values = resampled(boxes, first, image_counts(len(boxes.stems)))
     return np.hstack([values[:, :, 0], mean_over(values)])
-
-
-def _rows(details: Mapping[str, Detail]) -> dict[str, list[dict[str, Any]]]:
-    """Rows of the CSV files by name."""
-    files: dict[str, list[dict[str, Any]]] = {
-        name: [] for name in ("scores", "errors", "confusion", "curves")
-    }
-    for method, detail in details.items():
-        files["scores"] += [{"method": method, **row} for row in detail.scores]
-        files["errors"] += [{"method": method, **row} for row in detail.errors]
-        names = (*detail.classes, "background")
-        files["confusion"] += [
-            {"method": method, "truth": truth, "found": found, "count": float(count)}
-            for truth, line in zip(names, detail.confusion, strict=True)
-            for found, count in zip(names, line, strict=True)
-        ]
-        files["curves"] += [
-            {"method": method, "class": name, "recall": float(recall), "precision": float(value)}
-            for name, line in zip(detail.classes, detail.precision, strict=True)
-            for recall, value in zip(RECALLS, line, strict=True)
-            if not math.isnan(value)
-        ]
-    return files
-
-
-def _pairs(comparison: Comparison) -> Iterable[dict[str, Any]]:
-    """Every method less every other, in every column of the table that can be resampled."""
-    from ivif_bench.reports.tables.detection import plain, resampled
-
-    for each in resampled(plain(comparison)[0], comparison).pairs():
-        yield {
-            "method": each.method,
-            "other": each.other,
-            "column": each.column,
-            "difference": each.estimate.value,
-            "low": each.estimate.low,
-            "high": each.estimate.high,
-            "verdict": each.verdict,
-        }
-
-
-def _csv(rows: Iterable[Mapping[str, Any]]) -> bytes:
-    found = list(rows)
-    sink = io.StringIO()
-    writer = csv.DictWriter(sink, list(found[0]) if found else ["method"], lineterminator="\n")
-    writer.writeheader()
-    for row in found:
-        writer.writerow({key: "" if value is None else value for key, value in row.items()})
-    return sink.getvalue().encode()

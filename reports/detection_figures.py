@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _SOURCE, _BAR = "0.35", "#4477aa"  # source images are gray
 _DASHES = ("-", "--", ":", "-.")
-_COLUMNS = 3  # most panels side by side
+_COLUMNS = 3  # panels side by side
 
 
 def figures_of(comparison: Comparison, details: Mapping[str, Detail]) -> dict[str, bytes]:
@@ -45,7 +45,7 @@ def classes_figure(comparison: Comparison, details: Mapping[str, Detail]) -> Fig
     A line marks the best source image.
     """
     classes = [name for name in _classes(details) if _known(details, name)]
-    panels, figure = _panels([*classes, ""], 0.9 + 0.2 * len(details))
+    panels, figure = _panels([*classes, ""], 0.9 + 0.2 * len(details), 4, 1.45)
     for axes, name in zip(panels, [*classes, ""], strict=True):
         best = max(
             (details[m].interval_of(name)[0] for m in details if m in comparison.sources),

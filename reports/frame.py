@@ -258,7 +258,7 @@ def _load_unit(run: Path, unit: ListedUnit, about: About | None) -> UnitResult |
 def _read_records(path: Path) -> pa.Table:
     """A table with the columns of ``RECORD_SCHEMA``, text as positions in a dictionary."""
     with pq.ParquetFile(path, read_dictionary=_TEXTS) as file:  # pq.read_table would import pandas
-        records = file.read().select(RECORD_SCHEMA.names)
+        records = file.read(use_threads=False).select(RECORD_SCHEMA.names)
     if records.schema != _CODED:  # a cast imports pyarrow.compute, even one to itself
         records = records.cast(RECORD_SCHEMA).cast(_CODED)
     return records

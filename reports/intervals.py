@@ -105,6 +105,8 @@ class Resampled:
 
     def tables(self) -> list[Table]:
         """The table with intervals and verdicts, and that of the differences to the best source."""
+        if not self.samples:
+            return [replace(self.table, footer=(*self._lacking(), *self.table.footer))]
         best = [self.best_source(at) for at in range(len(self.table.columns))]
         rows, apart = [], []
         for row in self.table.rows:
@@ -178,16 +180,7 @@ class Resampled:
                 "better. Not corrected for the number of comparisons: of 20 without a true "
                 "difference, one gets a sign."
             )
-        lacking = [
-            row.title
-            for row in self.table.rows
-            if row.name not in self.samples and any(c.estimate.value is not None for c in row.cells)
-        ]
-        if lacking:
-            lines.append(
-                f"No intervals for {first_few(lacking)}: the run directory does not have what was "
-                "found in their images, or that does not give the numbers of this table."
-            )
+        lines += self._lacking()
         lines.append(
             "Intervals say how much the numbers depend on which images were drawn; they do not say "
             "whether other places, seasons or cameras give the same"
@@ -196,6 +189,20 @@ class Resampled:
         if self.images < _FEW:
             lines.append(self._few(rows))
         return lines
+
+    def _lacking(self) -> list[str]:
+        """The methods whose numbers cannot be resampled."""
+        lacking = [
+            row.title
+            for row in self.table.rows
+            if row.name not in self.samples and any(c.estimate.value is not None for c in row.cells)
+        ]
+        if not lacking:
+            return []
+        return [
+            f"No intervals for {first_few(lacking)}: the run directory does not have what was "
+            "found in their images, or that does not give the numbers of this table."
+        ]
 
     def _few(self, rows: Sequence[Row]) -> str:
         widths: dict[str, list[float]] = {}

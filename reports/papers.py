@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ivif_bench.reports.beside import DatasetIdentity, plain
@@ -23,6 +24,7 @@ from ivif_bench.reports.table import (
 )
 from ivif_bench.statistics import Estimate
 
+_SIZE = re.compile(r"\[\d+x\d+\]$")  # of the images that a measurement of cost is for
 _MARKED = {
     "both": "Best value bold, second best underlined.",
     "best": "Best value bold.",
@@ -78,7 +80,9 @@ def paper_tables(
     ]
     tables = []
     for number, block in enumerate(blocks, start=1):
-        table = _block(options, block, f"{options.name}-{number}" if number > 1 else options.name)
+        table = _block(
+            options, block, made, f"{options.name}-{number}" if number > 1 else options.name
+        )
         if table is not None:
             tables.append(finished(options, table, bibtex, published))
     if tables:
@@ -102,7 +106,23 @@ def _chosen(options: TableOptions, made: Sequence[Made]) -> list[Made]:
     return list(dict.fromkeys(each for each in found if each is not None))
 
 
-def _block(options: TableOptions, block: Sequence[Made], name: str) -> Table | None:
+def _with_others(
+    options: TableOptions, block: Sequence[Made], made: Sequence[Made]
+) -> Iterator[tuple[Made, Sequence[str]]]:
+    """Each comparison with its columns, and then those of other tasks on its dataset."""
+    for each in block:
+        yield each, options.metrics
+        for task, metrics in options.also.items():
+            for other in made:
+                own = other.comparison
+                if own.task == task and own.dataset == each.comparison.dataset:
+                    yield other, metrics
+                    break
+
+
+def _block(
+    options: TableOptions, block: Sequence[Made], made: Sequence[Made], name: str
+) -> Table | None:
     """Comparisons side by side."""
     notes = Notes()
     several = len(block) > 1
@@ -110,23 +130,26 @@ def _block(options: TableOptions, block: Sequence[Made], name: str) -> Table | N
     columns: list[Column] = []
     footers: list[tuple[str, Sequence[str]]] = []
     lacking: list[str] = []
-    for each in block:
+    for each, metrics in _with_others(options, block, made):
         table = each.table
         title = each.short
-        places = _places(options.metrics, table.columns)
+        places = _places(metrics, table.columns)
         absent = [metric for metric, at in places if at is None]
         if absent:
             lacking.append(f"{', '.join(absent)} on {title}")
         kept = [at for _, at in places if at is not None]
         mine = [_column(options, table.columns[at]) for at in kept]
         parts.append((table, kept, mine))
+        task = "" if each.comparison.task == options.task else f"{each.comparison.task}/"
         columns += [
-            replace(one, key=f"{each.comparison.dataset}/{one.key}", group=title)
+            replace(one, key=f"{each.comparison.dataset}/{task}{one.key}", group=title)
             if several
-            else one
+            else replace(one, key=f"{task}{one.key}")
             for one in mine
         ]
-        footers.append((title, table.footer))
+        footers.append(
+            (f"{title}, {each.comparison.task}" if options.also else title, table.footer)
+        )
     if not columns:
         return None
     lines = _lines(footers)
@@ -156,12 +179,13 @@ def _places(metrics: Sequence[str], columns: Sequence[Column]) -> list[tuple[str
     by_name: dict[str, int] = {one.key: at for at, one in enumerate(columns)}
     for at, one in enumerate(columns):
         by_name.setdefault(one.title, at)
-    loosely = {plain(name): at for name, at in reversed(by_name.items())}
+    loosely = {plain(_SIZE.sub("", name)): at for name, at in reversed(by_name.items())}
+    loosely |= {plain(name): at for name, at in reversed(by_name.items())}
     return [(name, by_name.get(name, loosely.get(plain(name)))) for name in metrics]
 
 
 def _column(options: TableOptions, column: Column) -> Column:
-    names = (column.key, column.title)
+    names = (column.key, column.title, _SIZE.sub("", column.key))
     digits = options.decimals
     if isinstance(digits, dict):
         digits = next((digits[name] for name in names if name in digits), None)
@@ -243,6 +267,7 @@ def _caption(tables: Sequence[Table], options: TableOptions) -> str:
     if options.caption:
         return options.caption
     titles = [table.title for table in tables]
+    titles = list(dict.fromkeys(titles))
     what = {title.partition(" on ")[0] for title in titles}
     if len(what) == 1:  # of one task: named once
         titles[1:] = [title.removeprefix(f"{min(what)} ") for title in titles[1:]]

@@ -119,6 +119,12 @@ class Scores(Mapping[Subject, StoredValue]):
             (subject.metric, subject.class_name): stored for subject, stored in self._items(rows)
         }
 
+    @cached_property
+    def stems(self) -> frozenset[str]:
+        """Images that any score is about."""
+        stems = self._columns["stem"]
+        return frozenset(stems.names[code] for code in np.unique(stems.codes).tolist()) - {""}
+
     def images(self, metrics: Sequence[str]) -> ImageScores:
         """The scores of single images over all classes, for these metrics."""
         stems, classes, found = (self._columns[name] for name in NAMES)

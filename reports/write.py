@@ -12,14 +12,13 @@ from ivif_bench.errors import UserError, first_few
 from ivif_bench.files import write_bytes, write_json
 from ivif_bench.naming import safe_name
 from ivif_bench.registry import suggest
-from ivif_bench.reports import detection_pictures, trainings
+from ivif_bench.reports import trainings
 from ivif_bench.reports.beside import DatasetIdentity, with_published
 from ivif_bench.reports.comparison import Spread, comparisons
 from ivif_bench.reports.formats import BY_DEFAULT, FORMATS
 from ivif_bench.reports.frame import RunResults, load_run
 from ivif_bench.reports.paper_files import paper_files
 from ivif_bench.reports.papers import Made, paper_tables
-from ivif_bench.reports.statistics import write as statistics
 from ivif_bench.reports.tables import BUILDERS
 
 if TYPE_CHECKING:
@@ -126,13 +125,17 @@ def write_report(
         formats: names of registered formats.
         spread, sources, papers: see ``build_report``.
         detail: write what explains detection tables as well, see
-            ``ivif_bench.reports.detection_detail``.
+            ``ivif_bench.reports.detection_files``.
         pictures: of detections, see ``ivif_bench.reports.detection_pictures``.
 
     Raises:
         UserError: no plan, broken results, nothing planned, an unknown format, or an image to draw
             that no detection table has.
     """
+    # They load numba and SciPy, which printing the tables does not need.
+    from ivif_bench.reports import detection_pictures
+    from ivif_bench.reports.statistics import write as statistics
+
     for name in formats:
         FORMATS.get(name)
     results = load_run(run)
@@ -152,9 +155,9 @@ def write_report(
             results, pictures.stems, pictures.count, pictures.confidence
         )
     if detail:
-        from ivif_bench.reports import detection_detail
+        from ivif_bench.reports import detection_files
 
-        written |= detection_detail.files_of(results)
+        written |= detection_files.files_of(results)
     for name, data in written.items():
         write_bytes(folder / name, data)
     write_json(folder / "report.json", _provenance(results, report, written))

@@ -24,6 +24,7 @@ from ivif_bench.files import write_bytes
 from ivif_bench.fusion import METHODS, FusionMethod
 
 MARKS = ("<!-- published images -->\n", "<!-- end of published images -->")
+_TNO42 = tuple(f"{number:02d}" for number in range(1, 32, 2))
 _TNO = ("05", "07", "11", "13", "15", "21")
 
 
@@ -62,8 +63,17 @@ def rows(data: Path) -> Iterator[Row]:
     yield Row("u2fusion", f"{tf}/U2Fusion.ckpt.index", "RoadScene", road)
     vifb = {"convention": "vif-benchmark"}
     yield Row("u2fusion", f"{tf}/U2Fusion.ckpt.index", pack, tno("published_fused/U2Fusion"), vifb)
-    yield Row("densefuse", f"{tf}/DenseFuse-tf.index", pack, tno("published_fused/DenseFuse"))
+    yield Row("densefuse", f"{tf}/DenseFuse-tf.index", pack, tno("TNO42/fused/DenseFuse", _TNO42))
     yield Row("sdnet", f"{tf}/SDNet-IRVIS.index", pack, tno("published_fused/SDNet"))
+    road = tuple((one[0].replace("U2Fusion", "PMGI"), *one[1:]) for one in road)
+    yield Row("pmgi", f"{tf}/PMGI.index", "RoadScene", road)
+    authors = tuple(
+        tuple(
+            f"published_fused/PMGI-authors/{n}.{side}.bmp" for side in (f"F9_0{n - 1}", "ir", "vi")
+        )
+        for n in (1, 2, 3, 4)
+    )
+    yield Row("pmgi", f"{tf}/PMGI.index", "authors", authors)
     yield Row("seafusion", "SeAFusion.pth", pack, _listed(data, "seafusion"))
     msrs = tuple(
         (f"MSRS_fused/SeAFusion/test/{n}.png", f"MSRS/test/ir/{n}.png", f"MSRS/test/vi/{n}.png")

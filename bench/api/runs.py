@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ivif_bench.config import RunConfig, config_of, plain_values
 from ivif_bench.errors import UserError
+from ivif_bench.pipeline.absent import without_absent
 from ivif_bench.pipeline.jobs import Job
 from ivif_bench.pipeline.run import Listener, Summary, describe_failures
 from ivif_bench.pipeline.run import run as run_pipeline
@@ -87,6 +88,7 @@ def run(
     workers: int | None = None,
     seeds: Sequence[int] | None = None,
     split: Path | str | Mapping[str, Path | str] | None = None,
+    skip_missing: bool = False,
     progress: Progress | None = None,
 ) -> Run:
     """The same as ``ivif-bench run``: fuse, judge, write tables; finished work is skipped.
@@ -98,6 +100,7 @@ def run(
         workers: number of parallel jobs; default is the number of processors.
         seeds: training seeds; default is the protocols'.
         split: a name, a file, or a list file by part; default is the configuration's.
+        skip_missing: leave out methods whose weights are not here; the log names them.
         progress: called as ``(done, total, what)`` during the run; ``what`` names fusing or
             the task, the row and the image or step.
 
@@ -116,6 +119,8 @@ def run(
         parsed = parsed.overridden(seeds=tuple(seeds))
     if split is not None:
         parsed = parsed.overridden(split=plain_values(split))
+    if skip_missing:
+        parsed = without_absent(parsed, _LOG.info)
     for task in tasks or ():
         if task not in parsed.sections:
             raise UserError(f"run {parsed.name!r} has no section {task!r}; add one")

@@ -53,24 +53,6 @@ def mufusion_join(ycbcr: np.ndarray) -> np.ndarray:
     return _joined(ycbcr, 0.0, 1.402, 0.344136, 0.714136, 1.772)
 
 
-def matlab_split(rgb: np.ndarray) -> np.ndarray:
-    """Y, Cb, Cr of SDNet's MATLAB scripts, limited range, rounded to 8 bits; uint8 to uint8."""
-    mixed = _mixed(
-        rgb,
-        ((0.257, 0.504, 0.098), (-0.148, -0.291, 0.439), (0.439, -0.368, -0.071)),
-        (16, 128, 128),
-    )
-    return np.floor(mixed + 0.5).clip(0, 255).astype(np.uint8)
-
-
-def matlab_join(ycbcr: np.ndarray) -> np.ndarray:
-    """The inverse there: 1.164, 1.596, 0.392, 0.813, 2.017; rounded and clipped, uint8 to uint8."""
-    y, cb, cr = np.moveaxis(ycbcr.astype(np.float64), -1, 0)
-    y, cb, cr = 1.164 * (y - 16), cb - 128, cr - 128
-    rgb = np.stack([y + 1.596 * cr, y - 0.392 * cb - 0.813 * cr, y + 2.017 * cb], axis=-1)
-    return np.floor(rgb + 0.5).clip(0, 255).astype(np.uint8)
-
-
 def opencv_split(rgb: np.ndarray) -> np.ndarray:
     """OpenCV's 8-bit Y, Cr, Cb; uint8 to uint8."""
     return cv2.cvtColor(np.ascontiguousarray(rgb), cv2.COLOR_RGB2YCrCb)

@@ -163,7 +163,7 @@ def _heading(column: Column) -> str:
 
 
 def _cell(cell: Cell) -> str:
-    text = re.sub(r"^-(?=\d)", "$-$", escaped(cell.text))
+    text = re.sub(r"(?<![\w.])-(?=\d)", "$-$", escaped(cell.text))
     if cell.mark == "best":
         text = f"\\textbf{{{text}}}"
     elif cell.mark == "second":

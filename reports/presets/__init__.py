@@ -42,6 +42,9 @@ class TableOptions(BaseModel):
         1, ge=1, le=8, description="datasets beside each other; more become further tables"
     )
     metrics: tuple[str, ...] = Field((), description="columns, in this order; all if empty")
+    also: dict[str, tuple[str, ...]] = Field(
+        {}, description="columns of another task on the same dataset, by task, behind these"
+    )
     titles: dict[str, str] = Field({}, description="heading of a column")
     methods: tuple[str, ...] = Field((), description="rows, in this order; all if empty")
     names: dict[str, str] = Field({}, description="printed name of a row")

@@ -53,7 +53,7 @@ class Blocks:
         found: np.ndarray = self.means.mean(axis=0)
         return found
 
-    @property
+    @cached_property
     def scores(self) -> np.ndarray:
         """The same with the sign turned so that more is better; equal methods are exactly equal."""
         return self.means * self.sign
@@ -64,45 +64,55 @@ def blocks_of(comparison: Comparison) -> list[Blocks]:
 
     A method whose results are not finished, or that has none of the images, takes no part.
     """
-    metrics = {str(name): str(way) for name, way in comparison.about("metrics").items()}
-    found: dict[str, list[ImageScores]] = {}
-    every: set[str] = set()
-    for method in comparison.methods:
-        if method in comparison.sources:
-            continue
-        for result in comparison.of(method):
-            scores = result.scores.images(tuple(metrics))
-            every.update(scores.stems, result.about.missing)
-            if scores.stems:
-                found.setdefault(method, []).append(scores)
+    finished = {
+        method: results
+        for method in comparison.methods
+        if method not in comparison.sources
+        and (results := comparison.of(method))
+        and all(result.about.images or result.scores.stems for result in results)
+    }
+    metrics = comparison.about("metrics")
+    images = {
+        method: [result.scores.images(list(metrics)) for result in results]
+        for method, results in finished.items()
+    }
+    every = frozenset[str]().union(
+        *(
+            result.scores.stems.union(result.about.missing)
+            for results in finished.values()
+            for result in results
+        )
+    )
     return [
-        _blocks(found, at, metric, direction, len(every))
+        _blocks(images, at, str(metric), str(direction), every)
         for at, (metric, direction) in enumerate(metrics.items())
     ]
 
 
 def _blocks(
-    found: Mapping[str, Sequence[ImageScores]], at: int, metric: str, direction: str, every: int
+    images: Mapping[str, Sequence[ImageScores]],
+    at: int,
+    metric: str,
+    direction: str,
+    every: frozenset[str],
 ) -> Blocks:
-    """One metric, the ``at``-th column of all scores."""
-    defined = {
-        method: [~np.isnan(scores.values[:, at]) for scores in mine]
-        for method, mine in found.items()
-    }
-    defined = {method: mine for method, mine in defined.items() if all(map(np.any, mine))}
-    sets = [
-        set(np.array(scores.stems, object)[rows])
-        for method, mine in defined.items()
-        for scores, rows in zip(found[method], mine, strict=True)
-    ]
-    stems = tuple(sorted(set.intersection(*sets))) if sets else ()
+    """The metric in column ``at`` of the scores."""
+    defined = {method: [_defined(each, at) for each in mine] for method, mine in images.items()}
+    found = {method: mine for method, mine in defined.items() if all(mine)}
+    sets = [stems for mine in found.values() for stems in mine]
+    stems = tuple(sorted(frozenset.intersection(*sets))) if sets else ()
     return Blocks(
         metric=metric,
         direction=direction,
         stems=stems,
         values={
-            method: np.array([scores.values[scores.rows(stems), at] for scores in found[method]])
-            for method in defined
+            method: np.array([each.values[each.rows(stems), at] for each in images[method]])
+            for method in found
         },
-        left_out=every - len(stems),
+        left_out=len(every) - len(stems),
     )
+
+
+def _defined(images: ImageScores, at: int) -> frozenset[str]:
+    rows = np.flatnonzero(~np.isnan(images.values[:, at]))
+    return frozenset(images.stems[row] for row in rows.tolist())

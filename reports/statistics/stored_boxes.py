@@ -33,8 +33,8 @@ def samples_of(
         return {}
     if len({(each.stems, each.classes) for each in boxes}) > 1:
         return {}
-    found, resampled = ap_samples(boxes, method, THRESHOLDS)
-    whole = _scores(found[None], boxes[0].classes)
+    value, samples = ap_samples(boxes, method, THRESHOLDS)
+    whole = _scores(value[None], boxes[0].classes)
     recorded = {
         key: float(
             np.mean([result.scores[Subject("", key[1], key[0])].value for result in results])
@@ -42,10 +42,11 @@ def samples_of(
         for key in whole
         if all(Subject("", key[1], key[0]) in result.scores for result in results)
     }
-    drawn = _scores(resampled, boxes[0].classes)
-    return {
-        key: drawn[key] for key, value in recorded.items() if abs(whole[key][0] - value) < _SAME
-    }
+    wanted = {key for key, mean in recorded.items() if abs(whole[key][0] - mean) < _SAME}
+    if not wanted:
+        return {}
+    drawn = _scores(samples, boxes[0].classes)
+    return {key: drawn[key] for key in wanted}
 
 
 def _scores(ap: np.ndarray, classes: Sequence[str]) -> dict[tuple[str, str], np.ndarray]:

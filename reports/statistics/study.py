@@ -15,14 +15,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import numpy as np
 
 from ivif_bench.ranking import FEWEST
 from ivif_bench.reports.statistics import ranks
 from ivif_bench.reports.statistics.blocks import Blocks
-from ivif_bench.resampling import image_counts, over_seeds, tail
+from ivif_bench.resampling import over_seeds, tail
+from ivif_bench.statistics import resampled_sums
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,19 +173,12 @@ def study(blocks: Sequence[Blocks]) -> Study | None:
 def samples_of(blocks: Blocks) -> np.ndarray:
     """Mean of each method in each resample of images and seeds: float64 [resamples, methods]."""
     n = len(blocks.stems)
-    lines = np.concatenate(list(blocks.values.values()))  # of all methods and seeds at once
-    drawn = _counts(n) @ lines.T / n
-    columns, first = [], 0
-    for method, values in blocks.values.items():
-        columns.append(over_seeds(drawn[:, first : first + len(values)].T, method))
-        first += len(values)
+    sums = iter(resampled_sums([line for values in blocks.values.values() for line in values]))
+    columns = [
+        over_seeds(np.stack([next(sums) for _ in values]) / n, method)
+        for method, values in blocks.values.items()
+    ]
     return np.stack(columns, axis=1)
-
-
-@lru_cache(maxsize=1)
-def _counts(n: int) -> np.ndarray:
-    """``image_counts`` as the numbers that a product needs; metrics of a table mostly share them."""
-    return image_counts(n).astype(np.float64)
 
 
 def _intervals(blocks: Blocks) -> tuple[np.ndarray, np.ndarray]:

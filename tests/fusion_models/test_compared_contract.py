@@ -86,7 +86,7 @@ def test_odd_sizes_in_a_batch_stay_in_range_and_each_is_what_it_is_alone(made, n
     alone = made(name).fuse(infrared[1:], visible[1:], [9])
     channels = {"gray": 1, "rgb": 3}[SPECS[name].output]
     assert tuple(together.shape) == (2, channels, height, width)
-    assert 0 <= float(together.min()) < float(together.max()) <= 1
+    assert 0 <= float(together.min()) <= float(together.max()) <= 1
     assert torch.equal(together[1:], alone)
     assert torch.equal(infrared, before[0])
     assert torch.equal(visible, before[1])
@@ -168,7 +168,7 @@ def test_without_weights_the_error_says_what_to_get_and_under_what_terms(
 @pytest.mark.parametrize("name", SPECS)
 def test_the_spec_has_the_number_of_learned_values_of_the_network(name):
     loaded, spec = METHODS.load(name), SPECS[name]
-    buffers = ("running_mean", "running_var", "num_batches_tracked")
+    buffers = ("running_mean", "running_var", "num_batches_tracked", "relative_position_index")
     learned = [
         prod(shape)
         for key, shape in loaded.__new__(loaded).shapes().items()

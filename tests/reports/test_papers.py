@@ -33,7 +33,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, new_run: Any) -> Path:
 def _report(run: Path, *given: Any, published: bool = False) -> Report:
     sources = [load_source(name) for name in shipped()] if published else []
     options = [checked(TableOptions, each, "table") for each in given]
-    return build_report(load_run(run), sources, options)
+    return build_report(load_run(run), sources=sources, papers=options)
 
 
 def _table(run: Path, given: Any, **more: Any) -> Table:
@@ -58,6 +58,15 @@ def test_every_preset_is_known_and_has_its_columns(run: Path) -> None:
         for title in ("EN", "SD", "MI", "VIF", "Qabf", "SSIM")
     ]
     assert {c.group for c in tables["ddfm-1-2"].columns} == {""}  # TNO stands alone
+    assert [(c.key, c.decimals) for c in tables["dmnet-8"].columns] == [
+        ("parameters", 2),
+        ("flops[480x640]", 2),
+        ("seconds[480x640]", 2),
+        ("peak_bytes[480x640]", 0),
+        ("quality/SF", 3),
+    ]
+    assert _texts(tables["dmnet-8"], "ddfm")[:2] == ["5.01", "1.25"]
+    assert _texts(tables["dmnet-8"], "ddfm")[-1] == f"{value_of('msrs', 'ddfm', 'SF'):.3f}"
 
 
 def test_a_preset_without_its_dataset_is_left_out_and_the_report_says_so(run: Path) -> None:

@@ -27,7 +27,7 @@ def _write(run: Path, folder: Path, given: list[Any]) -> list[str]:
     """Files of the tables for print; the documents among them."""
     sources = [load_source(name) for name in shipped()]
     options = [checked(TableOptions, each, "table") for each in given]
-    report = build_report(load_run(run), sources, options)
+    report = build_report(load_run(run), sources=sources, papers=options)
     files = paper_files([table for table in report.tables if table.paper])
     for name, text in files.items():
         (folder / name).write_text(text)

@@ -35,7 +35,7 @@ def _report(run: Path, new_run: Any, *sources: PublishedSource, **identity: Any)
     for i, method in enumerate(METHODS):
         builder.quality(method, values_of(i))
     about = {"names": ["msrs"], "drawn": False, **identity}
-    return build_report(load_run(builder.write(identities={"msrs": about})), sources)
+    return build_report(load_run(builder.write(identities={"msrs": about})), sources=sources)
 
 
 def _table(*given: Any, **more: Any) -> Table:
@@ -118,7 +118,7 @@ def test_a_run_that_does_not_say_what_its_images_are_gets_none(
 ) -> None:
     builder = new_run(tmp_path)
     builder.quality("visible", values_of(0))
-    report = build_report(load_run(builder.write()), SHIPPED)
+    report = build_report(load_run(builder.write()), sources=SHIPPED)
     assert not any(row.published for row in report.tables[0].rows)
     assert "repeat 'ivif-bench run CONFIG'" in report.remarks[0]
 

@@ -80,7 +80,7 @@ def test_differences_are_to_the_best_source_and_in_the_middle_of_their_interval(
 def test_the_verdict_and_its_meaning_are_in_every_format(builder: Any) -> None:
     run = builder.write()
     write_report(run, ["markdown", "latex", "csv", "json"], "interval")
-    texts = [path for path in (run / "report").iterdir() if path.suffix != ".png"]
+    texts = [path for path in (run / "report").iterdir() if path.suffix not in (".png", ".pdf")]
     read = {path.name: path.read_text() for path in texts}
     means = "the interval of the paired difference excludes 0"
     assert "] ▲" in read["tables.md"]
@@ -127,6 +127,14 @@ def test_a_run_that_lost_its_detections_says_so(builder: Any) -> None:
     table = _tables(builder.write())["detection-m3fd"]
     assert _verdicts(table, "mAP50")["good"] == ""
     assert any(line.startswith("No intervals for good:") for line in table.footer)
+
+
+def test_a_run_without_any_detections_has_no_table_of_differences(builder: Any) -> None:
+    for path in builder.folder.glob("checkpoints/*"):
+        path.unlink()
+    (table,) = _tables(builder.write()).values()
+    assert table.footer[0].startswith("No intervals for visible, infrared, good")
+    assert not any("resamples" in line for line in table.footer)
 
 
 def test_detections_that_do_not_give_the_tables_numbers_are_not_used(

@@ -49,6 +49,17 @@ def paper_run(builder: Any, names: tuple[str, ...] = NAMES) -> Path:
         builder.detection(method, ap, boxes=dict.fromkeys(classes, 40))
         iou = {name: 0.9 - 0.05 * index + 0.01 * at for at, name in enumerate(parts)}
         builder.segmentation(method, iou, {"mIoU": 0.9 - 0.05 * index, "mIoU_7": 0.8})
+    for method in NAMES:
+        cost = {"parameters": 5.01e6, "flops": 1.25e12, "seconds": 0.4, "peak_bytes": 2e9}
+        builder.unit(
+            "complexity",
+            method,
+            [
+                ("", "", name if name == "parameters" else f"{name}[480x640]", value, "")
+                for name, value in cost.items()
+            ],
+            {"metrics": {f"{name}[480x640]": "down" for name in cost if name != "parameters"}},
+        )
     return builder.write(
         datasets={"m3fd": "M3FD", "msrs": "MSRS", "tno": "TNO"},
         identities={n: {"names": [n], "drawn": False} for n in QUALITY},

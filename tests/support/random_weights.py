@@ -13,12 +13,14 @@ def random_tensors(method: type, seed: int = 0):
     generator = torch.Generator().manual_seed(seed)
     found = {}
     for name, shape in method.__new__(method).shapes().items():
-        if name.endswith("num_batches_tracked"):
+        if name.endswith(("num_batches_tracked", "relative_position_index")):
             found[name] = torch.zeros(shape, dtype=torch.int64)
             continue
         values = torch.randn(shape, generator=generator)
         if name.endswith("running_var"):
             values = values.abs() + 0.5
+        elif len(shape) == 2 and shape[0] > 1:
+            values /= shape[1] ** 0.5
         elif len(shape) == 4:  # [D, C, k, k], or TensorFlow's [k, k, C, D]
             outputs = shape[-1] if shape[0] == shape[1] and shape[0] in (1, 3, 5) else shape[0]
             values /= (prod(shape) / outputs) ** 0.5

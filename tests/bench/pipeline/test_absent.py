@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+from small_runs import ivif_here, write_config, write_pairs
 
 from ivif_bench.config import load_config, parse_config
 from ivif_bench.errors import UserError
@@ -57,6 +59,18 @@ def test_a_file_that_an_option_names_is_never_skipped(tmp_path):
 def test_nothing_left_is_an_error(tmp_path):
     with pytest.raises(UserError, match="no method is left"):
         without_absent(_config(tmp_path, "sdnet"), lambda text: None)
+
+
+def test_the_command_line_refuses_and_skips(tmp_path):
+    write_pairs(tmp_path / "pairs", 1, (176, 208))
+    config = write_config(tmp_path, methods=["average", "sdnet", "reconet"])
+    refused = ivif_here("run", config)
+    assert refused.returncode == 2
+    assert "missing too: the weights of reconet" in refused.stderr
+    done = ivif_here("run", config, "--skip-missing", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["fused"] == 1
+    assert done.stderr.count("left out: method") == 2
 
 
 def test_the_shipped_configurations_have_every_method_of_others_and_name_what_is_absent():
