@@ -81,7 +81,8 @@ def _of_pairs(apart: np.ndarray) -> np.ndarray:
     """p of differences, float64 [images, pairs]; see ``wilcoxon``."""
     from scipy.stats import wilcoxon as signed_rank
 
-    tied, plain = apart.any(axis=0), np.zeros(apart.shape[1], bool)
+    tied: np.ndarray = apart.any(axis=0)
+    plain: np.ndarray = np.zeros(apart.shape[1], bool)
     if len(apart) <= _EXACT:
         sizes = np.sort(np.abs(apart), axis=0)
         plain = (sizes[0] > 0) & (np.diff(sizes, axis=0) > 0).all(axis=0)
