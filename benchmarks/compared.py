@@ -39,8 +39,11 @@ def main() -> None:
         print(json.dumps(measure(chosen.one, height, width, chosen.threads)))
         return
     from ivif_bench.fusion import METHODS
+    from ivif_bench.fusion_models.compared.method import ComparedOptions
 
-    names = chosen.methods or [name for name, spec in METHODS.specs().items() if spec.published]
+    names = chosen.methods or [
+        name for name, spec in METHODS.specs().items() if issubclass(spec.options, ComparedOptions)
+    ]
     print(f"| method | parameters | seconds, {width}x{height} | peak memory, GB |")
     print("|---|---:|---:|---:|")
     for name in names:

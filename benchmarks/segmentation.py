@@ -3,7 +3,10 @@
 Run with ``python benchmarks/segmentation.py [--images N] [--rounds N]``. Both read truth and prediction
 of each image from PNG and make IoU, accuracies and mAcc over nine classes, on one core. The label maps
 are drawn (480 x 640, as MSRS has them): blocks of classes, predictions with shifted edges and noise.
-The programs take turns; the matrices must be equal. With boundary IoU ours is timed once more.
+The programs take turns; the numbers must be equal. With boundary IoU ours is timed once more.
+
+``--loader`` prints samples per second of the training images of msrs-seg.v2 instead, in one process: ours
+(decoded images in memory), and mmsegmentation's own steps on files read each time. Both make equal tensors.
 """
 
 from __future__ import annotations
@@ -28,7 +31,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", type=int, default=361, help="label maps")
     parser.add_argument("--rounds", type=int, default=3, help="turns of each program")
+    parser.add_argument("--loader", action="store_true", help="time the loading of training images")
     arguments = parser.parse_args()
+    if arguments.loader:
+        time_loading(arguments.rounds)
+        return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         files = write_label_maps(folder, arguments.images)
@@ -54,6 +61,66 @@ def main() -> None:
         print(f"| {program} | {turns} | {min(found):.2f} |")
     ratio = min(times["IoUMetric"]) / min(times["ours"])
     print(f"\nIoUMetric / ours: {ratio:.1f} ({arguments.images} label maps)")
+
+
+def time_loading(rounds: int) -> None:
+    """Print samples per second of ours and of mmsegmentation's own steps."""
+    import cv2
+
+    from ivif_bench.data.images import encode_png, read_labels, read_rgb
+    from ivif_bench.tasks.network.contract import Sample
+    from ivif_bench.tasks.segmentation.protocol import SegmentationProtocol
+    from ivif_bench.tasks.segmentation.segmenters._mmseg import import_mmseg
+
+    import_mmseg()
+    from mmcv.transforms import Compose, RandomFlip, RandomResize
+    from mmseg.datasets.transforms import PackSegInputs, PhotoMetricDistortion, RandomCrop
+
+    from ivif_bench.tasks.segmentation.segmenters._mmseg_data import SamplesInMemory, TrainingData
+
+    cv2.setNumThreads(1)
+    protocol = SegmentationProtocol.load("msrs-seg.v2")
+    recipe = protocol.training
+    theirs = Compose(
+        [
+            RandomResize(scale=SIZE[::-1], ratio_range=recipe.ratio_range, keep_ratio=False),
+            RandomCrop(crop_size=recipe.crop_size, cat_max_ratio=recipe.cat_max_ratio),
+            RandomFlip(prob=recipe.flip),
+            PhotoMetricDistortion(),
+            PackSegInputs(),
+        ]
+    )
+    with tempfile.TemporaryDirectory() as name:
+        pairs = write_label_maps(Path(name), 16)
+        generator = np.random.default_rng(1)
+        for truth, image in pairs:
+            coarse = generator.integers(0, 256, (60, 80, 3), dtype=np.uint8)
+            picture = cv2.resize(coarse, SIZE[::-1], interpolation=cv2.INTER_CUBIC)
+            image.write_bytes(encode_png(picture, compression=1))
+            assert truth.is_file()
+
+        class Files(list[tuple[Path, Path]]):
+            def __getitem__(self, at: int) -> Sample:  # type: ignore[override]
+                truth, image = super().__getitem__(at)
+                return Sample(image.stem, read_rgb(image), read_labels(truth), image)
+
+        kept = TrainingData(SamplesInMemory(Files(pairs), protocol), protocol, seed=0)
+        read = TrainingData(Files(pairs), protocol, seed=0)
+        read._augment = theirs
+        times: dict[str, list[float]] = {"ours": [], "mmsegmentation's steps on files": []}
+        for _ in range(rounds):
+            for (program, found), data in zip(times.items(), (kept, read), strict=True):
+                began = time.process_time()
+                for position in range(48):
+                    data[position]
+                found.append(48 / (time.process_time() - began))
+                assert program
+        for position in range(8):
+            assert (kept[position]["inputs"] == read[position]["inputs"]).all()
+    print("| program | samples per CPU second, each turn | most |")
+    print("|---|---|---:|")
+    for program, found in times.items():
+        print(f"| {program} | {', '.join(f'{each:.0f}' for each in found)} | {max(found):.0f} |")
 
 
 def write_label_maps(folder: Path, count: int) -> list[tuple[Path, Path]]:

@@ -54,7 +54,7 @@ SPECS = (
             _COMMIT,
         ),
         parameters=10_760,
-        seconds=11.0,
+        seconds=3.0,
         options=DATFuseOptions,
         weights=(
             WeightsSpec(

@@ -64,7 +64,7 @@ SPECS = (
         licence="code Apache-2.0; the authors' weights have no licence",
         published=Publication("Information Fusion 54", 2020, _REPOSITORY),
         parameters=83_587,
-        seconds=10.5,
+        seconds=5.0,
         options=IFCNNOptions,
         weights=(
             WeightsSpec(

@@ -56,7 +56,7 @@ SPECS = (
         ),
         smallest=2,
         parameters=49_204,
-        seconds=20.0,
+        seconds=60.0,
         options=LRRNetOptions,
         weights=(
             WeightsSpec(
@@ -128,13 +128,14 @@ def network(tensors: Tensors, infrared: Tensor, visible: Tensor, seen: Seen = un
         seen(f"fea_{name}_s", sparse)
         parts[f"{name}_l"] = _decoded(tensors, f"ReZ{name}", low)
         parts[f"{name}_h"] = _decoded(tensors, f"ReU{name}", sparse)
+        del features, low, sparse  # a third of a gigabyte at 640x480
     for name, value in parts.items():
         seen(name, value)
-    low = _decoded(tensors, "ReL", torch.cat((parts["x_l"], parts["y_l"]), 1))
-    high = _decoded(tensors, "ReH", torch.cat((parts["x_h"], parts["y_h"]), 1))
-    seen("fl", low)
-    seen("fh", high)
-    return low + high
+    total_low = _decoded(tensors, "ReL", torch.cat((parts["x_l"], parts["y_l"]), 1))
+    total_high = _decoded(tensors, "ReH", torch.cat((parts["x_h"], parts["y_h"]), 1))
+    seen("fl", total_low)
+    seen("fh", total_high)
+    return total_low + total_high
 
 
 def _decoded(tensors: Tensors, name: str, x: Tensor) -> Tensor:
@@ -145,15 +146,15 @@ def _split(tensors: Tensors, key: str, x: Tensor, side: str, seen: Seen) -> Tens
     """Features of a source: low-rank ones, then sparse ones."""
     limits = tensors[f"{key}.lamj"][..., None, None]  # some are below zero and enlarge
 
-    def shrunk(r: Tensor) -> Tensor:
-        return r.sign() * (r.abs() - limits).relu()
+    def shrunk(r: Tensor) -> Tensor:  # overwrites r
+        return r.abs().sub_(limits).relu_().mul_(r.sign_())
 
     z = shrunk(conv_of(tensors, f"{key}.conv_W00.conv2d", x, "reflect"))
     for step in range(STEPS):
         block = f"{key}.lrrblock{step}"
         rest = x - conv_of(tensors, f"{block}.conv_Wdz.conv2d", z, "reflect")
         change = conv_of(tensors, f"{block}.conv_Wdtz.conv2d", rest, "reflect")
-        z = shrunk(tensors[f"{key}.lamz"] * z + change)
+        z = shrunk(change.addcmul_(tensors[f"{key}.lamz"], z))
         seen(f"{side}_block{step}", z)
     return z
 

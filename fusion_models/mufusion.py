@@ -71,7 +71,7 @@ def _spec(name: str, entry: str, title: str, file: str) -> MethodSpec:
         published=Publication("Information Fusion 92", 2023, _REPOSITORY, commit),
         smallest=SIDE,
         parameters=554_721,
-        seconds=60.0,
+        seconds=36.0,
         options=MUFusionOptions,
         weights=(
             WeightsSpec(

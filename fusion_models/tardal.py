@@ -87,7 +87,7 @@ def _spec(name: str, entry: str, title: str, options: type[TarDALOptions]) -> Me
         published=Publication("CVPR", 2022, _REPOSITORY, _COMMIT),
         smallest=2,  # statistics of a picture need more than a pixel
         parameters=296_577,
-        seconds=20.0,
+        seconds=9.0,
         options=options,
         weights=(
             WeightsSpec(

@@ -49,7 +49,7 @@ SPECS = (
         licence="code Apache-2.0; the authors' weights carry no licence",
         published=Publication("IEEE Transactions on Multimedia", 2023, _REPOSITORY, _COMMIT),
         parameters=217_770,
-        seconds=80.0,
+        seconds=21.0,
         options=YDTROptions,
         weights=(
             WeightsSpec(

@@ -112,6 +112,17 @@ def files_of(
     return files
 
 
+def known_stems(run: RunResults) -> set[str]:
+    """Images that can be drawn."""
+    tables = [stored_of(each) for each in comparisons(run) if each.task == "detection"]
+    shared = [
+        set.intersection(*(set(seeds[0].boxes.stems) for seeds in stored.values()))
+        for stored in tables
+        if stored
+    ]
+    return set().union(*shared)
+
+
 def best_confidence(boxes: Judged) -> float:
     """Where the mean F1 over classes is largest; infinite if nothing is hit."""
     matches = match(boxes, np.array([IOU]))

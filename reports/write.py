@@ -93,10 +93,10 @@ def build_report(
 
 @dataclass(frozen=True, slots=True)
 class Pictures:
-    """Which pictures of detections a report has.
+    """Which pictures of detections and segmentations a report has.
 
     Attributes:
-        count: images on which methods differ most, for each detection table.
+        count: images on which methods differ most, for each such table.
         stems: images by name, in place of these.
         confidence: of the detections shown; None for each method's own, where F1 is largest.
     """
@@ -126,14 +126,15 @@ def write_report(
         spread, sources, papers: see ``build_report``.
         detail: write what explains detection tables as well, see
             ``ivif_bench.reports.detection_files``.
-        pictures: of detections, see ``ivif_bench.reports.detection_pictures``.
+        pictures: of detections and segmentations, see ``ivif_bench.reports.detection_pictures`` and
+            ``ivif_bench.reports.segmentation_pictures``.
 
     Raises:
         UserError: no plan, broken results, nothing planned, an unknown format, or an image to draw
             that no detection table has.
     """
     # They load numba and SciPy, which printing the tables does not need.
-    from ivif_bench.reports import detection_pictures
+    from ivif_bench.reports import detection_pictures, segmentation_pictures
     from ivif_bench.reports.statistics import write as statistics
 
     for name in formats:
@@ -151,9 +152,15 @@ def write_report(
     written |= trainings.files_of(results)
     written |= statistics.files_of(results)
     if pictures.count or pictures.stems:
-        written |= detection_pictures.files_of(
-            results, pictures.stems, pictures.count, pictures.confidence
-        )
+        written |= segmentation_pictures.files_of(results, pictures.stems, pictures.count)
+        labelled = segmentation_pictures.known_stems(results) if pictures.stems else set()
+        boxed = detection_pictures.known_stems(results) if pictures.stems else set()
+        segmentation_pictures.refuse_unknown(pictures.stems, labelled | boxed)
+        mine = tuple(stem for stem in pictures.stems if stem in boxed)
+        if mine or not pictures.stems:
+            written |= detection_pictures.files_of(
+                results, mine, pictures.count, pictures.confidence
+            )
     if detail:
         from ivif_bench.reports import detection_files
 

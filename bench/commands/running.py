@@ -108,7 +108,7 @@ def report(
         list[str],
         typer.Option(
             "--image",
-            help="draw the detections on this image (stem), of all methods; repeat it; default: the "
+            help="draw detections and labels of this image (stem), of all methods; repeat it; default: the "
             "image on which methods differ most",
         ),
     ] = [],  # noqa: B006 - typer copies it

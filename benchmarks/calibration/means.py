@@ -79,7 +79,7 @@ COLUMNS: Mapping[str, MeanColumn] = {
     "SD": MeanColumn("SD"),
     "AG": MeanColumn("AG"),
     "MSE": MeanColumn(_unit_mse, note="on [0, 1]"),
-    "PSNR": MeanColumn(_mean_of_psnrs, note="mean of the two PSNRs"),
+    "PSNR": MeanColumn(_mean_of_psnrs, 1e-6, "mean of the two PSNRs"),
     "EN": MeanColumn("EN"),
     "MI": MeanColumn("MI"),
     "NCIE": MeanColumn("NCIE"),
@@ -90,8 +90,8 @@ COLUMNS: Mapping[str, MeanColumn] = {
     "VIF": MeanColumn("VIF"),
     "VIFF": MeanColumn("VIFF"),
     "CC": MeanColumn("CC"),
-    "Q": MeanColumn("Q_S", 1e-5),
-    "Qp": MeanColumn("Q_P", 1e-5),
+    "Q": MeanColumn("Q_S", 2e-5),
+    "Qp": MeanColumn("Q_P", 5e-6),
     "Qe": MeanColumn(
         "Q_E",
         None,
@@ -199,7 +199,7 @@ def means_text(entries: list[MeanEntry]) -> str:
         ours = rule.metric if isinstance(rule.metric, str) else column
         lines.append(f"| {column} | {ours} | {largest:.1e} | {verdict} | {rule.note} |")
     apart = "; ".join(f"{name}: {why}" for name, why in APART.items())
-    return "\n".join(lines) + f"\n\nWithout {apart}.\n"
+    return "\n".join(lines) + f"\n\nWithout {apart}."
 
 
 def unexplained_means(entries: list[MeanEntry]) -> list[MeanEntry]:

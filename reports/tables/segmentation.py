@@ -86,7 +86,7 @@ def _accuracies(
         "share of each class's labelled pixels that were found, its means, that of all labelled "
         "pixels (aAcc), and IoU weighted by the classes' pixels (FWIoU), in percent"
     )
-    return ClassTable(f"{name}-accuracy", f"{what}: accuracy", measure, columns)
+    return ClassTable(f"{name}-accuracy", f"{what}, accuracy", measure, columns)
 
 
 def _boundaries(
@@ -103,7 +103,7 @@ def _boundaries(
         for each in means
     )
     measure = "IoU of the pixels near the edges of each class and its means, in percent"
-    return ClassTable(f"{name}-boundary", f"{what}: boundary IoU", measure, columns)
+    return ClassTable(f"{name}-boundary", f"{what}, edges", measure, columns)
 
 
 def _labels(comparison: Comparison, classes: Sequence[str]) -> tuple[str, ...]:

@@ -49,7 +49,8 @@ class NetworkSpec:
         name: used in protocols, such as ``yolov5x``.
         entry: ``"module:Class"`` of its adapter; ``"Class"`` if it is in the same file.
         title: name in tables; if two networks go by one name, it says which this is.
-        parameters: number of learned parameters (detectors: with 80 classes; segmenters: with 9).
+        parameters: number of learned parameters (detectors: with 80 classes; segmenters: with 9); 0
+            where a user's file decides it.
         licence: of the code and of the weights.
         family: networks that take the same recipe; its own name if left out.
         modes: protocol modes that it can be used in.

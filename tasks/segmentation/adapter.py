@@ -5,12 +5,13 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from ivif_bench.data.base import Dataset
 from ivif_bench.data.images import encode_png, read_labels
+from ivif_bench.data.layouts.paired_folders import voc_palette
 from ivif_bench.errors import UserError, first_few
 from ivif_bench.files import write_bytes, write_json
 from ivif_bench.task import Workspace
@@ -100,8 +101,9 @@ class SegmentationAdapter(TaskAdapter):
         dataset: Dataset,
         space: Workspace,
     ) -> list[Record]:
-        """Leaves ``segmentation-<key>/`` in ``space.shared``: predictions (PNG, class ids),
-        ``confusion.json``, and ``per_image.json``, the pixels that reports resample."""
+        """Leaves ``segmentation-<key>/`` in ``space.shared``: predictions and ``truth/`` (PNG, class
+        ids), ``confusion.json``, ``per_image.json``, the pixels that reports resample, and
+        ``pictures.json``."""
 
         counted: list[Counts] = []
         pairs = dataset.select(tuple(kept))
@@ -128,14 +130,44 @@ class SegmentationAdapter(TaskAdapter):
 def _count(
     protocol: SegmentationProtocol, dataset: Dataset, pairs: Sequence[Pair], folder: Path
 ) -> Counts:
-    """Count the predictions in a folder, and leave the counts there."""
+    """Count the predictions in a folder, and leave ``confusion.json`` and ``per_image.json`` there."""
     counts = Counts(protocol)
     for pair in pairs:
-        prediction = read_labels(folder / f"{pair.stem}.png")
+        prediction, truth = read_labels(folder / f"{pair.stem}.png"), dataset.mask(pair)
         try:
-            counts.add(pair.stem, pair.tags, dataset.mask(pair), prediction)
+            counts.add(pair.stem, pair.tags, truth, prediction)
         except ValueError as problem:
             raise UserError(f"dataset {pair.dataset!r}, stem {pair.stem!r}: {problem}") from problem
+        write_bytes(folder / "truth" / f"{pair.stem}.png", encode_png(truth))
     write_json(folder / "confusion.json", counts.to_json())
     write_json(folder / "per_image.json", counts.per_image())
+    write_json(folder / "pictures.json", _described(protocol, dataset, pairs, counts))
     return counts
+
+
+def _described(
+    protocol: SegmentationProtocol, dataset: Dataset, pairs: Sequence[Pair], counts: Counts
+) -> dict[str, Any]:
+    """What pictures of a report need besides predictions and truth."""
+    classes = protocol.classes
+    left_out = {name for names in protocol.means.values() for name in names}
+    official = (
+        dataset.palette if len(dataset.palette) == len(classes) else voc_palette(len(classes))
+    )
+    images = {}
+    for pair in pairs:
+        matrix = counts.by_image[pair.stem][:-1]
+        labelled = int(matrix.sum())
+        wrong = 1 - int(np.trace(matrix[:, :-1])) / labelled if labelled else 0.0
+        sources = {
+            "infrared": str(pair.infrared.absolute()),
+            "visible": str(pair.visible.absolute()),
+        }
+        images[pair.stem] = {**sources, "wrong": wrong}
+    return {
+        "classes": list(classes),
+        "background": [classes.index(name) for name in classes if name in left_out],
+        "ignore_index": protocol.ignore_index,
+        "palette": [list(colour) for colour in official],
+        "images": images,
+    }

@@ -123,7 +123,7 @@ class LabelReader:
         if len(gone) == len(stems):
             raise UserError(
                 f"{self.given.files}: no label image of a judged image, such as "
-                f"{first_few(stems, 1)}; it has {first_few(list(self.files)) or 'none at all'}"
+                f"{first_few(tuple(stems), 1)}; it has {first_few(list(self.files)) or 'none at all'}"
             )
         if gone and self.given.missing == "refuse":
             raise UserError(

@@ -54,12 +54,12 @@ class SegmentationTask(NetworkTask):
     section: ClassVar[type[Section]] = SegmentationSection
     adapter: ClassVar[TaskAdapter] = SegmentationAdapter()
 
-    def check(self, section: SegmentationSection, dataset: Dataset, ref: DatasetRef) -> None:
+    def check(self, section: Any, dataset: Dataset, ref: DatasetRef) -> None:
         super().check(section, dataset, ref)
         protocol = section.resolved()
         check_given(section.labels, protocol, dataset, split_of(protocol, dataset).test)
 
-    def plan(self, section: SegmentationSection, inputs: TaskInputs) -> list[Unit]:
+    def plan(self, section: Any, inputs: TaskInputs) -> list[Unit]:
         given = [name for name in inputs.methods if name in section.labels]
         methods = [name for name in inputs.methods if name not in section.labels]
         units = super().plan(section, replace(inputs, methods=methods))

@@ -18,9 +18,14 @@ from random_weights import random_file, random_tensors
 from ivif_bench.data.images import encode_png, read_stored
 from ivif_bench.errors import UserError
 from ivif_bench.fusion import METHODS
+from ivif_bench.fusion_models.compared.method import ComparedOptions
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-SPECS = {name: spec for name, spec in METHODS.specs().items() if spec.published}
+SPECS = {
+    name: spec
+    for name, spec in METHODS.specs().items()
+    if issubclass(spec.options, ComparedOptions)
+}
 
 
 def _marked(name: str, *more: object):

@@ -115,5 +115,5 @@ def test_images_by_name_are_drawn_and_an_unknown_one_is_refused(run: Path) -> No
     }
     assert "detection-m3fd-boxes-b.pdf" in written
     assert "detection-m3fd-boxes-a.png" not in written
-    with pytest.raises(UserError, match=r"no detection table .* has image c; it has a, b"):
+    with pytest.raises(UserError, match=r"no table .* has predictions of image c; they have a, b"):
         write_report(run, ["markdown"], pictures=Pictures(stems=("c",)))

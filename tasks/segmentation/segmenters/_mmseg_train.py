@@ -100,6 +100,13 @@ def train(
             runner.train()
         except StopTraining:
             stopped = True
+        except ValueError as problem:
+            if "more than 1 value per channel" not in str(problem):
+                raise
+            raise UserError(
+                f"protocol {protocol.name!r}: batch {recipe.batch} is too small for {protocol.network}, "
+                "which normalises one pooled value per image; set batch: 2 or more"
+            ) from problem
         except RuntimeError as problem:
             if "DataLoader worker (pid" not in str(problem):
                 raise
