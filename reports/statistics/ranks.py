@@ -81,7 +81,7 @@ def _of_pairs(apart: np.ndarray) -> np.ndarray:
     """p of differences, float64 [images, pairs]; see ``wilcoxon``."""
     from scipy.stats import wilcoxon as signed_rank
 
-    tied: np.ndarray = apart.any(axis=0)
+    tied = np.asarray(apart.any(axis=0))
     plain: np.ndarray = np.zeros(apart.shape[1], bool)
     if len(apart) <= _EXACT:
         sizes = np.sort(np.abs(apart), axis=0)
