@@ -122,6 +122,7 @@ class Table:
         caption: what it shows, without the warnings.
         warnings: sentences that every format prints as part of the caption.
         footer: what a reader needs to repeat it, one line each.
+        head: what the rows are, the heading of their titles.
     """
 
     name: str
@@ -132,6 +133,7 @@ class Table:
     notes: tuple[Note, ...] = ()
     footer: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    head: str = "Method"
     paper: Print | None = None
 
     @property

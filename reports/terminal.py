@@ -28,7 +28,7 @@ def print_tables(tables: Iterable[Table], file: IO[str] | None = None) -> None:
 
 def plain(table: Table) -> str:
     """One table as plain text: ``*`` behind the best value, ``+`` behind the second best."""
-    grid = [["Method", *map(_heading, table.columns)]]
+    grid = [[_clean(table.head), *map(_heading, table.columns)]]
     grid += [
         [
             _clean(row.title) + _note(row),
@@ -58,7 +58,7 @@ def _print_rich(table: Table, sink: IO[str]) -> None:
     from rich.text import Text
 
     grid = Grid(title=Text(_clean(table.title)), box=box.SIMPLE_HEAD, title_justify="left")
-    grid.add_column("Method")
+    grid.add_column(Text(_clean(table.head)))
     for column in table.columns:
         grid.add_column(Text(_heading(column)), justify="right", no_wrap=True)
     for row in table.rows:

@@ -28,6 +28,10 @@ def statistics(
         list[str] | None,
         typer.Option("--down", help="metric of a sheet of which less is better; repeatable"),
     ] = None,
+    title: Annotated[
+        str,
+        typer.Option("--title", help="what a sheet's images are called; default: its file name"),
+    ] = "",
     figures: Annotated[
         bool, typer.Option(help="also draw figures: statistics-*.pdf and .png")
     ] = True,
@@ -50,21 +54,21 @@ def statistics(
     if venue not in style.COLUMN:
         raise UserError(f"--venue {venue!r}: expected {' or '.join(style.COLUMN)}")
     if source.suffix.lower() == ".csv":
-        every = [read_sheet(source, down or ())]
-        folder, title = out or Path("statistics"), f"Statistics of {source.name}"
+        every = [read_sheet(source, down or (), title)]
+        folder, head = out or Path("statistics"), f"Statistics of {title or source.name}"
     else:
-        if down:
-            raise UserError(f"--down is for CSV sheets; the metrics of {source} have directions")
+        if down or title:
+            raise UserError(f"--down and --title are for CSV sheets; {source} says both itself")
         run = load_run(_folder(source))
         every = list(comparisons(run))
-        folder, title = out or run.run / "report", f"Statistics of run {run.name}"
+        folder, head = out or run.run / "report", f"Statistics of run {run.name}"
     items = studied(every)
     tables = tables_of(items)
     if not tables:
         raise UserError(
             f"{source}: nothing to compare; statistics need ten images and two methods that are no sources"
         )
-    for name, text in texts_of(title, tables).items():
+    for name, text in texts_of(head, tables).items():
         write_bytes(folder / name, text.encode())
         typer.echo(f"wrote {folder / name}", err=True)
     for name, data in of_run.files_of(items, every, venue) if figures else ():

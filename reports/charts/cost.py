@@ -83,10 +83,11 @@ def draw(costs: Mapping[str, Cost], time: str, what: str, width: float) -> Figur
             axis.scatter([], [], s=_LARGEST * size / largest, color="0.6", linewidth=0)
             for size in sizes
         ]
-        figure.legend(
+        axis.legend(
             circles,
             [f"{size:,.0f} MB" for size in sizes],
-            loc="outside upper center",
+            loc="lower center",
+            bbox_to_anchor=(0.5, 1.0),
             ncols=len(sizes),
             frameon=False,
             columnspacing=1.5,

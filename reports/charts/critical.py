@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -40,8 +40,7 @@ def draw(
     side = style.widest(labels) + 0.06
     row_height = _ROW * (1.7 if any("\n" in label for label in labels) else 1)
     height = first + row_height * half + 0.28
-    figure = style.new(width, height)
-    figure.set_layout_engine("none")
+    figure = style.new(width, height, placed=True)
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set_xlim(0, width)
     axes.set_ylim(height, 0)
@@ -52,7 +51,7 @@ def draw(
     def at(rank: float) -> float:
         return left + (rank - low) / (high - low) * (right - left)
 
-    line = {"color": "black", "linewidth": 0.7, "solid_capstyle": "butt"}
+    line: dict[str, Any] = {"color": "black", "linewidth": 0.7, "solid_capstyle": "butt"}
     scale = top + 0.16
     axes.text(width / 2, 0.04, title, ha="center", va="top", fontsize=style.SIZE)
     axes.plot([left, right], [scale, scale], **line)

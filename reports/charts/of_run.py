@@ -38,39 +38,45 @@ def files_of(
         venue: ``ieee`` or ``cvpr``, for the widths.
     """
     with style.styled():
-        for name, figure in _charts(items, every, venue):
-            yield from style.files(f"statistics-{name}", figure).items()
+        for name, figure, warnings in _charts(items, every, venue):
+            yield from style.files(f"statistics-{name}", style.warned(figure, warnings)).items()
 
 
 def _charts(
     items: Sequence[Studied], every: Sequence[Comparison], venue: str
-) -> Iterator[tuple[str, Figure]]:
+) -> Iterator[tuple[str, Figure, Sequence[str]]]:
+    """Name, figure, and what it must not be shown without."""
     column, page = style.COLUMN[venue], style.PAGE[venue]
     for item in items:
         name, titles = item.comparison.name, item.comparison.methods
+        said = item.comparison.warnings
         if item.study is not None:
-            yield from _of_study(item, column)
+            for key, figure in _of_study(item, column):
+                yield key, figure, said
         for number, figure in enumerate(boxes.draw(item.blocks, titles, page), start=1):
-            yield f"{name}-boxes-{number}", figure
+            yield f"{name}-boxes-{number}", figure, said
         for pair in item.against:
             for outcome in pair.headlines:
                 key = safe_name(outcome.key)
                 found = association.draw(pair, outcome, titles, page)
                 if found is not None:
-                    yield f"{pair.name}-{key}", found
+                    yield f"{pair.name}-{key}", found, pair.warnings
                 costs = _costs(item.comparison.dataset, outcome, every)
                 for size, mine in costs.items():
                     time = f"seconds for an image of {size.replace('x', '×')}"
                     if chart := cost.draw(mine, time, outcome.title, column):
-                        yield f"{pair.name}-{key}-cost-{size}", chart
+                        yield f"{pair.name}-{key}-cost-{size}", chart, pair.warnings
     for comparison, outcome in _headlines(items, every):
         values = _over_seeds(comparison, outcome)
         if any(len(scores) > 1 for scores in values.values()):
             key = safe_name(outcome.key)
-            yield f"{comparison.name}-{key}-seeds", seeds.draw(values, outcome.title, column)
+            chart = seeds.draw(values, outcome.title, column)
+            yield f"{comparison.name}-{key}-seeds", chart, comparison.warnings
     for dataset, orders in _orders(items).items():
         if len(orders) > 1:
-            yield f"{safe_name(dataset)}-places", places.draw(orders, page)
+            pairs = [p for i in items if i.comparison.dataset == dataset for p in i.against]
+            warnings = dict.fromkeys(text for pair in pairs for text in pair.warnings)
+            yield f"{safe_name(dataset)}-places", places.draw(orders, page), tuple(warnings)
 
 
 def _of_study(item: Studied, width: float) -> Iterator[tuple[str, Figure]]:
@@ -89,13 +95,14 @@ def _of_study(item: Studied, width: float) -> Iterator[tuple[str, Figure]]:
     order = sorted(range(len(study.methods)), key=lambda at: study.mean_ranks[at])
     values = {
         titles[study.methods[at]]: {
-            each.blocks.metric: float(each.blocks.scores[:, at].mean()) for each in study.verdicts
+            each.blocks.metric: float(each.blocks.averages[at] * each.blocks.sign)
+            for each in study.verdicts
         }
         for at in order
     }
-    figure = radar.draw(values, [each.blocks.metric for each in study.verdicts], width)
-    if figure is not None:
-        yield f"{name}-radar", figure
+    around = radar.draw(values, [each.blocks.metric for each in study.verdicts], width)
+    if around is not None:
+        yield f"{name}-radar", around
 
 
 def _headlines(

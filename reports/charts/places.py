@@ -26,8 +26,7 @@ def draw(places: Mapping[str, Mapping[str, int]], width: float) -> Figure:
     side = width * 0.27
     room = side - 0.12 - style.text_width(f"  {len(methods)}")
     labels = dict(zip(methods, style.fitted(methods, room), strict=True))
-    figure = style.new(width, height)
-    figure.set_layout_engine("none")
+    figure = style.new(width, height, placed=True)
     top, bottom = 0.42, 0.1
     axes = figure.add_axes(
         (side / width, bottom / height, 1 - 2 * side / width, (height - top - bottom) / height)

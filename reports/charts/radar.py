@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ivif_bench.reports.charts import style
 
@@ -42,7 +42,7 @@ def draw(
         labels.append(f"{rest} other methods" if rest > 1 else "1 other method")
     round_ = min(width, 3.5)
     figure = style.new(width, round_ * 0.85 + style.legend_height(labels, width) + 0.1)
-    polar = figure.subplots(subplot_kw={"projection": "polar"})
+    polar: Any = figure.subplots(subplot_kw={"projection": "polar"})
     angles = [2 * math.pi * at / len(drawn) for at in range(len(drawn))]
     handles = []
     for at, mine in reversed(list(enumerate(values.values()))):

@@ -25,7 +25,7 @@ GRAY = "0.6"
 SIZE = 7.0  # points, of all text but panel titles
 _HANDLE = 0.42  # inches of a legend's column beside its label
 KINDS = ("pdf", "png")
-_SETTINGS = {
+_SETTINGS: dict[Any, Any] = {
     "font.family": "DejaVu Sans",  # comes with matplotlib, so that figures are alike everywhere
     "font.size": SIZE,
     "axes.labelsize": SIZE,
@@ -54,11 +54,15 @@ def styled() -> Iterator[None]:
         yield
 
 
-def new(width: float, height: float) -> Figure:
-    """A figure of that many inches, which it keeps: nothing is cropped to its content."""
+def new(width: float, height: float, placed: bool = False) -> Figure:
+    """A figure of that many inches, which it keeps: nothing is cropped to its content.
+
+    Args:
+        placed: its axes are given their places; else they are found.
+    """
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), layout="constrained")
+    return Figure(figsize=(width, height), layout=None if placed else "constrained")
 
 
 def files(name: str, figure: Figure, kinds: Sequence[str] = KINDS) -> dict[str, bytes]:
@@ -207,3 +211,27 @@ def decades(axis: Any, low: float, high: float) -> None:
     axis.set_major_locator(FixedLocator(inside[:: max(1, -(-len(inside) // 7))]))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+
+
+def warned(figure: Figure, warnings: Sequence[str]) -> Figure:
+    """The figure with sentences above it that must not be missing, such as ``PSEUDO LABELS``."""
+    if not warnings:
+        return figure
+    width, height = (float(side) for side in figure.get_size_inches())
+    lines: list[str] = []
+    for word in _plain(" ".join(warnings)).split(" "):
+        if lines and text_width(f"{lines[-1]} {word}", SIZE - 1) < width - 0.2:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    extra = 0.12 * len(lines) + 0.06
+    figure.set_size_inches(width, height + extra)
+    where: dict[str, float] = {}  # a layout finds a place itself, unless it is given one
+    if figure.get_layout_engine() is None:  # places are given: they keep their inches
+        where = {"y": 1 - 0.03 / (height + extra)}
+        for axes in figure.axes:
+            left, bottom, across, up = axes.get_position().bounds
+            share = height / (height + extra)
+            axes.set_position((left, bottom * share, across, up * share))
+    figure.suptitle("\n".join(lines), fontsize=SIZE - 1, color="#B00000", va="top", **where)
+    return figure

@@ -117,7 +117,7 @@ def table_text(table: Table) -> str:
         r"\setlength{\tabcolsep}{4pt}",
         f"\\begin{{tabular}}{{l{'r' * len(table.columns)}}}",
         r"\toprule",
-        _line(["Method", *map(_heading, table.columns)]),
+        _line([escaped(table.head), *map(_heading, table.columns)]),
         r"\midrule",
         *(
             _line([_noted(escaped(row.title), row.note), *map(_cell, row.cells)])

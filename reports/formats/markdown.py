@@ -29,7 +29,7 @@ def text(title: str, tables: Sequence[Table], remarks: Sequence[str] = ()) -> st
 
 def table_text(table: Table) -> str:
     """Caption, pipe table, footnotes and footer of one table."""
-    lines = ["| " + " | ".join(["Method", *map(_heading, table.columns)]) + " |"]
+    lines = ["| " + " | ".join([escaped(table.head), *map(_heading, table.columns)]) + " |"]
     lines.append("|" + "|".join([":--", *["--:"] * len(table.columns)]) + "|")
     lines += [
         "| " + " | ".join([_noted(escaped(row.title), row.note), *map(_cell, row.cells)]) + " |"

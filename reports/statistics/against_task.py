@@ -54,6 +54,7 @@ class Against:
         found: the association of metric and outcome, by both keys; None below three methods.
         down: metrics of which less is better.
         table, protocol: of the task.
+        warnings: of that table, such as ``PSEUDO LABELS``; tables and figures carry them.
         claimed: those keys whose p is below 5 % after Holm over all headline columns and metrics.
     """
 
@@ -66,6 +67,7 @@ class Against:
     down: frozenset[str] = frozenset()
     table: str = ""
     protocol: str = ""
+    warnings: tuple[str, ...] = ()
 
     def downward(self, metric: str) -> bool:
         """Whether less of a metric is better, so that its sign is turned."""
@@ -138,7 +140,9 @@ def outcomes_of(table: Table, sources: frozenset[str]) -> list[Outcome]:
         scores = {
             row.name: value
             for row in table.rows
-            if row.cells[at].comparable and (value := row.cells[at].estimate.value) is not None
+            if not row.published
+            and row.cells[at].comparable
+            and (value := row.cells[at].estimate.value) is not None
         }
         judged = {name: scores[name] for name in sources if name in scores}
         baseline = max(sorted(judged), key=lambda name: judged[name], default="")
@@ -156,10 +160,11 @@ def against(
     outcomes: Sequence[Outcome],
     table: str = "",
     protocol: str = "",
+    warnings: Sequence[str] = (),
 ) -> Against:
     """Compare every metric with every outcome, over the methods that have both."""
     metrics = {
-        each.metric: dict(zip(each.methods, each.scores.mean(axis=0).tolist(), strict=True))
+        each.metric: dict(zip(each.methods, (each.averages * each.sign).tolist(), strict=True))
         for each in blocks
         if each.stems
     }
@@ -179,7 +184,18 @@ def against(
         if p < ALPHA and (one := found[key]) and one.n >= FEWEST_METHODS
     )
     down = frozenset(each.metric for each in blocks if each.sign < 0)
-    return Against(name, what, metrics, tuple(outcomes), found, claimed, down, table, protocol)
+    return Against(
+        name=name,
+        what=what,
+        metrics=metrics,
+        outcomes=tuple(outcomes),
+        found=found,
+        claimed=claimed,
+        down=down,
+        table=table,
+        protocol=protocol,
+        warnings=tuple(warnings),
+    )
 
 
 def tables_of(item: Against) -> list[Table]:
@@ -218,7 +234,8 @@ def _table(item: Against, name: str, title: str, field: str) -> Table:
             "Columns of a class or a condition, and intervals, make no claim; metrics are means over "
             "all images in each column. A perfect order has no interval: no resample can break it.",
         ),
-        warnings=(item.sentence,) if few else (),
+        warnings=(*item.warnings, *((item.sentence,) if few else ())),
+        head="Metric",
     )
 
 
@@ -226,14 +243,12 @@ def _cell(item: Against, metric: str, column: Column, field: str) -> Cell:
     one = item.found[metric, column.key]
     if one is None:
         return missing_cell()
-    ends = getattr(one, f"{field}_interval")
-    low, high = ends or (None, None)
-    estimate = Estimate(
-        getattr(one, field), n=one.n, low=low, high=high, interval=_INTERVAL if ends else ""
-    )
-    made = cell(estimate, column)
-    if ends is None or estimate.value is None:
-        return made
+    value: float | None = getattr(one, field)
+    ends: tuple[float, float] | None = getattr(one, f"{field}_interval")
+    if ends is None:
+        return cell(Estimate(value, n=one.n), column)
+    low, high = ends
+    made = cell(Estimate(value, n=one.n, low=low, high=high, interval=_INTERVAL), column)
     star = "*" if (metric, column.key) in item.claimed else ""
     text = f"{made.text}{star} [{printed(low, column)}, {printed(high, column)}]"
     return replace(made, text=text)

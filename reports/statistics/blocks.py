@@ -48,6 +48,12 @@ class Blocks:
         return np.stack([each.mean(axis=0) for each in self.values.values()], axis=1)
 
     @cached_property
+    def averages(self) -> np.ndarray:
+        """Mean over images and seeds, in the unit of the records: float64 [methods]."""
+        found: np.ndarray = self.means.mean(axis=0)
+        return found
+
+    @cached_property
     def scores(self) -> np.ndarray:
         """The same with the sign turned so that more is better; equal methods are exactly equal."""
         return self.means * self.sign

@@ -35,6 +35,7 @@ def tables_of(changes: Sequence[Change]) -> list[Table]:
                 caption=f"{where}: numbers that changed beyond their interval{bare}.{intervals}",
                 columns=_COLUMNS,
                 rows=rows,
+                head="Number",
                 footer=(
                     f"{counts['same']} numbers are equal, {counts['within']} differ within their "
                     f"interval, {sum(counts[state] for state in FAILING)} changed.",

@@ -20,7 +20,7 @@ import numpy as np
 
 from ivif_bench.reports.comparison import Comparison, comparisons
 from ivif_bench.reports.frame import RunResults, UnitResult
-from ivif_bench.reports.scores import Subject
+from ivif_bench.reports.scores import ImageScores
 from ivif_bench.reports.statistics import stored_boxes
 from ivif_bench.resampling import image_counts, interval, over_seeds
 from ivif_bench.statistics import Estimate
@@ -135,12 +135,14 @@ def _method(
 def _over_images(
     where: Comparison, method: str, title: str, one: Sequence[UnitResult], two: Sequence[UnitResult]
 ) -> Iterator[Change]:
-    metrics = dict.fromkeys(
-        s.metric for s in one[0].scores if s.stem and not s.class_name and not _of_the_day(s.metric)
-    )
-    directions = where.about("metrics")
-    for metric in metrics:
-        values = [[_per_image(result, metric) for result in side] for side in (one, two)]
+    directions = {
+        str(name): str(way)
+        for name, way in where.about("metrics").items()
+        if not _of_the_day(str(name))
+    }
+    sides = [[result.scores.images(tuple(directions)) for result in side] for side in (one, two)]
+    for at, (metric, direction) in enumerate(directions.items()):
+        values = [[_defined(scores, at) for scores in side] for side in sides]
         stems = sorted(set.intersection(*(set(each) for side in values for each in side)))
         if lost := {stem for each in values[0] for stem in each} - set(stems):
             text = f"{len(lost)} images lack a value in one of the runs"
@@ -159,7 +161,7 @@ def _over_images(
 
         means = float(first.mean()), float(second.mean())
         found = _judged(means, apart.mean(axis=1), np.abs(apart).max(), n, samples)
-        state = _state(found, str(directions.get(metric, "")))
+        state = _state(found, direction)
         yield Change(_where(where), method, title, metric, *means, found, state)
 
 
@@ -172,11 +174,12 @@ def _over_all(
     runs: tuple[RunResults, RunResults],
 ) -> Iterator[Change]:
     """Numbers that are about all images: AP, IoU, counts."""
-    subjects = [s for s in one[0].scores if not s.stem and not _of_the_day(s.metric)]
     boxes: list[Samples] | None = None
-    for subject in subjects:
-        name = f"{subject.metric}:{subject.class_name}" if subject.class_name else subject.metric
-        values = [[each.scores.get(subject) for each in side] for side in (one, two)]
+    for key in one[0].scores.overall:
+        if _of_the_day(key[0]):
+            continue
+        name = ":".join(filter(None, key))
+        values = [[each.scores.overall.get(key) for each in side] for side in (one, two)]
         first, second = (
             np.array([np.nan if each is None else each.value for each in side]) for side in values
         )
@@ -189,7 +192,6 @@ def _over_all(
             continue
         apart = second - first
         means = float(first.mean()), float(second.mean())
-        key = (subject.metric, subject.class_name)
         n = min(result.about.images for result in (*one, *two))
         draw: Callable[[], np.ndarray] | None = None
         if np.abs(apart).max() > ROUNDING and where.task == "detection":
@@ -201,9 +203,7 @@ def _over_all(
             if all(key in each for each in boxes):
                 draw = _difference(boxes, key)
         found = _judged(means, apart, np.abs(apart).max(), n, draw)
-        yield Change(
-            _where(where), method, title, name, *means, found, _state(found, _way(subject))
-        )
+        yield Change(_where(where), method, title, name, *means, found, _state(found, _way(key[0])))
 
 
 def _difference(boxes: Sequence[Samples], key: tuple[str, str]) -> Callable[[], np.ndarray]:
@@ -250,19 +250,16 @@ def _state(difference: Estimate, direction: str) -> str:
     return "better" if (value > 0) == (direction == "up") else "worse"
 
 
-def _per_image(result: UnitResult, metric: str) -> dict[str, float]:
-    return {
-        subject.stem: score.value
-        for subject, score in result.scores.items()
-        if subject.metric == metric
-        and subject.stem
-        and not subject.class_name
-        and not np.isnan(score.value)
-    }
+def _defined(scores: ImageScores, at: int) -> dict[str, float]:
+    """Stem to value of the ``at``-th metric, where it is defined."""
+    column = scores.values[:, at]
+    rows = np.flatnonzero(~np.isnan(column)).tolist()
+    return {scores.stems[row]: float(column[row]) for row in rows}
 
 
-def _way(subject: Subject) -> str:
-    name = subject.metric.partition("[")[0].rstrip("0123456789_")
+def _way(metric: str) -> str:
+    """Whether more or less of a number over all images is better; empty for counts."""
+    name = metric.partition("[")[0].rstrip("0123456789_")
     return "up" if name in _BETTER_UP else "down" if name in _BETTER_DOWN else ""
 
 

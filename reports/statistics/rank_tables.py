@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -25,19 +25,27 @@ CLAIM = (
 BOTH = "images and seeds resampled together"
 
 
-def tables_of(study: Study, name: str, what: str, titles: Mapping[str, str]) -> list[Table]:
+def tables_of(
+    study: Study,
+    name: str,
+    what: str,
+    titles: Mapping[str, str],
+    warnings: Sequence[str] = (),
+) -> list[Table]:
     """The three tables; names begin with ``statistics-``.
 
     Args:
         name: of the table that the study is of.
         what: what it shows, such as ``Fusion quality on M3FD``.
         titles: of methods.
+        warnings: of that table; all three carry them.
     """
-    return [
+    tables = [
         _ranks(study, f"statistics-{name}-ranks", what, titles),
         _differences(study, f"statistics-{name}-differences", what, titles),
         _pairs(study, f"statistics-{name}-pairs", what, titles),
     ]
+    return [replace(table, warnings=(*warnings, *table.warnings)) for table in tables]
 
 
 def _ranks(study: Study, name: str, what: str, titles: Mapping[str, str]) -> Table:
@@ -163,11 +171,12 @@ def _pairs(study: Study, name: str, what: str, titles: Mapping[str, str]) -> Tab
         columns=tuple(columns),
         rows=tuple(rows),
         footer=(CLAIM,),
+        head="Pair",
     )
 
 
 def _difference(verdict: Verdict, first: int, second: int) -> Estimate:
-    means = verdict.blocks.means.mean(axis=0)
+    means = verdict.blocks.averages
     return Estimate(
         value=float(means[first] - means[second]),
         n=len(verdict.blocks.stems),
@@ -217,7 +226,7 @@ def _seeds(verdict: Verdict) -> int:
 
 def _decimals(verdict: Verdict) -> int:
     """Four significant digits of the largest mean: VIF in 0.0001, a variance of 2000 in ones."""
-    largest = float(np.abs(verdict.blocks.means.mean(axis=0)).max())
+    largest = float(np.abs(verdict.blocks.averages).max())
     return int(np.clip(3 - np.floor(np.log10(largest)), 0, 4)) if largest > 0 else 4
 
 

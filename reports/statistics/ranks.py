@@ -18,7 +18,7 @@ import math
 import numpy as np
 
 ALPHA = 0.05
-_EXACT_WITH_TIES = 13  # images
+_EXACT, _EXACT_WITH_TIES = 50, 13  # images
 _PAIRS = 40  # tested at once; more need more memory and are not faster
 
 
@@ -81,9 +81,12 @@ def _of_pairs(apart: np.ndarray) -> np.ndarray:
     """p of differences, float64 [images, pairs]; see ``wilcoxon``."""
     from scipy.stats import wilcoxon as signed_rank
 
-    sizes = np.sort(np.abs(apart), axis=0)
-    plain = (sizes[0] > 0) & (np.diff(sizes, axis=0) > 0).all(axis=0)
-    tied = ~plain & apart.any(axis=0)
+    tied = np.asarray(apart.any(axis=0))
+    plain: np.ndarray = np.zeros(apart.shape[1], bool)
+    if len(apart) <= _EXACT:
+        sizes = np.sort(np.abs(apart), axis=0)
+        plain = (sizes[0] > 0) & (np.diff(sizes, axis=0) > 0).all(axis=0)
+        tied &= ~plain
     found = np.ones(apart.shape[1])
     if len(apart) <= _EXACT_WITH_TIES:
         found[tied] = [_exact(apart[:, at]) for at in np.flatnonzero(tied)]

@@ -67,7 +67,7 @@ def read_sheet(path: Path, down: Collection[str] = (), title: str = "") -> Compa
     name = title or path.stem
     units = {m: ListedUnit("quality", name, m, "sheet", 0, "", "") for m in scores}
     return Comparison(
-        name=safe_name(path.stem),
+        name=safe_name(name),
         task="quality",
         dataset=name,
         protocol="sheet",

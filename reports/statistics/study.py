@@ -85,7 +85,9 @@ class Study:
     @cached_property
     def borda(self) -> np.ndarray:
         """Points over metrics, from the means over images: methods beaten, half for a tie."""
-        return ranks.borda(np.stack([each.blocks.scores.mean(axis=0) for each in self.verdicts]))
+        return ranks.borda(
+            np.stack([each.blocks.averages * each.blocks.sign for each in self.verdicts])
+        )
 
     @cached_property
     def mean_ranks(self) -> np.ndarray:

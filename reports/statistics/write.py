@@ -58,6 +58,7 @@ def studied(every: Sequence[Comparison]) -> list[Studied]:
                 against_task.outcomes_of(table, other.sources),
                 table=table.name,
                 protocol=other.protocol,
+                warnings=[*dict.fromkeys((*comparison.warnings, *other.warnings))],
             )
             for other, table in judged.get(comparison.dataset, ())
         ]
@@ -72,7 +73,11 @@ def tables_of(items: Sequence[Studied]) -> list[Table]:
     for item in items:
         if item.study is not None:
             tables += rank_tables.tables_of(
-                item.study, item.comparison.name, item.what, item.comparison.methods
+                item.study,
+                item.comparison.name,
+                item.what,
+                item.comparison.methods,
+                item.comparison.warnings,
             )
         for pair in item.against:
             tables += against_task.tables_of(pair)

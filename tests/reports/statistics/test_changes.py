@@ -7,12 +7,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from drawn_boxes import drawn_boxes
 from synthetic_run import CLASSES, RunBuilder
 from typer.testing import CliRunner
 
 from ivif_bench.cli import app
+from ivif_bench.detections.intervals import ap_samples
+from ivif_bench.detections.stored import name_of, read_stored
+from ivif_bench.errors import UserError
 from ivif_bench.reports.frame import load_run
 from ivif_bench.reports.statistics.changes import changes
+from ivif_bench.reports.statistics.stored_boxes import THRESHOLDS
+from ivif_bench.resampling import interval
+from ivif_bench.tasks.detection.adapter import write_detections
 
 STEMS = [f"{at:02}" for at in range(20)]
 
@@ -119,8 +126,35 @@ def test_runs_without_anything_in_common_are_refused_in_one_line(tmp_path):
     one = _run(tmp_path / "one")
     two = RunBuilder(tmp_path / "two")
     two.quality("a", {"VIF": dict.fromkeys(STEMS, 1.0)}, dataset="other")
-    from ivif_bench.errors import UserError
-
     done = _compare(one, two.write())
     assert isinstance(done.exception, UserError)
     assert "no result of the same task" in str(done.exception)
+
+
+def _detected(folder: Path, seed: int, recorded: float | None = None) -> Path:
+    """One method with one seed: drawn detections of the same objects, and the AP50 that they have."""
+    names = ("Car", "People", "Bus")
+    truth = drawn_boxes(0, flags=False)[0]
+    found = {stem: drawn_boxes(seed, flags=False)[1][stem] for stem in truth}
+    builder = RunBuilder(folder)
+    path = folder / "checkpoints" / name_of(f"{0:016x}")
+    write_detections(path, truth, found, names)
+    ap = ap_samples([read_stored(path).boxes], "a", THRESHOLDS)[0][:, 0]
+    mean = {"mAP50": float(ap.mean()) if recorded is None else recorded}
+    builder.detection("a", dict(zip(names, ap.tolist(), strict=True)), mean, images=len(truth))
+    return builder.write()
+
+
+def test_a_difference_of_ap_has_the_interval_of_its_stored_detections(tmp_path):
+    runs = [load_run(_detected(tmp_path / str(seed), seed)) for seed in (0, 1)]
+    (found,) = (each for each in changes(*runs) if each.quantity == "mAP50")
+    boxes = [read_stored(run.run / "checkpoints" / name_of(f"{0:016x}")).boxes for run in runs]
+    drawn = [ap_samples([each], "a", THRESHOLDS)[1][..., 0].mean(axis=1) for each in boxes]
+    assert (found.difference.low, found.difference.high) == pytest.approx(
+        interval(drawn[1] - drawn[0], len(boxes[0].stems))
+    )
+    assert found.difference.low < found.difference.value < found.difference.high
+    # Detections that do not reproduce the record say nothing about it.
+    other = load_run(_detected(tmp_path / "other", 1, recorded=0.9))
+    (bare,) = (each for each in changes(runs[0], other) if each.quantity == "mAP50")
+    assert bare.difference.low is None

@@ -11,7 +11,8 @@ from synthetic_run import CLASSES, RunBuilder
 from ivif_bench.errors import UserError
 from ivif_bench.reports.comparison import comparisons
 from ivif_bench.reports.frame import load_run
-from ivif_bench.reports.statistics.against_task import against, outcomes_of
+from ivif_bench.reports.statistics import association
+from ivif_bench.reports.statistics.against_task import Outcome, against, outcomes_of
 from ivif_bench.reports.statistics.blocks import Blocks, blocks_of
 from ivif_bench.reports.statistics.sheet import read_sheet
 from ivif_bench.reports.statistics.study import samples_of, study
@@ -55,6 +56,22 @@ def test_of_500_runs_without_any_difference_at_most_6_percent_have_a_claim():
         for seed in range(500)
     ]  # fmt: skip
     assert 0.005 < np.mean(claims) <= 0.06  # the bound is met, and not by claiming nothing
+
+
+@pytest.mark.slow
+def test_of_500_runs_without_any_association_at_most_6_percent_have_a_claim(monkeypatch):
+    # Intervals claim nothing, so they are left out: two resamples of everything.
+    monkeypatch.setattr(association, "image_counts", lambda n: np.ones((2, n)))
+    names, claims = [f"m{at}" for at in range(10)], []
+    for seed in range(500):
+        random = np.random.default_rng(seed)
+        blocks = [_blocks({name: [random.normal()] for name in names}, f"k{at}") for at in range(8)]
+        outcomes = [
+            Outcome(key, key, True, {}, {name: random.normal() for name in names})
+            for key in ("mAP50", "mIoU9")
+        ]
+        claims.append(bool(against("x", "y", blocks, outcomes).claimed))
+    assert 0.005 < np.mean(claims) <= 0.06
 
 
 def test_an_interval_of_a_difference_counts_seeds_and_images_together():
