@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 
-from ivif_bench.reports.formats.latex import _ARROWS, _cell, _label, _line, escaped
+from ivif_bench.reports.formats._latex import ARROWS, cell_text, escaped, label_of, line_of
 from ivif_bench.reports.presets import WIDTHS
 from ivif_bench.reports.published import bibliography
 from ivif_bench.reports.table import Column, Row, Table
@@ -51,24 +51,24 @@ def paper_text(table: Table) -> str:
     grouped = any(row.group for row in table.rows)
     small = [f"$^{{{note.letter}}}$~{escaped(note.text)}" for note in table.notes]
     small += [" ".join(map(escaped, table.paper.footer))] if table.paper.footer else []
-    heads = ["Method", *(f"{escaped(one.title)}{_ARROWS[one.direction]}" for one in table.columns)]
+    heads = ["Method", *(f"{escaped(one.title)}{ARROWS[one.direction]}" for one in table.columns)]
     lines = [
         f"% needs \\usepackage{{booktabs,graphicx{',multirow' if grouped else ''}}}",
         f"\\begin{{{environment}}}[t]",
         r"\centering",
         f"\\caption{{{escaped(table.caption)}{warnings}}}",
-        f"\\label{{tab:{_label(table.name)}}}",
+        f"\\label{{tab:{label_of(table.name)}}}",
         r"\par\smallskip\footnotesize",
         f"\\setlength{{\\tabcolsep}}{{{4 if environment == 'table*' else 3}pt}}",
         r"\setbox0=\hbox{%",
         f"\\begin{{tabular}}{{{'l' if grouped else ''}l{'r' * len(table.columns)}}}",
         r"\toprule",
         *_group_lines(table.columns, 2 if grouped else 1),
-        _line([""] * grouped + heads),
+        line_of([""] * grouped + heads),
         *_rows(table.rows, grouped),
         r"\bottomrule",
         r"\end{tabular}}%",
-        f"\\ifdim\\wd0>{width} \\typeout{{Table {_label(table.name)} is \\the\\wd0\\space wide, "
+        f"\\ifdim\\wd0>{width} \\typeout{{Table {label_of(table.name)} is \\the\\wd0\\space wide, "
         f"scaled down to {width}}}\\resizebox{{{width}}}{{!}}{{\\box0}}\\else\\leavevmode\\box0\\fi",
     ]
     if small:
@@ -85,7 +85,7 @@ def appendix(tables: Sequence[Table]) -> str:
     """All lines that belong to each table, also those that have no room below it."""
     parts = []
     for table in tables:
-        parts.append(f"\\paragraph{{Table~\\ref{{tab:{_label(table.name)}}}.}}")
+        parts.append(f"\\paragraph{{Table~\\ref{{tab:{label_of(table.name)}}}.}}")
         parts.append("{\\raggedright\\small")
         parts += [f"{escaped(text)}\\par" for text in (*table.footer, *_note_texts(table))]
         parts.append("}")
@@ -121,7 +121,7 @@ def _group_lines(columns: Sequence[Column], first: int) -> list[str]:
         cells.append(f"\\multicolumn{{{count}}}{{c}}{{{escaped(group)}}}")
         rules.append(f"\\cmidrule(lr){{{at}-{at + count - 1}}}" if group else "")
         at += count
-    return [_line(cells), " ".join(filter(None, rules))]
+    return [line_of(cells), " ".join(filter(None, rules))]
 
 
 def _rows(rows: Sequence[Row], grouped: bool) -> Iterator[str]:
@@ -130,11 +130,11 @@ def _rows(rows: Sequence[Row], grouped: bool) -> Iterator[str]:
         members = list(found)
         yield r"\midrule"
         for index, row in enumerate(members):
-            cells = [_method(row), *map(_cell, row.cells)]
+            cells = [_method(row), *map(cell_text, row.cells)]
             if grouped:
                 head = f"\\multirow{{{len(members)}}}{{*}}{{{escaped(group)}}}" if group else ""
                 cells = ["" if index else head, *cells]
-            yield _line(cells)
+            yield line_of(cells)
 
 
 def _method(row: Row) -> str:

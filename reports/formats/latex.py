@@ -7,61 +7,21 @@ that a plain installation cannot print is shown by its code point, ``[U+4E2D]``.
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Sequence
 
 from ivif_bench.reports.formats import FormatSpec
-from ivif_bench.reports.table import Cell, Column, Table
+from ivif_bench.reports.formats._latex import (
+    ARROWS,
+    cell_text,
+    escaped,
+    label_of,
+    line_of,
+    noted,
+)
+from ivif_bench.reports.table import Column, Table
 
 SPECS = (FormatSpec("latex", "render", "LaTeX"),)
 
-_ARROWS = {"up": r" $\uparrow$", "down": r" $\downarrow$", "": ""}
-_PLAIN = {
-    "\\": r"\textbackslash{}",
-    "{": r"\{",
-    "}": r"\}",
-    "%": r"\%",
-    "&": r"\&",
-    "#": r"\#",
-    "_": r"\_",
-    "$": r"\$",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    "`": "{`}",
-    "–": "--",
-    "—": "---",
-    "±": r"$\pm$",
-    "×": r"$\times$",
-    "≥": r"$\geq$",
-    "≤": r"$\leq$",
-    "→": r"$\rightarrow$",
-    "µ": r"$\mu$",
-    "μ": r"$\mu$",
-    "σ": r"$\sigma$",
-    "…": r"\ldots{}",
-    "▲": r"$\bigtriangleup$",
-    "▼": r"$\bigtriangledown$",
-    "ß": r"{\ss}",
-    "ø": r"{\o}",
-    "Ø": r"{\O}",
-    "æ": r"{\ae}",
-    "Æ": r"{\AE}",
-}
-_LIGATURE = re.compile(r"([-'`,?!<>])(?=[-'`,<>])")  # pairs that fonts would join
-_ACCENTS = {
-    "\u0300": "\\`",
-    "\u0301": "\\'",
-    "\u0302": "\\^",
-    "\u0303": "\\~",
-    "\u0308": '\\"',
-    "\u030a": "\\r",
-    "\u030c": "\\v",
-    "\u0327": "\\c",
-}
 _PREAMBLE = r"""\documentclass[10pt,a4paper,landscape]{article}
 \usepackage{booktabs}
 \ifdefined\pdfpagewidth \pdfpagewidth=\paperwidth \pdfpageheight=\paperheight \fi
@@ -111,16 +71,16 @@ def table_text(table: Table) -> str:
         r"\begin{table}[htbp]",
         r"\centering",
         f"\\caption{{{escaped(table.caption)}{warnings}}}",
-        f"\\label{{tab:{_label(table.name)}}}",
+        f"\\label{{tab:{label_of(table.name)}}}",
         r"\par\smallskip",  # article sets a caption right on the rule
         r"\footnotesize",
         r"\setlength{\tabcolsep}{4pt}",
         f"\\begin{{tabular}}{{l{'r' * len(table.columns)}}}",
         r"\toprule",
-        _line([escaped(table.head), *map(_heading, table.columns)]),
+        line_of([escaped(table.head), *map(_heading, table.columns)]),
         r"\midrule",
         *(
-            _line([_noted(escaped(row.title), row.note), *map(_cell, row.cells)])
+            line_of([noted(escaped(row.title), row.note), *map(cell_text, row.cells)])
             for row in table.rows
         ),
         r"\bottomrule",
@@ -131,45 +91,5 @@ def table_text(table: Table) -> str:
     return "\n".join([*lines, r"\end{table}"]) + "\n"
 
 
-def escaped(text: str) -> str:
-    """Text from data as LaTeX text, in ASCII."""
-    flat = unicodedata.normalize("NFC", " ".join(text.split()))
-    parts = _LIGATURE.sub(r"\1\0", flat).split("\0")
-    return "{}".join("".join(map(_character, part)) for part in parts)
-
-
-def _character(char: str) -> str:
-    if char in _PLAIN:
-        return _PLAIN[char]
-    if " " <= char <= "~":
-        return char
-    base, *marks = list(unicodedata.normalize("NFD", char))
-    if len(marks) == 1 and base.isascii() and base.isalpha() and marks[0] in _ACCENTS:
-        return f"{{{_ACCENTS[marks[0]]}{{{base}}}}}"
-    return f"[U+{ord(char):04X}]"
-
-
-def _label(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9._+:-]", "-", name)
-
-
-def _line(cells: Sequence[str]) -> str:
-    first = f"{{}}{cells[0]}" if cells[0][:1] in ("[", "*") else cells[0]  # or \\ above takes it
-    return " & ".join([first, *cells[1:]]) + r" \\"
-
-
 def _heading(column: Column) -> str:
-    return f"{escaped(column.heading)}{_ARROWS[column.direction]}"
-
-
-def _cell(cell: Cell) -> str:
-    text = re.sub(r"(?<![\w.])-(?=\d)", "$-$", escaped(cell.text))
-    if cell.mark == "best":
-        text = f"\\textbf{{{text}}}"
-    elif cell.mark == "second":
-        text = f"\\underline{{{text}}}"
-    return _noted(text, cell.note)
-
-
-def _noted(text: str, letter: str) -> str:
-    return f"{text}$^{{{letter}}}$" if letter else text
+    return f"{escaped(column.heading)}{ARROWS[column.direction]}"

@@ -47,6 +47,7 @@ subprocess.run([sys.executable, "-c", {child!r}], check=True)
 
 
 @pytest.mark.ultralytics
+@pytest.mark.slow
 def test_training_a_detector_and_judging_reaches_no_network_and_no_home(tmp_path, repository):
     pytest.importorskip("ultralytics")
     seen = _call("detector", tmp_path, repository)
@@ -57,6 +58,7 @@ def test_training_a_detector_and_judging_reaches_no_network_and_no_home(tmp_path
 
 
 @pytest.mark.golden
+@pytest.mark.slow
 def test_judging_with_an_original_checkpoint_reaches_no_network_and_no_home(
     tmp_path, repository, shared
 ):
@@ -69,6 +71,7 @@ def test_judging_with_an_original_checkpoint_reaches_no_network_and_no_home(
 
 
 @pytest.mark.mmseg
+@pytest.mark.slow
 def test_training_a_segmenter_and_judging_reaches_no_network_and_no_home(tmp_path, repository):
     pytest.importorskip("mmseg")
     seen = _call("segmenter", tmp_path, repository)

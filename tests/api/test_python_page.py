@@ -32,6 +32,7 @@ def _flat(text: str) -> str:
     return " ".join(re.sub(r"^# *", "", text, flags=re.MULTILINE).split())
 
 
+@pytest.mark.slow
 def test_every_example_of_the_page_runs_and_prints_what_it_says(page, capsys):
     names = _run(page, slow=False)
     printed = capsys.readouterr().out

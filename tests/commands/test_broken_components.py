@@ -94,6 +94,7 @@ def test_list_shows_a_broken_file_and_what_uses_it_is_refused(tree, path, kind, 
     assert f"{in_tree(tree, path)}:1: {REASON}" in refused(validated)
 
 
+@pytest.mark.slow
 def test_a_run_works_beside_broken_files_that_it_does_not_use(tree):
     paths = (
         "fusion_models/dmnet/__init__.py",

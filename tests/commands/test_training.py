@@ -42,6 +42,7 @@ def _train(pairs, out, *more):
     return result
 
 
+@pytest.mark.slow
 def test_trained_weights_run_as_ddfm_lite_and_say_how_they_were_made(pairs, tmp_path):
     from ivif_bench.fusion_models.ddfm.method import DDFMLite
 

@@ -65,6 +65,7 @@ def test_the_prior_is_written_under_the_published_names_with_its_schedule(prior)
     load_diffusion(tensors, str(prior))
 
 
+@pytest.mark.slow
 def test_the_head_comes_with_its_prior_in_one_file_that_the_method_reads(prior, trained):
     both, alone = read_tensors(trained), read_tensors(prior)
     name = "denoise_fn.mid.0.attn.qkv.weight"

@@ -13,7 +13,7 @@ from kept_detections import kept_unit, perfect, without_some
 from stored_detections import stored_set
 
 from ivif_bench.errors import UserError
-from ivif_bench.reports.formats.latex import escaped
+from ivif_bench.reports.formats._latex import escaped
 from ivif_bench.reports.frame import load_run
 from ivif_bench.reports.table import Table
 from ivif_bench.reports.terminal import plain

@@ -94,6 +94,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.mark.slow
 def test_the_table_has_numbers_per_size_and_says_what_has_none(finished: Path) -> None:
     folder = finished / "runs" / "r"
     assert not list(folder.rglob("*.png"))  # nothing was fused for it
@@ -105,6 +106,7 @@ def test_the_table_has_numbers_per_size_and_says_what_has_none(finished: Path) -
     assert text.index("Visible") < text.index("Average") < text.index("Given")
 
 
+@pytest.mark.slow
 def test_records_hold_bytes_and_seconds(finished: Path) -> None:
     plan = json.loads((finished / "runs" / "r" / "plan.json").read_text())
     path = next(unit["result"] for unit in plan["units"] if unit["method"] == "average")

@@ -174,6 +174,7 @@ def test_a_run_names_the_image(kind: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["FIFO", "device"])
+@pytest.mark.slow
 def test_a_run_without_a_readable_cache_ends_as_any_other(kind: str, tmp_path: Path) -> None:
     write_pairs(tmp_path / "pairs", 1, (72, 96))
     cache = tmp_path / "runs" / "small" / "cache"

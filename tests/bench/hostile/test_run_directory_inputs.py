@@ -107,6 +107,7 @@ def test_a_report_refuses_a_plan_with_other_units(units: Any, tmp_path: Path) ->
     assert "plan.json: " in outcome(lambda: load_run(tmp_path))
 
 
+@pytest.mark.slow
 def test_a_run_replaces_foreign_files_of_its_directory(tmp_path: Path) -> None:
     write_pairs(tmp_path / "pairs", 2, (72, 96))
     folder = tmp_path / "runs" / "small"

@@ -83,7 +83,7 @@ def test_an_unknown_key(small):
 
 def test_a_misspelt_method(small):
     _refused(
-        small, write_config(small, methods=["laplacan"]), "'laplacan'", "did you mean laplacian?"
+        small, write_config(small, methods=["laplacan"]), "'laplacan'", "did you mean laplacian or"
     )
 
 

@@ -42,6 +42,7 @@ def _curves(folder):
 
 
 @pytest.mark.parametrize(("epochs", "workers"), [(1, (2, 0)), (2, (0, 0)), (3, (0, 2))])
+@pytest.mark.slow
 def test_interrupted_at_any_epoch_and_resumed_equals_uninterrupted(
     tmp_path, whole, epochs, workers
 ):

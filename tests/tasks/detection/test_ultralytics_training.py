@@ -50,6 +50,7 @@ def _fit(folder: Path, train: list[Sample], seed: int = 0, **kwargs: object) -> 
     return detector.fit(train, seed, folder, folder.parent / "log.txt", initial, progress)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_training_is_repeatable_silent_and_leaves_only_its_checkpoint(
     tmp_path: Path, train: list[Sample], capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -66,6 +67,7 @@ def test_training_is_repeatable_silent_and_leaves_only_its_checkpoint(
     assert "Epoch" in (tmp_path / "log.txt").read_text()
 
 
+@pytest.mark.slow
 def test_a_trained_detector_finds_what_it_was_shown(tmp_path: Path, train: list[Sample]) -> None:
     plain = protocol().training.augmentation.model_copy(update={"mosaic": 0.0, "close_mosaic": 0})
     longer = protocol().training.model_copy(
@@ -80,6 +82,7 @@ def test_a_trained_detector_finds_what_it_was_shown(tmp_path: Path, train: list[
     assert np.abs(found.xyxy[0] - train[0].target.xyxy[0]).max() < 8
 
 
+@pytest.mark.slow
 def test_initial_weights_are_used_and_other_classes_need_the_backbone_transfer(
     tmp_path: Path, train: list[Sample]
 ) -> None:

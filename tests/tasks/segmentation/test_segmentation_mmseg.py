@@ -84,6 +84,7 @@ def test_networks_have_the_published_and_declared_number_of_parameters(name, mil
     assert count / 1e6 == pytest.approx(millions, abs=0.005)
 
 
+@pytest.mark.slow
 def test_same_seed_gives_the_same_weights_in_another_process_and_stdout_stays_empty(
     tmp_path, trained, repository
 ):
@@ -179,6 +180,7 @@ def test_any_image_size_gives_labels_of_that_size(trained):
         assert network.predict(np.zeros((height, width, 3), np.uint8)).shape == (height, width)
 
 
+@pytest.mark.slow
 def test_training_lowers_the_loss_on_what_it_saw(tmp_path):
     from ivif_bench.tasks.segmentation.scoring import confusion, score
 

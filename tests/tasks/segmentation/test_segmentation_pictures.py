@@ -45,6 +45,7 @@ def run(world):
     return builder.write()
 
 
+@pytest.mark.slow
 def test_a_report_has_the_image_where_methods_differ_most_as_png_and_pdf(run):
     written = {path.name for path in write_report(run, ["markdown"])}
     (name,) = [each for each in written if "-labels-" in each and each.endswith(".png")]

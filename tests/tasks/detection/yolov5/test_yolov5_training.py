@@ -96,6 +96,7 @@ def test_the_state_of_another_recipe_is_refused_and_the_difference_named(tmp_pat
         fit(tmp_path / "a", train, recipe=protocol({"lr0": 0.5}))
 
 
+@pytest.mark.slow
 def test_a_trained_detector_finds_what_it_was_shown(tmp_path, train):
     recipe = protocol(
         {
