@@ -214,8 +214,8 @@ def picture(
     methods = [name for name in comparison.methods if name in stored]
     images = {name: _image(run, comparison.dataset, name, stem) for name in methods}
     shape = next((image.shape for image in images.values() if image is not None), (3, 4))
-    columns = min(_COLUMNS, len(methods))
-    rows = math.ceil(len(methods) / columns)
+    rows = math.ceil(len(methods) / _COLUMNS)
+    columns = math.ceil(len(methods) / rows)
     height = rows * (_WIDTH / columns * shape[0] / shape[1] + 0.24) + 0.5
     figure = Figure(figsize=(_WIDTH, height), layout="constrained")
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
@@ -282,14 +282,15 @@ def _draw(axes: Axes, image: np.ndarray | None, seen: Shown, shape: tuple[int, .
                 linewidth=0.8,
             )
             axes.add_patch(box).set_path_effects(dark)
+            below = colour == _WRONG[0]  # else it would cover the label of a missed object
             axes.text(
                 x1,
-                y1 - 1,
+                y2 + 1 if below else y1 - 1,
                 label,
                 fontsize=3.6,
                 color=colour,
                 parse_math=False,
-                va="bottom",
+                va="top" if below else "bottom",
                 clip_on=True,
             ).set_path_effects(dark)
     axes.set_xlim(-0.5, image.shape[1] - 0.5)
