@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,6 +15,7 @@ from ivif_bench.task import Expected, Section, Task, TaskInputs, Workspace
 from ivif_bench.tasks.network import run
 from ivif_bench.tasks.network.adapter import TaskAdapter
 from ivif_bench.tasks.network.checks import check, load_network, split_of
+from ivif_bench.tasks.network.given_rows import GivenRows, is_given
 from ivif_bench.tasks.network.plan import UnitBuilder
 from ivif_bench.tasks.network.protocol import SOURCES, NetworkProtocol, Seeds
 from ivif_bench.tasks.network.substitution import differences, substituted
@@ -68,6 +71,15 @@ class NetworkSection(Section):
         return differences(self.model.load(self.protocol), self.resolved())
 
     @property
+    def given(self) -> Mapping[str, Any]:
+        """Rows whose predictions the user gave, by name."""
+        return {}
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        return tuple(self.given)
+
+    @property
     def weights_path(self) -> Path | None:
         """The section's own weights file."""
         return None if self.weights is None else Path(self.weights)
@@ -77,10 +89,13 @@ class NetworkTask(Task):
     """A task that asks how well a network does on fused images."""
 
     adapter: ClassVar[TaskAdapter]
+    given_rows: ClassVar[type[GivenRows] | None] = None  # for tasks that take such rows
 
-    def check(self, section: NetworkSection, dataset: Dataset, ref: DatasetRef) -> None:
+    def check(self, section: Any, dataset: Dataset, ref: DatasetRef) -> None:
         protocol, split = _resolve(section, dataset)
         check(self.adapter, protocol, dataset, ref, split, section.weights_path)
+        if self.given_rows is not None:
+            self.given_rows.check(section.given, protocol, dataset, split.test)
 
     def load(self, section: NetworkSection) -> None:
         load_network(self.adapter, section.resolved(), section.weights_path)
@@ -95,12 +110,20 @@ class NetworkTask(Task):
         wanted = section.resolved().train_on
         return () if wanted is None or wanted in SOURCES else (wanted,)
 
-    def plan(self, section: NetworkSection, inputs: TaskInputs) -> list[Unit]:
+    def plan(self, section: Any, inputs: TaskInputs) -> list[Unit]:
         dataset = inputs.datasets[section.dataset]
         protocol, split = _resolve(section, dataset)
-        builder = UnitBuilder(self.adapter, section, protocol, dataset, split, inputs)
-        sets = [inputs.fused.get((section.dataset, method)) for method in inputs.methods]
-        return [builder.unit(each, seed) for each in sets if each for seed in protocol.seeds]
+        given = [name for name in inputs.methods if name in section.given]
+        methods = [name for name in inputs.methods if name not in section.given]
+        builder = UnitBuilder(
+            self.adapter, section, protocol, dataset, split, replace(inputs, methods=methods)
+        )
+        sets = [inputs.fused.get((section.dataset, method)) for method in methods]
+        units = [builder.unit(each, seed) for each in sets if each for seed in protocol.seeds]
+        if given and self.given_rows is not None:
+            rows = self.given_rows(self.adapter, section, protocol, dataset, split, inputs)
+            units += [rows.row(name, section.given[name]) for name in given]
+        return units
 
     def expected(self, section: NetworkSection, dataset: Dataset) -> Expected:
         protocol, split = _resolve(section, dataset)
@@ -116,6 +139,8 @@ class NetworkTask(Task):
         )
 
     def shared_work(self, unit: Unit) -> str:
+        if is_given(unit):
+            return ""
         frozen = unit.payload["protocol"]["mode"] == "frozen" and unit.payload["train"]
         return run.training_of(unit) if frozen else ""
 
@@ -127,6 +152,8 @@ class NetworkTask(Task):
         return (name,) if name else ()
 
     def images(self, unit: Unit) -> tuple[str, ...]:
+        if is_given(unit):
+            return ()
         retrained = unit.payload["protocol"]["mode"] == "retrain"
         return () if retrained else tuple(unit.payload["test"])
 
@@ -134,6 +161,8 @@ class NetworkTask(Task):
         run.predict(self.adapter, unit, stems, workspace)
 
     def execute(self, unit: Unit, workspace: Workspace) -> list[Record]:
+        if is_given(unit) and self.given_rows is not None:
+            return self.given_rows.score(self.adapter, unit, workspace)
         return run.execute(self.adapter, unit, workspace)
 
 

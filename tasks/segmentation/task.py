@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, ClassVar
 
 from pydantic import Field, field_validator
 
-from ivif_bench.data.base import Dataset
-from ivif_bench.task import Section, TaskInputs, Workspace
+from ivif_bench.task import Section
 from ivif_bench.tasks.network.adapter import TaskAdapter
-from ivif_bench.tasks.network.checks import split_of
+from ivif_bench.tasks.network.given_rows import GivenRows
 from ivif_bench.tasks.network.protocol import NetworkProtocol
 from ivif_bench.tasks.network.task import NetworkSection, NetworkTask
 from ivif_bench.tasks.segmentation.adapter import SegmentationAdapter
 from ivif_bench.tasks.segmentation.given_labels import GivenLabels
-from ivif_bench.tasks.segmentation.given_rows import GivenRows, check_given, is_given, score_given
+from ivif_bench.tasks.segmentation.given_rows import LabelRows
 from ivif_bench.tasks.segmentation.protocol import SegmentationProtocol
-from ivif_bench.types import DatasetRef, Record, Unit
 
 
 class SegmentationSection(NetworkSection):
@@ -44,8 +41,8 @@ class SegmentationSection(NetworkSection):
         return {name: {"files": v} if isinstance(v, str) else v for name, v in value.items()}
 
     @property
-    def rows(self) -> tuple[str, ...]:
-        return tuple(self.labels)
+    def given(self) -> Mapping[str, GivenLabels]:
+        return self.labels
 
 
 class SegmentationTask(NetworkTask):
@@ -53,30 +50,4 @@ class SegmentationTask(NetworkTask):
 
     section: ClassVar[type[Section]] = SegmentationSection
     adapter: ClassVar[TaskAdapter] = SegmentationAdapter()
-
-    def check(self, section: Any, dataset: Dataset, ref: DatasetRef) -> None:
-        super().check(section, dataset, ref)
-        protocol = section.resolved()
-        check_given(section.labels, protocol, dataset, split_of(protocol, dataset).test)
-
-    def plan(self, section: Any, inputs: TaskInputs) -> list[Unit]:
-        given = [name for name in inputs.methods if name in section.labels]
-        methods = [name for name in inputs.methods if name not in section.labels]
-        units = super().plan(section, replace(inputs, methods=methods))
-        if given:
-            dataset, protocol = inputs.datasets[section.dataset], section.resolved()
-            split = split_of(protocol, dataset)
-            rows = GivenRows(self.adapter, section, protocol, dataset, split, inputs)
-            units += [rows.row(name, section.labels[name]) for name in given]
-        return units
-
-    def shared_work(self, unit: Unit) -> str:
-        return "" if is_given(unit) else super().shared_work(unit)
-
-    def images(self, unit: Unit) -> tuple[str, ...]:
-        return () if is_given(unit) else super().images(unit)
-
-    def execute(self, unit: Unit, workspace: Workspace) -> list[Record]:
-        if is_given(unit):
-            return score_given(self.adapter, unit, workspace)
-        return super().execute(unit, workspace)
+    given_rows: ClassVar[type[GivenRows] | None] = LabelRows
