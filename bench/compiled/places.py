@@ -10,6 +10,7 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from functools import cache
+from itertools import chain
 from pathlib import Path
 
 import numba
@@ -35,7 +36,10 @@ def cache_folder(file: Path) -> Path | None:
     name = stem + source.hexdigest()[:12]
     own = file.parent / "__pycache__"
     chosen = os.environ.get("NUMBA_CACHE_DIR")
-    for parent in (Path(chosen), *_temporary()) if chosen else (own, *_users(), *_temporary()):
+    # One after the other: looking among the temporary files makes a folder there.
+    for parent in chain(
+        [Path(chosen)] if chosen else [own], () if chosen else _users(), _temporary()
+    ):
         if _writable(parent / name):
             if parent == own:
                 _remove_older(own, stem, name)

@@ -23,7 +23,7 @@ def means(repository, tmp_path_factory):
     content["runs"] = str(folder / "runs")
     for name, dataset in content["datasets"].items():
         dataset["root"] = str(folder / name)
-    del content["quality"]
+    del content["quality"], content["complexity"]
     protocols = [name for name in PROTOCOLS if "det" in name]
     content["detection"] = [{"dataset": "demo-m3fd", "protocol": each} for each in protocols]
     config = folder / "ranking.yaml"

@@ -98,7 +98,7 @@ def test_a_whole_run_reaches_no_network_and_leaves_only_the_known_caches(tmp_pat
     config.write_text(yaml.safe_dump(content))
     seen = run_guarded(["-m", "ivif_bench.cli", "run", config], tmp_path / "guard", repository)
     assert seen.done.returncode == 0, seen.done.stderr
-    assert "10 results computed" in seen.done.stderr
+    assert "12 results computed" in seen.done.stderr
     assert sum("ivif_bench.pipeline.executors.server" in said for said in seen.programs) >= 4
     assert seen.network == ()
     # What docs/architecture.md names under "Run directory".
