@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from ivif_bench.fusion import MethodSpec, Publication, WeightsSpec
+from ivif_bench.fusion_models.compared.declared import Paper, method_spec
 from ivif_bench.fusion_models.compared.keyed import Seen, Tensors, conv_of, unseen
 from ivif_bench.fusion_models.compared.layers import conv_shapes
 from ivif_bench.fusion_models.compared.method import ComparedMethod, ComparedOptions
@@ -36,39 +36,32 @@ class LRRNetOptions(ComparedOptions):
     stretched: ClassVar[bool] = True
 
 
-_REPOSITORY = "github.com/hli1221/imagefusion-LRRNet"
-_COMMIT = "fa97de8"
-_FILE = "model/final_lrr_net_lam2_1.5_wir_3.0_lam3_gram_2000_epoch_4_block_4.model"
-
 SPECS = (
-    MethodSpec(
-        name="lrrnet",
-        entry="LRRNet",
-        title="LRRNet",
-        paper="Li et al., LRRNet: A Novel Representation Learning Guided Fusion Network for Infrared and "
-        "Visible Images, IEEE Transactions on Pattern Analysis and Machine Intelligence, 2023",
-        licence="code Apache-2.0; the authors' weights carry no licence",
-        published=Publication(
+    method_spec(
+        __name__,
+        "lrrnet",
+        "LRRNet",
+        "LRRNet",
+        LRRNetOptions,
+        Paper(
+            "li2023lrrnet",
+            "Li, Hui and Xu, Tianyang and Wu, Xiao-Jun and Lu, Jiwen and Kittler, Josef",
+            "{LRRNet}: A Novel Representation Learning Guided Fusion Network for Infrared and "
+            "Visible Images",
             "IEEE Transactions on Pattern Analysis and Machine Intelligence",
             2023,
-            _REPOSITORY,
-            _COMMIT,
+            "45(9)",
+            "11040-11052",
         ),
-        smallest=2,
+        repository="github.com/hli1221/imagefusion-LRRNet",
+        commit="fa97de8",
+        licence="none",
+        original="LRRNet.model",
+        sha256="1de9dd8dee9b650ce69c74ea53e3b9a6b749222f1059a689aabf28f68ee63e29",
+        path="model/final_lrr_net_lam2_1.5_wir_3.0_lam3_gram_2000_epoch_4_block_4.model",
         parameters=49_204,
         seconds=60.0,
-        options=LRRNetOptions,
-        weights=(
-            WeightsSpec(
-                name="lrrnet.safetensors",
-                original="LRRNet.model",
-                url=f"https://{_REPOSITORY}/raw/{_COMMIT}/{_FILE}",
-                original_sha256="1de9dd8dee9b650ce69c74ea53e3b9a6b749222f1059a689aabf28f68ee63e29",
-                converter="ivif_bench.fusion_models.lrrnet:convert_file",
-                source=f"{_FILE} of {_REPOSITORY} at {_COMMIT}",
-                terms="no licence is stated: all rights reserved; get it from the authors",
-            ),
-        ),
+        smallest=2,
         alternative="laplacian-stretched",
     ),
 )
