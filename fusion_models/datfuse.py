@@ -132,6 +132,5 @@ class DATFuse(ComparedMethod):
         return shapes()
 
     def picture(self, infrared: StoredImage, visible: StoredImage) -> np.ndarray:
-        first, second = (self.tensor(self.read(one) / 255) for one in (infrared, visible))
-        fused = network(self.tensors, first, second)[0, 0].cpu().numpy()
+        fused = network(self.tensors, *self.units(infrared, visible))[0, 0].cpu().numpy()
         return self.saved(fused, wrap, fused)

@@ -40,8 +40,8 @@ class DIDFuseOptions(ComparedOptions):
     )
 
     def recipe(self) -> Recipe:
-        saved = "rounded" if self.output == "published" else "saved plainly"
-        return Recipe(f"gray by {self.gray_reading}, rule {self.rule}, {saved}{self.coloured}")
+        saved = self.saved_by("rounded")
+        return Recipe(f"gray by {self.gray_reading}, rule {self.rule}, {saved}")
 
 
 _REPOSITORY = "github.com/Zhaozixiang1228/IVIF-DIDFuse"
@@ -192,6 +192,6 @@ class DIDFuse(ComparedMethod):
         return load_parts(locate(spec, spec.weights[0], self.options.weights), parts(), self.name)
 
     def picture(self, infrared: StoredImage, visible: StoredImage) -> np.ndarray:
-        first, second = (self.tensor(self.read(one) / 255) for one in (infrared, visible))
-        fused = network(self.tensors, first, second, self.options.rule)[0, 0].cpu().numpy()
+        sides = self.units(infrared, visible)
+        fused = network(self.tensors, *sides, self.options.rule)[0, 0].cpu().numpy()
         return self.saved(fused, round_half_even, fused)

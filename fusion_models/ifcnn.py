@@ -46,8 +46,7 @@ class IFCNNOptions(ComparedOptions):
     )
 
     def recipe(self) -> Recipe:
-        saved = "clipped, truncated, then gray" if self.output == "published" else "saved plainly"
-        saved += self.coloured
+        saved = self.saved_by("clipped, truncated, then gray")
         if self.convention == "authors":
             return Recipe(f"read in colour, not normalised, {saved}")
         return Recipe(f"gray by {self.gray_reading}, normalised as for ImageNet, {saved}")

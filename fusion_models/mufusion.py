@@ -45,11 +45,9 @@ class MUFusionOptions(ComparedOptions):
 
     def recipe(self) -> Recipe:
         gray = self.colour == "none"
-        saved = "stretched from minimum to maximum" if gray else "clipped, rounded"
-        saved = saved if self.output == "published" else "saved plainly"
+        saved = self.saved_by("stretched from minimum to maximum" if gray else "clipped, rounded")
         text = f"gray by {self.gray_reading if gray else 'Y'}, patches of {SIDE}, {saved}"
-        stretched = gray and self.output == "published"
-        return Recipe(f"{text}{self.coloured}", stretched)
+        return Recipe(text, gray and self.output == "published")
 
 
 _PAPER = Paper(

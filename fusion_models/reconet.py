@@ -123,6 +123,5 @@ class ReCoNet(ComparedMethod):
         return shapes()
 
     def picture(self, infrared: StoredImage, visible: StoredImage) -> np.ndarray:
-        first, second = (self.tensor(self.read(one) / 255) for one in (infrared, visible))
-        fused = network(self.tensors, first, second)[0, 0].cpu().numpy()
+        fused = network(self.tensors, *self.units(infrared, visible))[0, 0].cpu().numpy()
         return self.saved(fused, round_half_even, fused)

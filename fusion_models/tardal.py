@@ -4,9 +4,8 @@ Liu et al.: "Target-aware Dual Adversarial Learning and a Multi-scenario Multi-M
 Infrared and Visible for Object Detection", CVPR 2022. Three weights share the network: TarDAL (for
 viewers), TarDAL+ (for detectors) and TarDAL++ (for both).
 
-The authors run the weights of TarDAL without evaluation mode: batch normalisation then uses the mean and
-the variance of the picture at hand, and every pixel depends on the whole picture. TarDAL+ and TarDAL++
-run with the statistics in their files. The option ``norm`` chooses; see docs/methods/compared.md.
+The authors run TarDAL without evaluation mode: batch normalisation then uses mean and variance of the
+picture at hand, and every pixel depends on the whole picture. ``norm`` chooses; docs/methods/compared.md.
 """
 
 from __future__ import annotations
@@ -55,10 +54,10 @@ class TarDALOptions(ComparedOptions):
 
     def recipe(self) -> Recipe:
         statistics = "each picture" if self.of_picture else "the file"
-        saved = "clipped, truncated" if self.colour == "restored" else "clipped, rounded"
-        saved = saved if self.output == "published" else "saved plainly"
+        coloured = self.colour == "restored"
+        saved = self.saved_by("clipped, truncated" if coloured else "clipped, rounded")
         norm = f"batch norms by the statistics of {statistics}"
-        return Recipe(f"gray by {self.gray_reading}, {norm}, {saved}{self.coloured}")
+        return Recipe(f"gray by {self.gray_reading}, {norm}, {saved}")
 
 
 class TarDALViewerOptions(TarDALOptions):
@@ -178,8 +177,7 @@ class TarDAL(ComparedMethod):
         return shapes()
 
     def picture(self, infrared: StoredImage, visible: StoredImage) -> np.ndarray:
-        first, second = (self.tensor(self.read(one) / 255) for one in (infrared, visible))
-        fused = network(self.tensors, first, second, self.options.of_picture)
+        fused = network(self.tensors, *self.units(infrared, visible), self.options.of_picture)
         y = fused.clamp(0, 1)[0, 0].cpu().numpy()
         if self.options.colour == "none":
             return self.saved(y, round_half_even, y)

@@ -56,9 +56,9 @@ class U2FusionOptions(ComparedOptions):
 
     def recipe(self) -> Recipe:
         first = "infrared" if self.convention == "vif-benchmark" else "visible"
-        saved = "scaled from 0 to maximum" if self.convention == "authors-2023" else _STRETCHED
-        saved = saved if self.output == "published" else "saved plainly"
-        text = f"{first} first, gray by {self.gray_reading}, {saved}{self.coloured}"
+        scaled = self.convention == "authors-2023"
+        saved = self.saved_by("scaled from 0 to maximum" if scaled else _STRETCHED)
+        text = f"{first} first, gray by {self.gray_reading}, {saved}"
         return Recipe(text, self.output == "published")
 
 
