@@ -188,6 +188,26 @@ def test_the_spec_has_the_number_of_learned_values_of_the_network(name):
     assert spec.published.repository
 
 
+@pytest.mark.parametrize("name", SPECS)
+def test_the_entry_for_a_bibliography_says_what_the_reference_says(name):
+    spec = SPECS[name]
+    entry = dict(re.findall(r"^  (\w+) = \{(.+)\},?$", spec.published.bibtex, re.MULTILINE))
+    title = entry["title"].translate({ord(brace): None for brace in "{}"})
+    first = entry["author"].partition(",")[0]
+    assert spec.paper.startswith(first)
+    assert f", {title}, " in spec.paper
+    assert entry["year"] == str(spec.published.year)
+    assert entry["pages"].replace("--", "-") in spec.paper
+    key = re.match(r"@(article|inproceedings)\{(\w+),\n", spec.published.bibtex)
+    assert key
+    assert key[2].startswith(first.lower() + entry["year"])
+    same = {
+        one.published.bibtex for one in SPECS.values() if f"{{{key[2]}," in one.published.bibtex
+    }
+    assert len(same) == 1  # one key, one paper
+    assert spec.published.bibtex.count("{") == spec.published.bibtex.count("}")
+
+
 def _renamed(tensors):
     key = next(iter(tensors))
     return {f"{key}x" if name == key else name: value for name, value in tensors.items()}, key
