@@ -47,6 +47,9 @@ def absent_data(config: RunConfig) -> list[str]:
     lines = []
     for name, data in config.datasets.items():
         if data.demo is None and not Path(data.root).is_dir():
+            if data.layout == "folder":
+                lines.append(f"to provide: datasets.{name} in {data.root}: files of your own")
+                continue
             spec, known = LAYOUTS.get(data.layout), _known(data)
             pairs = f"{known.images:,} pairs, " if known else ""
             lines.append(
