@@ -54,6 +54,7 @@ def _bytes(folder):
     return {str(path.relative_to(folder)): path.read_bytes() for path in found}
 
 
+@pytest.mark.slow
 def test_a_run_gives_the_same_bytes_whatever_its_shards(tmp_path, monkeypatch):
     write_pairs(tmp_path / "pairs", 5, (40, 48))
     jobs, found = {}, {}
