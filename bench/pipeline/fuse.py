@@ -194,6 +194,7 @@ def fusing_jobs(
                 "threads": 1,
                 "gpus": int(spec.parameters > 0),
                 "warm": ["torch", *warm],
+                "reuse": True,
                 "log": str(store.root / "logs" / "fuse" / f"{name}-{index}.log"),
                 "measure": measure,
                 "megapixels": share,

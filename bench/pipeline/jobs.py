@@ -20,8 +20,9 @@ class Job:
         stage: ``fusing``, or the name of the task.
         label: the row that it belongs to, as text; the jobs of a row share a progress bar.
         description: plain JSON values for ``ivif_bench.pipeline.worker``: ``kind``, ``threads``,
-            ``gpus``, ``log``, ``warm``, ...; a job with ``gpus`` has a GPU exclusively if there
-            are any.
+            ``gpus``, ``log``, ``warm``, ...; a job with ``gpus`` has GPUs exclusively if there
+            are any. A job with ``reuse`` leaves its process as it was, so that others may follow in
+            it; a training does not.
         needs: names of the jobs that must have succeeded before this one starts.
         seconds: expected time, if known; only the order depends on it.
         images: number of its images; 0 if it is not about single images.
