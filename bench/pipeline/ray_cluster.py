@@ -10,6 +10,7 @@ import ipaddress
 import logging
 import os
 import secrets
+import shutil
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -88,6 +89,8 @@ def connected(options: RayOptions, place: Place) -> tuple[ModuleType, Callable[[
             else:
                 ray.init(address=options.address, log_to_driver=False, logging_level=logging.ERROR)
         except (ConnectionError, RuntimeError, ValueError, AssertionError) as problem:
+            if folder is not None:
+                shutil.rmtree(folder, ignore_errors=True)
             said = " ".join(str(problem).split()) or type(problem).__name__
             raise UserError(
                 f"executor.options.address: cannot connect to Ray at {options.address!r}: {said[:300]}"
@@ -118,6 +121,7 @@ def _start_here(ray: ModuleType, options: RayOptions, place: Place, folder: Path
     found = {str(node["NodeManagerAddress"]) for node in ray.nodes()}
     if found != {options.listen}:
         ray.shutdown()
+        shutil.rmtree(folder, ignore_errors=True)
         raise UserError(
             f"executor.options.listen: Ray listens on {', '.join(found)} instead of {options.listen}; "
             "give an address of this machine"
