@@ -27,6 +27,7 @@ from ivif_bench.pipeline.executors.base import Place
 if TYPE_CHECKING:
     from types import ModuleType
 
+_ATTEMPTS = 3
 _INSTALL = "executor 'ray' needs Ray: pip install 'ivif-bench[ray]'"
 
 
@@ -83,18 +84,26 @@ def connected(options: RayOptions, place: Place) -> tuple[ModuleType, Callable[[
         return ray, lambda: None
     folder = own_folder(Path("/tmp"), "ray") if local else None  # short, for sockets in it
     with _signals_kept():
-        try:
-            if folder is not None:
-                _start_here(ray, options, place, folder)
-            else:
-                ray.init(address=options.address, log_to_driver=False, logging_level=logging.ERROR)
-        except (ConnectionError, RuntimeError, ValueError, AssertionError) as problem:
-            if folder is not None:
-                shutil.rmtree(folder, ignore_errors=True)
-            said = " ".join(str(problem).split()) or type(problem).__name__
-            raise UserError(
-                f"executor.options.address: cannot connect to Ray at {options.address!r}: {said[:300]}"
-            ) from problem
+        for attempt in range(_ATTEMPTS):
+            try:
+                if folder is not None:
+                    _start_here(ray, options, place, folder)
+                else:
+                    _join(ray, options)
+                break
+            except Exception as problem:  # Ray has none of its own for this
+                ray.shutdown()
+                if attempt + 1 < _ATTEMPTS and "timed out" in str(problem):
+                    continue  # a busy machine takes longer to start it than Ray waits
+                if folder is not None:
+                    shutil.rmtree(folder, ignore_errors=True)
+                if isinstance(problem, UserError):
+                    raise
+                said = " ".join(str(problem).split()) or type(problem).__name__
+                raise UserError(
+                    f"executor.options.address: cannot connect to Ray at {options.address!r}: "
+                    f"{said[:300]}"
+                ) from problem
 
     def end() -> None:
         ray.shutdown()
@@ -102,6 +111,10 @@ def connected(options: RayOptions, place: Place) -> tuple[ModuleType, Callable[[
             shutil.rmtree(folder, ignore_errors=True)
 
     return ray, end
+
+
+def _join(ray: ModuleType, options: RayOptions) -> None:
+    ray.init(address=options.address, log_to_driver=False, logging_level=logging.ERROR)
 
 
 def _start_here(ray: ModuleType, options: RayOptions, place: Place, folder: Path) -> None:
@@ -120,8 +133,6 @@ def _start_here(ray: ModuleType, options: RayOptions, place: Place, folder: Path
     )
     found = {str(node["NodeManagerAddress"]) for node in ray.nodes()}
     if found != {options.listen}:
-        ray.shutdown()
-        shutil.rmtree(folder, ignore_errors=True)
         raise UserError(
             f"executor.options.listen: Ray listens on {', '.join(found)} instead of {options.listen}; "
             "give an address of this machine"

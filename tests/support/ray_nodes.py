@@ -74,7 +74,11 @@ def main(cpus: int, folder: str, count: int) -> None:
         "temp_dir": folder,
     }
     cluster = Cluster(initialize_head=True, head_node_args=options)
-    nodes = [cluster.head_node, *(cluster.add_node(**options) for _ in range(count - 1))]
+    nodes = [
+        cluster.head_node,
+        *(cluster.add_node(wait=False, **options) for _ in range(count - 1)),
+    ]
+    cluster.wait_for_nodes(timeout=120)
     pids = [
         [info.process.pid for kind in node.all_processes.values() for info in kind]
         for node in nodes
