@@ -36,6 +36,14 @@ SkipOption = Annotated[
         help="leave out methods whose weights are not here, each with a line that says where to get them",
     ),
 ]
+ExecutorOption = Annotated[
+    str,
+    typer.Option(
+        "--executor",
+        metavar="NAME[,KEY=VALUE,...]",
+        help="where jobs run: local, ray or slurm, and its options; default: the configuration's",
+    ),
+]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="print a summary as JSON on standard output")
 ]
@@ -52,6 +60,7 @@ def run(
     seeds: SeedsOption = "",
     skip_missing: SkipOption = False,
     with_published: PublishedOption = False,
+    executor: ExecutorOption = "",
     as_json: JsonOption = False,
 ) -> None:
     """Run the whole benchmark: fuse, judge, write tables. Finished work is skipped."""
@@ -63,24 +72,29 @@ def run(
         seeds,
         skip_missing=skip_missing,
         with_published=with_published,
+        executor=executor,
     )
 
 
 def fuse(
-    config: ConfigArgument, workers: WorkersOption = None, as_json: JsonOption = False
+    config: ConfigArgument,
+    workers: WorkersOption = None,
+    executor: ExecutorOption = "",
+    as_json: JsonOption = False,
 ) -> None:
     """Fuse only: every method on every dataset of the configuration."""
-    run_tasks(config, (), workers, as_json)
+    run_tasks(config, (), workers, as_json, executor=executor)
 
 
 def quality(
     config: ConfigArgument,
     workers: WorkersOption = None,
     split: SplitOption = "",
+    executor: ExecutorOption = "",
     as_json: JsonOption = False,
 ) -> None:
     """Fuse missing images and compute their quality metrics."""
-    run_tasks(config, ("quality",), workers, as_json, split=split)
+    run_tasks(config, ("quality",), workers, as_json, split=split, executor=executor)
 
 
 def report(
@@ -170,6 +184,7 @@ def run_tasks(
     split: str = "",
     skip_missing: bool = False,
     with_published: bool = False,
+    executor: str = "",
 ) -> None:
     """Run the benchmark, or some tasks of it, print its tables and what was done.
 
@@ -179,7 +194,9 @@ def run_tasks(
     from ivif_bench.commands.console import console, print_json
     from ivif_bench.pipeline.run import describe_failures
 
-    config, summary = carry_out(path, tasks, workers, seeds, split, skip_missing, with_published)
+    config, summary = carry_out(
+        path, tasks, workers, seeds, split, skip_missing, with_published, executor
+    )
     if as_json:
         print_json(
             {
@@ -210,6 +227,7 @@ def carry_out(
     split: str = "",
     skip_missing: bool = False,
     with_published: bool = False,
+    executor: str = "",
 ) -> tuple[RunConfig, Summary]:
     """Run what is not finished, with progress and failures on standard error.
 
@@ -218,6 +236,7 @@ def carry_out(
         typer.Exit: the run was interrupted.
     """
     from ivif_bench.commands.console import ProgressListener, console
+    from ivif_bench.commands.options import parse_options
     from ivif_bench.commands.stopping import Terminated, terminable
     from ivif_bench.config import load_config
     from ivif_bench.pipeline.absent import without_absent
@@ -234,6 +253,9 @@ def carry_out(
         config = config.overridden(split=split)
     if with_published:
         config = config.with_published()
+    if executor:
+        name, *settings = executor.split(",")
+        config = config.run_by(name, parse_options(settings, "--executor"))
     for task in tasks or ():
         if task not in config.sections:
             raise UserError(f"{path} has no section {task!r}; add one or choose another command")

@@ -14,7 +14,7 @@ from small_runs import ivif
 import ivif_bench
 from ivif_bench.config import load_config
 from ivif_bench.errors import UserError
-from ivif_bench.pipeline import run as pipeline
+from ivif_bench.pipeline.executors import local
 
 METRICS = ["EN", "SD", "SCD"]
 
@@ -108,7 +108,7 @@ def test_what_failed_is_an_error_after_the_rest_is_done(config, monkeypatch):
                 return "the disk is full"
             return super().problem_of(job)
 
-    monkeypatch.setattr(pipeline, "LocalExecutor", OneFails)
+    monkeypatch.setattr(local, "LocalExecutor", OneFails)
     with pytest.raises(UserError, match=r"^1 units failed; .* empty: the disk is full$"):
         ivif_bench.run(config)
     found = ivif_bench.load_run(config)
