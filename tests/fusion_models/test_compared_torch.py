@@ -117,7 +117,7 @@ def steps(name: str, tensors, infrared, visible, gray):
     found = {}
 
     def recorder(prefix: str = ""):
-        return lambda step, value: found.__setitem__(prefix + step, value)
+        return lambda step, value: found.__setitem__(prefix + step, value.clone())
 
     first, second = planes(infrared), None if gray is None else planes(gray)
     if name.startswith("tardal"):
