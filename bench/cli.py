@@ -9,6 +9,7 @@ import sys
 import typer
 
 from ivif_bench.commands import (
+    ablating,
     cleaning,
     complexity,
     data,
@@ -44,6 +45,7 @@ statistics.register(app)
 inspecting.register(app)
 cleaning.register(app)
 training.register(app)
+ablating.register(app)
 app.add_typer(data.app, name="data")
 app.add_typer(protocols.app, name="protocols")
 app.add_typer(weights.app, name="weights")

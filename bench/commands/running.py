@@ -155,7 +155,7 @@ def report(
         folder = config.folder
     else:
         config = load_report_config(folder)
-    chosen = cast("Spread", spread) or config.report.spread
+    beside = cast("Spread", spread) or config.report.spread
     if with_published:
         config = config.with_published()
     if table:
@@ -164,7 +164,7 @@ def report(
     written = write_report(
         folder,
         config.report.formats,
-        chosen,
+        beside,
         detail or config.report.detail,
         pictures,
         [load_source(name) for name in config.published],
@@ -172,7 +172,7 @@ def report(
     )
     for path in written:
         typer.echo(f"wrote {path}", err=True)
-    _print_tables(folder, config, chosen)
+    _print_tables(folder, config, beside)
 
 
 def run_tasks(
@@ -191,12 +191,22 @@ def run_tasks(
     Raises:
         UserError: the configuration lacks a section, or some work failed.
     """
+    config = chosen(path, tasks, seeds, split, skip_missing, with_published, executor)
+    finish(config, tasks, workers, as_json)
+
+
+def finish(
+    config: RunConfig, tasks: tuple[str, ...] | None, workers: int | None, as_json: bool
+) -> None:
+    """Run what is not finished, print the tables and what was done.
+
+    Raises:
+        UserError: some work failed.
+    """
     from ivif_bench.commands.console import console, print_json
     from ivif_bench.pipeline.run import describe_failures
 
-    config, summary = carry_out(
-        path, tasks, workers, seeds, split, skip_missing, with_published, executor
-    )
+    summary = carried_out(config, tasks, workers)
     if as_json:
         print_json(
             {
@@ -235,12 +245,28 @@ def carry_out(
         UserError: a configuration that cannot be run, or one without a section of these tasks.
         typer.Exit: the run was interrupted.
     """
-    from ivif_bench.commands.console import ProgressListener, console
+    config = chosen(path, tasks, seeds, split, skip_missing, with_published, executor)
+    return config, carried_out(config, tasks, workers)
+
+
+def chosen(
+    path: Path,
+    tasks: tuple[str, ...] | None,
+    seeds: str = "",
+    split: str = "",
+    skip_missing: bool = False,
+    with_published: bool = False,
+    executor: str = "",
+) -> RunConfig:
+    """A configuration with what the command line changes of it.
+
+    Raises:
+        UserError: as ``load_config``, or one without a section of these tasks.
+    """
+    from ivif_bench.commands.console import console
     from ivif_bench.commands.options import parse_options
-    from ivif_bench.commands.stopping import Terminated, terminable
     from ivif_bench.config import load_config
     from ivif_bench.pipeline.absent import without_absent
-    from ivif_bench.pipeline.run import run
 
     config = load_config(path)
     if skip_missing:
@@ -259,6 +285,22 @@ def carry_out(
     for task in tasks or ():
         if task not in config.sections:
             raise UserError(f"{path} has no section {task!r}; add one or choose another command")
+    return config
+
+
+def carried_out(
+    config: RunConfig, tasks: tuple[str, ...] | None, workers: int | None
+) -> Summary:
+    """Run what is not finished, with progress and failures on standard error.
+
+    Raises:
+        UserError: a configuration that cannot be run.
+        typer.Exit: the run was interrupted.
+    """
+    from ivif_bench.commands.console import ProgressListener, console
+    from ivif_bench.commands.stopping import Terminated, terminable
+    from ivif_bench.pipeline.run import run
+
     try:
         with terminable(), ProgressListener() as listener:
             summary = run(config, tasks=tasks, workers=workers, listener=listener)
@@ -273,7 +315,7 @@ def carry_out(
         raise typer.Exit(143 if terminated else 130) from None
     for failure in summary.failures:
         console.print(f"failed: {failure}", markup=False, soft_wrap=True)
-    return config, summary
+    return summary
 
 
 def _print_tables(folder: Path, config: RunConfig, spread: Spread) -> None:
