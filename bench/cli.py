@@ -14,6 +14,7 @@ from ivif_bench.commands import (
     data,
     detecting,
     detectors,
+    features,
     inspecting,
     planning,
     protocols,
@@ -40,6 +41,7 @@ planning.register(app)
 scoring.register(app)
 ranking.register(app)
 complexity.register(app)
+features.register(app)
 statistics.register(app)
 inspecting.register(app)
 cleaning.register(app)
