@@ -142,7 +142,7 @@ def _page(
             figure.text(
                 middle,
                 (top + up) / height,
-                style.fitted([text], 0.88 * across, size)[0],
+                style.fitted([text], 0.97 * across, size)[0],
                 ha="center",
                 va="bottom",
                 fontsize=size,

@@ -92,13 +92,13 @@ class _Block:
         several = len(scene.boxes) > 1
         self.part = self.across / len(scene.boxes) if several else 0.0
         self.row = _HEAD + self.tall + self.part + _GAP
-        self.lines = style.wrapped(scene.caption, 0.92 * width - 0.1, _SMALL)
+        self.lines = style.wrapped(scene.caption, 0.93 * width - 0.1, _SMALL)
         rows = -(-len(titles) // self.columns)
         self.height = rows * self.row + _LINE * len(self.lines) + 0.1
 
     def draw(self, figure: Figure, top: float) -> None:
         """Draw it that many inches below the upper edge."""
-        shown = style.fitted(list(self.titles.values()), 0.88 * self.across, _SMALL)
+        shown = style.fitted(list(self.titles.values()), 0.97 * self.across, _SMALL)
         for at, (name, label) in enumerate(zip(self.titles, shown, strict=True)):
             left = _GAP + (at % self.columns) * (self.across + _GAP)
             upper = top + (at // self.columns) * self.row + _HEAD

@@ -24,6 +24,7 @@ _HEADS = (0.5, 0.75, 0.25, 0.9, 0.1)
 GRAY = "0.6"
 SIZE = 7.0  # points, of all text but panel titles
 _HANDLE = 0.42  # inches of a legend's column beside its label
+_FINE = 720  # dpi at which letters are measured
 KINDS = ("pdf", "png")
 _SETTINGS: dict[Any, Any] = {
     "font.family": "DejaVu Sans",  # comes with matplotlib, so that figures are alike everywhere
@@ -88,9 +89,9 @@ def look(at: int) -> tuple[str, str]:
 def text_width(text: str, size: float = SIZE) -> float:
     """Inches that a line of text takes."""
     font = _font()
-    font.set_size(size, 72)
+    font.set_size(size, _FINE)  # at 72 dpi letters would have whole pixels, up to a fifth too narrow
     font.set_text(text, 0.0)
-    return float(font.get_width_height()[0]) / 64 / 72
+    return float(font.get_width_height()[0]) / 64 / _FINE
 
 
 def fitted(names: Sequence[str], inches: float, size: float = SIZE, lines: int = 1) -> list[str]:
