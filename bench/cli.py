@@ -15,6 +15,7 @@ from ivif_bench.commands import (
     data,
     detecting,
     detectors,
+    features,
     inspecting,
     planning,
     protocols,
@@ -41,6 +42,7 @@ planning.register(app)
 scoring.register(app)
 ranking.register(app)
 complexity.register(app)
+features.register(app)
 statistics.register(app)
 inspecting.register(app)
 cleaning.register(app)
