@@ -122,7 +122,7 @@ class _SharedBatchNorm(nn.BatchNorm2d):
             normal: Tensor = super().forward(batch)
             return normal
         with torch.autocast(batch.device.type, enabled=False):
-            values = batch.float()
+            values = batch.to(torch.promote_types(batch.dtype, torch.float32))
             count = values.new_tensor([values.numel() / values.shape[1]])
             sums = _Summed.apply(torch.cat([values.sum((0, 2, 3)), count]))
             mean, pixels = sums[:-1] / sums[-1], sums[-1].detach()
