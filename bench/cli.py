@@ -21,6 +21,7 @@ from ivif_bench.commands import (
     running,
     scoring,
     segmenting,
+    serving,
     statistics,
     training,
     weights,
@@ -41,6 +42,7 @@ scoring.register(app)
 ranking.register(app)
 complexity.register(app)
 statistics.register(app)
+serving.register(app)
 inspecting.register(app)
 cleaning.register(app)
 training.register(app)
