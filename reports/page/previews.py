@@ -43,11 +43,15 @@ class Previews:
         """The name of the preview of an image file, which ``write`` makes."""
         return self._later(("image", path), lambda: webp(smaller(read_rgb(path)), _QUALITY))
 
-    def colours(self, path: Path, palette: np.ndarray) -> str:
-        """That of a label image in colours; what is no class is clear."""
+    def colours(self, path: Path, judged: Judged) -> str:
+        """That of a label image in colours; background and what is no class are clear."""
+        table = np.zeros((256, 4), np.uint8)
+        table[: len(judged.palette), :3] = judged.palette
+        table[: len(judged.palette), 3] = 255
+        table[list(judged.background)] = 0
         return self._later(
-            ("labels", path, palette.tolist()),
-            lambda: webp(smaller(_clear(read_labels(path), palette), cv2.INTER_NEAREST), _LOSSLESS),
+            ("labels", path, table.tolist()),
+            lambda: webp(smaller(table[read_labels(path)], cv2.INTER_NEAREST), _LOSSLESS),
         )
 
     def errors(self, truth: Path, prediction: Path, judged: Judged) -> str:
@@ -123,14 +127,6 @@ def smaller(image: np.ndarray, how: int = cv2.INTER_AREA) -> np.ndarray:
     return cv2.resize(image, size, interpolation=how)
 
 
-def _clear(labels: np.ndarray, palette: np.ndarray) -> np.ndarray:
-    table = np.zeros((256, 4), np.uint8)
-    table[: len(palette), :3] = palette
-    table[: len(palette), 3] = 255
-    coloured: np.ndarray = table[labels]
-    return coloured
-
-
 def original(run: RunResults, images: Images, method: str) -> str | list[str | None] | None:
     """Where a method's images are, as an address relative to the page; None outside of the run.
 
@@ -163,8 +159,8 @@ def previews_of_labels(
             if stem not in wanted or not (truth.is_file() and mine.is_file()):
                 continue
             layers = {
-                "truth": lambda t=truth, j=judged: previews.colours(t, j.palette),
-                ids[name]: lambda p=mine, j=judged: previews.colours(p, j.palette),
+                "truth": lambda t=truth, j=judged: previews.colours(t, j),
+                ids[name]: lambda p=mine, j=judged: previews.colours(p, j),
                 f"{ids[name]}-errors": lambda t=truth, p=mine, j=judged: previews.errors(t, p, j),
             }
             for layer, make in layers.items():

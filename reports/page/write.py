@@ -214,7 +214,10 @@ def _write_question(
         more["masks"] = {
             "classes": [
                 {"name": name, "colour": colour}
-                for name, colour in zip(first.classes, first.palette.tolist(), strict=True)
+                for at, (name, colour) in enumerate(
+                    zip(first.classes, first.palette.tolist(), strict=True)
+                )
+                if at not in first.background
             ],
             "errors": [
                 {"name": name, "colour": list(colour)}

@@ -1,7 +1,7 @@
 /* Objects and detections of one image at a confidence. */
 (function () {
   "use strict";
-  const { load, svg } = IVIF;
+  const { el, load, svg } = IVIF;
   const HIT = 1;
   const FALSE = 0;
 
@@ -46,22 +46,38 @@
     return { found, missed, wrong, ignored };
   }
 
+  function percent(value, of) {
+    return (100 * value / of).toFixed(3) + "%";
+  }
+
+  /* A name beside a box, of one size whatever the zoom; at the right edge it ends with the box. */
+  function label(each, kind, size) {
+    const made = el("span", { class: "label " + kind }, [el("bdi", { text: each.label })]);
+    const left = each.box[0];
+    const right = each.box[0] + each.box[2];
+    if (left > 0.7 * size[1]) {
+      made.classList.add("ends");
+      made.style.right = percent(size[1] - right, size[1]);
+    } else made.style.left = percent(left, size[1]);
+    if (kind === "wrong") made.style.top = percent(Math.min(each.box[1] + each.box[3], 0.96 * size[0]), size[0]);
+    else made.style.bottom = percent(Math.min(size[0] - each.box[1], 0.96 * size[0]), size[0]);
+    return made;
+  }
+
+  /* Rectangles and names, to lie over the image. */
   function draw(groups, kinds, size) {
     const made = svg("svg", { class: "boxes", viewBox: "0 0 " + size[1] + " " + size[0], preserveAspectRatio: "none", "aria-hidden": "true" });
-    const text = Math.max(9, size[1] / 42);
+    const labels = el("div", { class: "labels", "aria-hidden": "true" });
     ["ignored", "found", "missed", "wrong"].forEach(function (kind) {
       if (kind !== "ignored" && !kinds[kind]) return;
       groups[kind].forEach(function (each) {
         const place = { x: each.box[0], y: each.box[1], width: each.box[2], height: each.box[3] };
         made.append(svg("rect", Object.assign({ class: "under" }, place)));
         made.append(svg("rect", Object.assign({ class: kind }, place)));
-        if (kind === "found" || kind === "ignored") return;
-        const below = kind === "wrong";
-        const y = below ? each.box[1] + each.box[3] + text : each.box[1] - 2;
-        made.append(svg("text", { class: kind, x: each.box[0], y: Math.min(Math.max(y, text), size[0] - 2), "font-size": text, text: each.label }));
+        if (kind === "missed" || kind === "wrong") labels.append(label(each, kind, size));
       });
     });
-    return made;
+    return [made, labels];
   }
 
   /* The level of a method: the one asked for, or its own, which is null if nothing it finds is right. */

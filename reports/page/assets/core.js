@@ -93,7 +93,7 @@
     return Number(text) === 0 ? text.replace("-", "") : text;
   }
 
-  const arrows = { up: " ↑", down: " ↓", "": "" };
+  const arrows = { up: "\u00a0↑", down: "\u00a0↓", "": "" };
 
   function say(text) {
     document.getElementById("said").textContent = text;

@@ -13,10 +13,12 @@
   function frame(root, now) {
     const list = IVIF.stemlist.create((at) => choose(at));
     parts = { list, controls: el("div"), toolbar: el("div"), panels: el("div", { class: "panels" }), metrics: el("div"), title: el("h2"), count: el("p", { class: "quiet" }), dataset: now.id };
+    parts.filters = el("details", { class: "filters" }, [el("summary", { text: "Choose, sort and filter images" }), el("div", {}, [parts.controls, parts.count, list.box])]);
+    parts.filters.open = !window.matchMedia("(max-width: 900px)").matches;
     const pick = IVIF.select("Dataset", IVIF.run.datasets.map((each) => [each.id, each.title]), now.id,
       (value) => state.set({ d: value, i: "", s: "", so: "", sm: "", sd: "", tag: "", cls: "", f: "", m: "", ref: "", z: "" }, { push: true }), { id: "pick-dataset" });
     root.replaceChildren(el("div", { class: "images" }, [
-      el("aside", { class: "side", "aria-label": "Choice of the image" }, [pick, parts.controls, parts.count, list.box]),
+      el("aside", { class: "side", "aria-label": "Choice of the image" }, [pick, parts.filters]),
       el("div", { class: "work" }, [
         el("div", { class: "bar" }, [
           el("button", { type: "button", "aria-label": "Previous image", text: "←", on: { click: () => step(-1) } }),

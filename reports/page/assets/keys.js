@@ -57,6 +57,8 @@
     else if (event.key === "/") {
       const filter = document.querySelector("[data-filter]");
       if (!filter) return;
+      const closed = filter.closest("details:not([open])");
+      if (closed) closed.open = true;
       filter.focus();
       filter.select();
     } else if (view) state.set({ view }, { push: true });

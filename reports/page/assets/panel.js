@@ -46,13 +46,13 @@
     if (source) {
       const image = picture(source, "image " + stem + ", " + title, "base");
       image.addEventListener("error", () => view.append(el("p", { class: "absent", text: "This image is not beside the page." })));
-      inner.append(image);
+      const pair = el("div", { class: "pair" }, [image]);
+      inner.append(pair);
       if (options.against && options.against !== method) {
         const other = await places(options.dataset, options.against, options.at, stem);
         if (other.small || other.whole) {
-          inner.append(picture(other.small || other.whole, "", "difference"));
-          inner.classList.add("differs");
-          inner.style.filter = "brightness(" + options.gain + ")";
+          pair.append(picture(other.small || other.whole, "", "difference"));
+          pair.style.filter = "brightness(" + options.gain + ")";
         }
       }
     } else view.append(el("p", { class: "absent", text: "No image of this method here." }));
@@ -66,7 +66,7 @@
       const question = options.boxes.question;
       const level = IVIF.boxes.level(question, method, options.boxes.level);
       const groups = await IVIF.boxes.at(question, method, options.at, level);
-      inner.append(IVIF.boxes.draw(groups, options.boxes.kinds, size));
+      inner.append(...IVIF.boxes.draw(groups, options.boxes.kinds, size));
       said.words = IVIF.boxes.words(groups, level);
     }
     return { view, inner, said };

@@ -39,6 +39,23 @@
     return made;
   }
 
+  /* The first place beside a point where its name covers nothing; to the right if there is none. */
+  function label(place, text, taken) {
+    const wide = 6.6 * text.length;
+    const tries = [];
+    [4, -12, 20, -28, 36].forEach((down) => tries.push([10, down, "start"], [-10, down, "end"]));
+    let best = null;
+    tries.forEach(function (each) {
+      const start = each[2] === "start" ? place[0] + each[0] : place[0] + each[0] - wide;
+      const box = { left: start, right: start + wide, top: place[1] + each[1] - 10, bottom: place[1] + each[1] + 3 };
+      const free = box.left > room.left && box.right < width && !taken.some((other) => other.left < box.right && box.left < other.right && other.top < box.bottom && box.top < other.bottom);
+      if (free && !best) best = { box, at: each };
+    });
+    const at = best ? best.at : tries[0];
+    if (best) taken.push(best.box);
+    return { x: place[0] + at[0], y: place[1] + at[1], "text-anchor": at[2] };
+  }
+
   /* points: {x, y, title, href, hollow}; each is a link. */
   function scatter(points, titles, label) {
     const made = svg("svg", { class: "scatter", viewBox: "0 0 " + width + " " + height, role: "group", "aria-label": label });
@@ -49,17 +66,13 @@
     const x = scale(points.map((each) => each.x), room.left, width - room.right);
     const y = scale(points.map((each) => each.y), height - room.bottom, room.top);
     made.append(...axes(x, y, titles));
-    const taken = [];
+    const taken = points.map((each) => ({ left: x.at(each.x) - 7, right: x.at(each.x) + 7, top: y.at(each.y) - 7, bottom: y.at(each.y) + 7 }));
     points.forEach(function (each) {
       const place = [x.at(each.x), y.at(each.y)];
-      const right = place[0] < width * 0.72;
-      let down = place[1] + 4;
-      while (taken.some((other) => other[2] === right && Math.abs(other[0] - place[0]) < 150 && Math.abs(other[1] - down) < 13)) down += 13;
-      taken.push([place[0], down, right]);
       const shown = each.title.length > 28 ? each.title.slice(0, 27) + "…" : each.title;
       const link = svg("a", { class: "point" + (each.hollow ? " hollow" : ""), href: each.href, "aria-label": each.title + ": " + titles[0] + " " + each.x.toPrecision(5) + ", " + titles[1] + " " + each.y.toPrecision(4) }, [
         svg("circle", { cx: place[0], cy: place[1], r: 6 }),
-        svg("text", { x: place[0] + (right ? 10 : -10), y: down, "text-anchor": right ? "start" : "end", text: shown }),
+        svg("text", Object.assign(label(place, shown, taken), { text: shown })),
         svg("title", { text: each.title }),
       ]);
       made.append(link);

@@ -3,13 +3,26 @@
   "use strict";
   const { el, state, select, check, range } = IVIF;
 
-  /* Methods shown: those in the address, else the first with an image. */
+  /* Without a choice: the sources, and the methods of the best mean rank that have an image. */
+  function first(dataset) {
+    const known = dataset.shown.length ? dataset.shown : dataset.methods;
+    const ranks = new Map();
+    if (IVIF.run.ranks) {
+      const at = IVIF.run.ranks.columns.length - 1;
+      IVIF.run.ranks.rows.forEach((row) => ranks.set(row.method, row.cells[at].value));
+    }
+    const place = (id) => (ranks.get(id) === undefined ? Infinity : ranks.get(id));
+    const sources = known.filter((id) => IVIF.run.methods.some((each) => each.id === id && each.source));
+    const rest = known.filter((id) => !sources.includes(id)).sort((a, b) => (place(a) === place(b) ? 0 : place(a) - place(b)));
+    return sources.slice(0, 2).concat(rest).slice(0, 4);
+  }
+
+  /* Methods shown, in the run's order or as the address says. */
   function methodsOf(dataset) {
     const known = dataset.methods;
     const asked = state.list("m").filter((id) => known.includes(id));
     if (asked.length) return asked;
-    const first = dataset.shown.length ? dataset.shown : known;
-    return first.slice(0, Math.min(4, first.length));
+    return first(dataset);
   }
 
   function toggle(dataset, id) {

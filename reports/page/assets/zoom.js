@@ -14,9 +14,15 @@
     let busy = false;
     let timer = 0;
 
+    /* Names of boxes keep their size by this. */
+    function tell(scale) {
+      all.forEach((each) => each.inner.style.setProperty("--z", String(scale)));
+    }
+
     function follow(source, detail) {
       if (busy) return;
       busy = true;
+      tell(detail.scale);
       all.forEach(function (each) {
         if (each.inner === source) return;
         each.panzoom.zoom(detail.scale, { animate: false, silent: true, force: true });
@@ -45,6 +51,7 @@
 
     function apply(values) {
       busy = true;
+      tell(values[0]);
       all.forEach(function (each) {
         const width = each.inner.parentElement.clientWidth || 1;
         each.panzoom.zoom(values[0], { animate: false, silent: true, force: true });
