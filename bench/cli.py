@@ -23,6 +23,7 @@ from ivif_bench.commands import (
     running,
     scoring,
     segmenting,
+    serving,
     statistics,
     training,
     weights,
@@ -44,6 +45,7 @@ ranking.register(app)
 complexity.register(app)
 features.register(app)
 statistics.register(app)
+serving.register(app)
 inspecting.register(app)
 cleaning.register(app)
 training.register(app)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -48,6 +49,18 @@ JsonOption = Annotated[
     bool, typer.Option("--json", help="print a summary as JSON on standard output")
 ]
 
+PageOption = Annotated[
+    bool, typer.Option("--page", help="write report/page/index.html, which opens in a browser")
+]
+PageImagesOption = Annotated[
+    str,
+    typer.Option(
+        "--page-images",
+        metavar="all|N|none",
+        help="previews on the page, of each dataset: of all images, of the N on which methods differ most, "
+        "or none; default: 100",
+    ),
+]
 PublishedOption = Annotated[
     bool,
     typer.Option("--with-published", help="set numbers that papers print beside ours, not ranked"),
@@ -61,6 +74,8 @@ def run(
     skip_missing: SkipOption = False,
     with_published: PublishedOption = False,
     executor: ExecutorOption = "",
+    page: PageOption = False,
+    page_images: PageImagesOption = "",
     as_json: JsonOption = False,
 ) -> None:
     """Run the whole benchmark: fuse, judge, write tables. Finished work is skipped."""
@@ -73,6 +88,7 @@ def run(
         skip_missing=skip_missing,
         with_published=with_published,
         executor=executor,
+        page_images=_page_images(page, page_images),
     )
 
 
@@ -140,6 +156,8 @@ def report(
         list[str],
         typer.Option("--table", help="also a table for print, such as ddfm-1; may be repeated"),
     ] = [],  # noqa: B006 - typer copies it
+    page: PageOption = False,
+    page_images: PageImagesOption = "",
 ) -> None:
     """Write and print the tables of a run again, from its results; judges no image again."""
     from ivif_bench.config import load_config, load_report_config
@@ -149,6 +167,7 @@ def report(
 
     if spread not in ("", "sd", "interval"):
         raise UserError(f"--spread: {spread!r}; known: sd, interval")
+    count = _page_images(page, page_images)
     folder = run_or_config
     if run_or_config.is_file():
         config = load_config(run_or_config)
@@ -172,6 +191,8 @@ def report(
     )
     for path in written:
         typer.echo(f"wrote {path}", err=True)
+    if count is not None:
+        _write_page(folder, config, count, confidence)
     _print_tables(folder, config, beside)
 
 
@@ -185,18 +206,26 @@ def run_tasks(
     skip_missing: bool = False,
     with_published: bool = False,
     executor: str = "",
+    page_images: int | None = None,
 ) -> None:
     """Run the benchmark, or some tasks of it, print its tables and what was done.
+
+    Args:
+        page_images: number of images of each dataset with a preview on the page; None for no page.
 
     Raises:
         UserError: the configuration lacks a section, or some work failed.
     """
     config = chosen(path, tasks, seeds, split, skip_missing, with_published, executor)
-    finish(config, tasks, workers, as_json)
+    finish(config, tasks, workers, as_json, page_images)
 
 
 def finish(
-    config: RunConfig, tasks: tuple[str, ...] | None, workers: int | None, as_json: bool
+    config: RunConfig,
+    tasks: tuple[str, ...] | None,
+    workers: int | None,
+    as_json: bool,
+    page_images: int | None = None,
 ) -> None:
     """Run what is not finished, print the tables and what was done.
 
@@ -207,6 +236,8 @@ def finish(
     from ivif_bench.pipeline.run import describe_failures
 
     summary = carried_out(config, tasks, workers)
+    if page_images is not None:
+        _write_page(config.folder, config, page_images)
     if as_json:
         print_json(
             {
@@ -326,6 +357,30 @@ def _print_tables(folder: Path, config: RunConfig, spread: Spread) -> None:
 
     sources = [load_source(name) for name in config.published]
     print_tables(build_report(load_run(folder), spread, sources, config.table).tables)
+
+
+def _page_images(page: bool, asked: str) -> int | None:
+    """How many images of each dataset get a preview; None without a page."""
+    from ivif_bench.reports.page.write import IMAGES
+
+    if not asked:
+        return IMAGES if page else None
+    if asked in ("all", "none"):
+        return sys.maxsize if asked == "all" else 0
+    if not (asked.isascii() and asked.isdigit()):
+        raise UserError(f"--page-images: {asked!r}; expected all, none or a number")
+    return int(asked)
+
+
+def _write_page(
+    folder: Path, config: RunConfig, images: int, confidence: float | None = None
+) -> None:
+    from ivif_bench.reports.page.write import write_page
+    from ivif_bench.reports.published import load_source
+
+    sources = [load_source(name) for name in config.published]
+    page = write_page(folder, images, confidence, sources, config.table)
+    typer.echo(f"wrote {page.sentence}", err=True)
 
 
 def _parse_seeds(text: str) -> tuple[int, ...]:
