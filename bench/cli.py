@@ -15,6 +15,7 @@ from ivif_bench.commands import (
     data,
     detecting,
     detectors,
+    features,
     inspecting,
     planning,
     protocols,
@@ -22,6 +23,7 @@ from ivif_bench.commands import (
     running,
     scoring,
     segmenting,
+    serving,
     statistics,
     training,
     weights,
@@ -41,7 +43,9 @@ planning.register(app)
 scoring.register(app)
 ranking.register(app)
 complexity.register(app)
+features.register(app)
 statistics.register(app)
+serving.register(app)
 inspecting.register(app)
 cleaning.register(app)
 training.register(app)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
 
+    from ivif_bench.features import FeatureMap
     from ivif_bench.types import StoredImage
 
 
@@ -216,6 +217,13 @@ class FusionMethod(ABC):
         )
 
         return self.fuse(_tensor(gray_of(infrared)), _tensor(rgb_of(visible)), [seed])
+
+    def feature_maps(self) -> Mapping[str, FeatureMap]:
+        """Named intermediate maps of fusing one pair, in the order in which they are drawn.
+
+        ``ivif-bench features`` lists and draws them. By default a method has none.
+        """
+        return {}
 
 
 class PrecomputedImages(ABC):

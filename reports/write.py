@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from ivif_bench.errors import UserError, first_few
 from ivif_bench.files import write_bytes, write_json
-from ivif_bench.naming import safe_name
 from ivif_bench.registry import suggest
 from ivif_bench.reports import trainings
 from ivif_bench.reports.beside import DatasetIdentity, with_published
@@ -201,18 +200,10 @@ def select(report: Report, name: str) -> Table:
 
 
 def _figures(results: RunResults, report: Report) -> dict[str, bytes]:
-    """PNG files: qualitative panels if the plan names images, and the main number of tables."""
-    from ivif_bench.reports import figures
+    """Qualitative panels if the plan names images, and the main number of tables as PNG."""
+    from ivif_bench.reports import figures, qualitative
 
-    files: dict[str, bytes] = {}
-    by_dataset: dict[str, list[Mapping[str, Any]]] = {}
-    for item in results.panels:
-        if not all((results.run / path).is_file() for path in item["images"].values()):
-            continue  # a run directory outlives its datasets; tables need no images
-        by_dataset.setdefault(str(item.get("dataset", "")), []).append(item)
-    for dataset, items in by_dataset.items():
-        name = f"panel-{safe_name(dataset)}.png"
-        files[name] = figures.panel(results.run, items, results.methods)
+    files = qualitative.files_of(results)
     for table in report.tables:
         if table.paper is not None:
             continue

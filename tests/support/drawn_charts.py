@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from ivif_bench.reports.charts import association, boxes, cost, critical, places, radar, seeds
+from ivif_bench.reports.charts import (
+    association,
+    boxes,
+    cost,
+    critical,
+    feature_maps,
+    image_curves,
+    places,
+    qualitative,
+    radar,
+    seeds,
+)
 from ivif_bench.reports.statistics.against_task import against, outcomes_of
 from ivif_bench.reports.statistics.blocks import Blocks
 from ivif_bench.reports.table import Column, Row, Table, cell
@@ -68,12 +79,34 @@ def drawn(methods: int, width: float, page: float) -> dict:
         name: {m: random.random() for m in METRICS if (m, name) != ("SF", names[1])}
         for name in names
     }
+    pictures = {name: random.integers(0, 256, (24, 32, 3), np.uint8) for name in names}
+    scenes = [
+        qualitative.Scene(
+            stem, {n: p for n, p in pictures.items() if n != left_out}, boxes_, "by name"
+        )
+        for stem, left_out, boxes_ in (
+            ("00001", names[1], [(2, 2, 12, 9)]),
+            (
+                "a_long & wide #stem_" * 6,
+                "",
+                [(0, 0, 9, 9), (20, 10, 32, 24), (1, 2, 30, 8), (4, 4, 5, 5)],
+            ),
+        )
+    ]
+    maps = [
+        feature_maps.panels_of(name, 10.0**at * random.normal(size=(1 + at % 3, 6, 8)), 2**at)
+        for at, name in enumerate(names[:9])
+    ]
     return {
         "critical": critical.draw(ranked, 0.3 + 0.2 * methods, True, width, "VIF, mean rank over 20 images"),
         "alike": critical.draw(ranked, 3.0 * methods, False, width, "VIF, mean rank over 20 images"),
         "association": association.draw(pair, outcome, titles, page),
         "narrow": association.draw(pair, outcome, titles, width),
         **{f"boxes-{n}": f for n, f in enumerate(boxes.draw(blocks, titles, page), start=1)},
+        **{f"images-{n}": f for n, f in enumerate(image_curves.draw(blocks, titles, page), start=1)},
+        **{f"narrow-{n}": f for n, f in enumerate(image_curves.draw(blocks, titles, width), start=1)},
+        **{f"panel-{n}": f for n, f in enumerate(qualitative.draw(scenes, titles, page), start=1)},
+        **{f"maps-{n}": f for n, f in enumerate(feature_maps.draw(maps, names[-1], page), start=1)},
         "seeds": seeds.draw(spread, "mAP@0.5", width),
         "places": places.draw(orders, page),
         "radar": radar.draw(scores, METRICS, width),
