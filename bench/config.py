@@ -19,6 +19,7 @@ from ivif_bench.data.demo_limits import LONGEST_SIDE, MOST_SCENES, SHORTEST_SIDE
 from ivif_bench.errors import UserError
 from ivif_bench.fusion import METHODS, MethodOptions
 from ivif_bench.naming import safe_name
+from ivif_bench.pipeline.executors.base import ExecutorConfig
 from ivif_bench.registry import Registry, S, suggest
 from ivif_bench.reports.comparison import Spread
 from ivif_bench.reports.formats import BY_DEFAULT
@@ -141,6 +142,8 @@ class RunConfig(_Strict):
     ``stretch`` treats all rows alike where some programs stretch their results from minimum to maximum
     (docs/methods/compared.md): ``all`` measures every image stretched, ``none`` takes the plain output
     of methods that have one.
+
+    ``executor`` says where the work is done (docs/clusters.md); no key and no result depends on it.
     """
 
     @field_validator("table", mode="before")
@@ -157,6 +160,7 @@ class RunConfig(_Strict):
     published: tuple[str, ...] = ()
     table: tuple[TableOptions, ...] = ()
     stretch: Literal["as-published", "all", "none"] = "as-published"
+    executor: ExecutorConfig = ExecutorConfig()
     sections: dict[str, tuple[Section, ...]] = {}
 
     @property
@@ -176,6 +180,10 @@ class RunConfig(_Strict):
             row for sections in self.sections.values() for each in sections for row in each.rows
         ]
         return tuple(dict.fromkeys(found))
+
+    def run_by(self, executor: str, options: Mapping[str, Any] = {}) -> RunConfig:
+        """The same run by another executor, or by the same one with other options."""
+        return self.model_copy(update={"executor": self.executor.changed(executor, options)})
 
     def overridden(self, **values: Any) -> RunConfig:
         """The same run with other values in every task section that has such a key.
@@ -320,6 +328,7 @@ def _check_names(config: RunConfig) -> None:
         layout = _registered(LAYOUTS, dataset.layout, f"datasets.{name}.layout")
         checked(layout.options, dataset.options, f"datasets.{name}.options")
     _check_tables(config)
+    config.executor.check("executor")
     _check_panels(config)
     seen: set[str] = set()
     for index, method in enumerate(config.methods):

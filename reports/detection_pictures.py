@@ -142,22 +142,40 @@ def most_different(
     """
     errors: dict[str, list[int]] = {}
     for name, boxes in stored.items():
-        for stem, found in _per_image(boxes, levels[name]).items():
+        counts = counts_per_image(boxes, levels[name])
+        wrong = (counts.missed + counts.wrong).tolist()
+        for stem, found in zip(boxes.stems, wrong, strict=True):
             errors.setdefault(stem, []).append(found)
     whole = {stem: each for stem, each in errors.items() if len(each) == len(stored)}
     order = sorted(whole, key=lambda stem: (-np.var(whole[stem]), -sum(whole[stem]), stem))
     return order[:count]
 
 
-def _per_image(boxes: Judged, confidence: float) -> dict[str, int]:
-    """Missed objects and wrong detections of each image."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Counts:
+    """Boxes of each image at one confidence: int64 [images] each.
+
+    Attributes:
+        objects: required objects.
+        found, missed: of these.
+        wrong: false detections.
+    """
+
+    objects: np.ndarray
+    found: np.ndarray
+    missed: np.ndarray
+    wrong: np.ndarray
+
+
+def counts_per_image(boxes: Judged, confidence: float) -> Counts:
+    """Found and missed objects and wrong detections of each image, in the order of ``boxes.stems``."""
     kept = boxes.found.score >= confidence
     outcome = match(boxes, np.array([IOU])).outcome[0]
     count = len(boxes.stems)
     hits = np.bincount(boxes.found.image[kept & (outcome == HIT)], minlength=count)
     wrong = np.bincount(boxes.found.image[kept & (outcome == FALSE)], minlength=count)
     objects = np.bincount(boxes.truth.image[~boxes.truth.ignored], minlength=count)
-    return dict(zip(boxes.stems, (objects - hits + wrong).tolist(), strict=True))
+    return Counts(objects, hits, objects - hits, wrong)
 
 
 def shown_on(boxes: Judged, stem: str, confidence: float) -> Shown:

@@ -8,7 +8,13 @@ from dataclasses import dataclass, replace
 
 from ivif_bench.reports.beside import DatasetIdentity, plain
 from ivif_bench.reports.comparison import Comparison
-from ivif_bench.reports.paper_rows import chosen_rows, finished, marked, with_used_notes
+from ivif_bench.reports.paper_rows import (
+    chosen_rows,
+    finished,
+    marked,
+    with_explained,
+    with_used_notes,
+)
 from ivif_bench.reports.presets import TableOptions
 from ivif_bench.reports.ranks import ranks_table
 from ivif_bench.reports.table import (
@@ -157,6 +163,7 @@ def _block(
         lines.append(f"Not computed in this run: {'; '.join(lacking)}.")
     names = dict.fromkeys(row.name for table, _, _ in parts for row in table.rows)
     rows = [row for name in names if (row := _row(name, parts, options, notes)) is not None]
+    rows = with_explained(rows, options, notes, len(columns))
     lines += _spread_lines(rows)
     tables = [table for table, _, _ in parts]
     whole = Table(

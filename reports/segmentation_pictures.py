@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -53,6 +53,7 @@ class Judged:
         palette: RGB of each class.
         sources: paths of the infrared and of the visible image by stem.
         wrong: share of wrong pixels by stem.
+        tags: conditions, such as ``night``, to the stems that have them.
     """
 
     folder: Path
@@ -62,6 +63,7 @@ class Judged:
     palette: np.ndarray
     sources: Mapping[str, Sequence[str]]
     wrong: Mapping[str, float]
+    tags: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def files_of(run: RunResults, stems: Sequence[str] = (), count: int = 1) -> dict[str, bytes]:
@@ -181,13 +183,20 @@ def picture(
 
 def _tables(run: RunResults) -> list[tuple[Comparison, dict[str, Judged]]]:
     """Segmentation tables with the methods whose predictions are kept; none without any."""
-    found = []
-    for comparison in comparisons(run):
+    every = comparisons(run)
+    kept = kept_labels(every)
+    return [(each, kept[each.name]) for each in every if each.name in kept]
+
+
+def kept_labels(every: Sequence[Comparison]) -> dict[str, dict[str, Judged]]:
+    """By the name of a segmentation table: its methods whose predictions are kept."""
+    found = {}
+    for comparison in every:
         if comparison.task == "segmentation":
             judged = {name: _judged(comparison, name) for name in comparison.methods}
             there = {name: each for name, each in judged.items() if each is not None}
             if there:
-                found.append((comparison, there))
+                found[comparison.name] = there
     return found
 
 
@@ -222,6 +231,7 @@ def _judged(comparison: Comparison, method: str) -> Judged | None:
             palette=palette,
             sources={stem: (each["infrared"], each["visible"]) for stem, each in images.items()},
             wrong={stem: float(each["wrong"]) for stem, each in images.items()},
+            tags=_tags(images),
         )
     except OSError as problem:
         raise UserError(f"cannot read {path}: {problem.strerror or problem}") from problem
@@ -230,6 +240,15 @@ def _judged(comparison: Comparison, method: str) -> Judged | None:
             f"{path}: does not describe predictions ({type(problem).__name__}: {problem}); delete this "
             "folder and the unit's results, and 'run' writes them again"
         ) from problem
+
+
+def _tags(images: Mapping[str, Any]) -> dict[str, list[str]]:
+    """By condition, its images; files of earlier versions name none."""
+    found: dict[str, list[str]] = {}
+    for stem, each in images.items():
+        for tag in each.get("tags", ()):
+            found.setdefault(str(tag), []).append(stem)
+    return found
 
 
 def refuse_unknown(stems: Sequence[str], known: set[str]) -> None:

@@ -132,8 +132,6 @@ def write_report(
         UserError: no plan, broken results, nothing planned, an unknown format, or an image to draw
             that no detection table has.
     """
-    # They load numba and SciPy, which printing the tables does not need.
-    from ivif_bench.reports import detection_pictures, segmentation_pictures
     from ivif_bench.reports.statistics import write as statistics
 
     for name in formats:
@@ -150,16 +148,9 @@ def write_report(
     written |= _figures(results, report)
     written |= trainings.files_of(results)
     written |= statistics.files_of(results)
-    if pictures.count or pictures.stems:
-        written |= segmentation_pictures.files_of(results, pictures.stems, pictures.count)
-        labelled = segmentation_pictures.known_stems(results) if pictures.stems else set()
-        boxed = detection_pictures.known_stems(results) if pictures.stems else set()
-        segmentation_pictures.refuse_unknown(pictures.stems, labelled | boxed)
-        mine = tuple(stem for stem in pictures.stems if stem in boxed)
-        if mine or not pictures.stems:
-            written |= detection_pictures.files_of(
-                results, mine, pictures.count, pictures.confidence
-            )
+    drawn = bool({unit.task for unit in results.planned} & {"detection", "segmentation"})
+    if pictures.stems or (pictures.count and drawn):
+        written |= _drawn(results, pictures)
     if detail:
         from ivif_bench.reports import detection_files
 
@@ -168,6 +159,27 @@ def write_report(
         write_bytes(folder / name, data)
     write_json(folder / "report.json", _provenance(results, report, written))
     return [*(folder / name for name in written), folder / "report.json"]
+
+
+def _drawn(results: RunResults, pictures: Pictures) -> dict[str, bytes]:
+    """Pictures of detections and segmentations.
+
+    Raises:
+        UserError: an image by name that no table has.
+    """
+    # They load numba, which a report without them does not need.
+    from ivif_bench.reports import detection_pictures, segmentation_pictures
+
+    written = segmentation_pictures.files_of(results, pictures.stems, pictures.count)
+    labelled = segmentation_pictures.known_stems(results) if pictures.stems else set()
+    boxed = detection_pictures.known_stems(results) if pictures.stems else set()
+    segmentation_pictures.refuse_unknown(pictures.stems, labelled | boxed)
+    mine = tuple(stem for stem in pictures.stems if stem in boxed)
+    if mine or not pictures.stems:
+        written |= detection_pictures.files_of(
+            results, mine, pictures.count, pictures.confidence
+        )
+    return written
 
 
 def _beside(made: Made, sources: Sequence[PublishedSource]) -> Made:

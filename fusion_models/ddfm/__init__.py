@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ivif_bench.ablation import AblationSpec
 from ivif_bench.fusion import MethodSpec, Publication, WeightsSpec
 from ivif_bench.fusion_models.ddfm.options import DDFMLiteOptions, DDFMOptions
 from ivif_bench.fusion_models.ddfm.recipes import PRESETS, PriorSettings
@@ -83,5 +84,16 @@ TRAININGS = (
         title="unconditional diffusion prior of DDFM",
         presets=PRESETS,
         options=PriorSettings,
+    ),
+)
+
+ABLATIONS = (
+    AblationSpec(
+        name="ddfm-2",
+        entry="ivif_bench.fusion_models.ddfm.ablations:TABLE_2",
+        title="Ablation of DDFM, rows of its Table 2",
+        method="ddfm",
+        lite="ddfm-lite",
+        published="ddfm-ablation",
     ),
 )

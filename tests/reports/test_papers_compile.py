@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import pytest
 from fixed_table import HOSTILE
 from latex_text import check_compiles
 from paper_runs import paper_run
+from required import skip_unless
 
 from ivif_bench.reports.frame import load_run
 from ivif_bench.reports.paper_files import paper_files
@@ -62,8 +62,7 @@ def test_presets_compile_without_overfull_boxes(
 
 
 def test_names_survive_in_the_pdf(tmp_path: Path, new_run: Any) -> None:
-    if shutil.which("pdftotext") is None or shutil.which("pdflatex") is None:
-        pytest.skip("pdflatex or pdftotext is not installed")
+    skip_unless("latex", "pdflatex", "pdftotext")
     names = ("a_b%&#{}~^", "100 % <b>", "plain", "A\\B $x$", "[2pt] * x")
     run = paper_run(new_run(tmp_path / "run"), names)
     folder = tmp_path / "tex"

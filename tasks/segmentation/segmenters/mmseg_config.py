@@ -65,6 +65,7 @@ SPECS = (
         parameters=0,
         licence="Apache-2.0 (mmsegmentation)",
         modes=("retrain", "frozen", "released"),
+        checkpoints=("last", "best"),
         inference=ConfiguredInference,
         training=MmsegTraining,
         packages=PACKAGES,
