@@ -89,7 +89,9 @@ def look(at: int) -> tuple[str, str]:
 def text_width(text: str, size: float = SIZE) -> float:
     """Inches that a line of text takes."""
     font = _font()
-    font.set_size(size, _FINE)  # at 72 dpi letters would have whole pixels, up to a fifth too narrow
+    font.set_size(
+        size, _FINE
+    )  # at 72 dpi letters would have whole pixels, up to a fifth too narrow
     font.set_text(text, 0.0)
     return float(font.get_width_height()[0]) / 64 / _FINE
 
