@@ -15,6 +15,7 @@ from ivif_bench.data.images import read_labels, read_rgb
 from ivif_bench.errors import UserError, first_few
 from ivif_bench.files import read_json
 from ivif_bench.naming import safe_name
+from ivif_bench.reports.charts import style
 from ivif_bench.reports.comparison import comparisons
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from ivif_bench.reports.frame import RunResults
 
 _METHODS_A_ROW = 5
+_SMALL = 5.6  # points
 _WIDTH = 7.16  # inches: two columns of an IEEE page
 _DPI = 300
 # Okabe and Ito's colours, told apart with any colour vision.
@@ -143,14 +145,15 @@ def picture(
         )
     ):
         _show(panels[at, 0], image, truth.shape, title)
-    for number, name in enumerate(methods):
+    titles = style.fitted([comparison.methods[n] for n in methods], part - 0.1, _SMALL)
+    for number, (name, heading) in enumerate(zip(methods, titles, strict=True)):
         top, column = 3 * (number // across), number % across + 1
         mine = judged[name]
         prediction = read_labels(mine.folder / f"{stem}.png")
         seen |= {*np.unique(prediction).tolist()}
         path = run.image_of(comparison.dataset, name, stem)
         shown = None if path is None else read_rgb(path)
-        _show(panels[top, column], shown, truth.shape, comparison.methods[name])
+        _show(panels[top, column], shown, truth.shape, heading)
         _show(panels[top + 1, column], _coloured(prediction, mine), truth.shape)
         kinds = error_map(truth, prediction, mine.background, mine.ignore_index)
         colours = np.array([*ERRORS.values()], np.uint8)
@@ -166,15 +169,15 @@ def picture(
         handles=[*names, *kinds_drawn],
         ncols=5,
         loc="outside lower center",
-        fontsize=5.6,
+        fontsize=_SMALL,
         frameon=False,
     )
     for text in legend.get_texts():
         text.set_parse_math(False)
     title = f"{comparison.dataset_title}, image {stem}: image, prediction and errors, first seed"
-    figure.suptitle(
-        "\n".join((title, *comparison.warnings)), fontsize=6.5, parse_math=False, wrap=True
-    )
+    above = [style.wrapped(each, 0.93 * _WIDTH, 6.5) for each in (title, *comparison.warnings)]
+    lines = [line for each in above for line in each]
+    figure.suptitle("\n".join(lines), fontsize=6.5, parse_math=False)
     return figure
 
 
@@ -284,4 +287,4 @@ def _show(axes: Axes, image: np.ndarray | None, shape: tuple[int, ...], title: s
         axes.text(0.5, 0.5, "no image", ha="center", va="center", transform=axes.transAxes, size=6)
     axes.imshow(image, interpolation="nearest")
     if title:
-        axes.set_title(title, fontsize=5.6, parse_math=False, pad=2)
+        axes.set_title(title, fontsize=_SMALL, parse_math=False, pad=2)

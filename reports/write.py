@@ -200,16 +200,19 @@ def select(report: Report, name: str) -> Table:
 
 
 def _figures(results: RunResults, report: Report) -> dict[str, bytes]:
-    """Qualitative panels if the plan names images, and the main number of tables as PNG."""
-    from ivif_bench.reports import figures, qualitative
+    """Qualitative panels if the plan names images, and the main number of tables."""
+    from ivif_bench.reports import qualitative
+    from ivif_bench.reports.charts import dots, style
 
     files = qualitative.files_of(results)
     for table in report.tables:
         if table.paper is not None:
             continue
-        column = figures.main_column(table)
+        column = dots.main_column(table)
         if column is not None:
-            files[f"{table.name}.png"] = figures.dots(table, column)
+            with style.styled():
+                figure = dots.draw(table, column, style.COLUMN["ieee"])
+                files |= style.files(table.name, figure)
     return files
 
 

@@ -12,8 +12,7 @@ import cv2
 import numpy as np
 
 from ivif_bench.files import write_bytes
-from ivif_bench.reports.charts import qualitative, style
-from ivif_bench.reports.figures import dots, main_column
+from ivif_bench.reports.charts import dots, qualitative, style
 from ivif_bench.reports.frame import load_run
 from ivif_bench.reports.qualitative import scene_of
 from ivif_bench.reports.write import build_report
@@ -34,11 +33,11 @@ def picture(run: Path, dataset: str = "demo-m3fd") -> bytes:
     with style.styled():
         (panel,) = qualitative.draw(scenes[:2], titles, style.PAGE["ieee"])
         panels = style.files("panel", panel, ["png"])["panel.png"]
-    figures = [
-        dots(table, column)
-        for table in build_report(read).tables
-        if (column := main_column(table)) is not None
-    ]
+        figures = [
+            style.files("dots", dots.draw(table, column, style.COLUMN["ieee"]), ["png"])["dots.png"]
+            for table in build_report(read).tables
+            if (column := dots.main_column(table)) is not None
+        ]
     left, right = (_resized(figure, WIDTH // 2) for figure in figures[:2])
     height = max(len(left), len(right))
     below = np.hstack([_padded(left, height), _padded(right, height)])

@@ -13,12 +13,13 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from ivif_bench.curves import COLOURS
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLUMN = {"ieee": 3.5, "cvpr": 3.25}  # inches
 PAGE = {"ieee": 7.16, "cvpr": 6.875}
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#9C8A00")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p")
 _HEADS = (0.5, 0.75, 0.25, 0.9, 0.1)
 GRAY = "0.6"
@@ -107,8 +108,13 @@ def fitted(names: Sequence[str], inches: float, size: float = SIZE, lines: int =
         alike = [at for at, one in enumerate(shown) if one == label]
         if len({texts[at] for at in alike}) == 1:
             continue
-        for head in _HEADS[1:]:
-            other = [_broken(texts[at], inches, size, lines, head) for at in alike]
+        for head in (*_HEADS[1:], None):
+            mine = [texts[at] for at in alike]
+            other = (
+                _from_difference(mine, inches, size)
+                if head is None
+                else [_broken(text, inches, size, lines, head) for text in mine]
+            )
             if len(set(other)) == len(other) and not set(other) & set(shown):
                 break
         else:
@@ -132,6 +138,16 @@ def _broken(text: str, inches: float, size: float, lines: int, head: float) -> s
         return _short(text, inches, size, head)
     rest = _short(" ".join(words[count:]), inches, size, head)
     return f"{' '.join(words[:count])}\n{rest}"
+
+
+def _from_difference(texts: Sequence[str], inches: float, size: float) -> list[str]:
+    """Texts without what all have in common at the beginning, but for some of it, and the middle."""
+    letters = enumerate(zip(*texts, strict=False))
+    shared = next((at for at, each in letters if len(set(each)) > 1), min(map(len, texts)))
+    start = texts[0].rfind(" ", 0, shared) + 1
+    head = _short(texts[0][:start], 0.35 * inches, size, 1.0)[: max(1, start)].rstrip(" …")
+    room = inches - text_width(f"{head}…", size)
+    return [f"{head}…{_short(text[start:], room, size, 0.6)}" for text in texts]
 
 
 def _short(text: str, inches: float, size: float, head: float) -> str:

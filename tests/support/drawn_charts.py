@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from ivif_bench.reports.charts import (
@@ -9,6 +11,7 @@ from ivif_bench.reports.charts import (
     boxes,
     cost,
     critical,
+    dots,
     feature_maps,
     image_curves,
     places,
@@ -60,7 +63,10 @@ def drawn(methods: int, width: float, page: float) -> dict:
         for place, name in enumerate(("visible", *names))
         if place != 2
     )
-    (outcome,) = outcomes_of(Table("t", "t", "", (column,), rows), frozenset({"visible"}))
+    table = Table(
+        "t", "Detection on a dataset & of a_long name, by a protocol " * 2, "", (column,), rows
+    )
+    (outcome,) = outcomes_of(table, frozenset({"visible"}))
     pair = against("x", "Detection", blocks, [outcome])
     ranked = dict(zip(names, np.sort(1 + (methods - 1) * random.random(methods)), strict=True))
     spread = {name: list(0.5 + 0.05 * random.random(3)) for name in names}
@@ -107,6 +113,8 @@ def drawn(methods: int, width: float, page: float) -> dict:
         **{f"narrow-{n}": f for n, f in enumerate(image_curves.draw(blocks, titles, width), start=1)},
         **{f"panel-{n}": f for n, f in enumerate(qualitative.draw(scenes, titles, page), start=1)},
         **{f"maps-{n}": f for n, f in enumerate(feature_maps.draw(maps, names[-1], page), start=1)},
+        "dots": dots.draw(table, column, width),
+        "warned": dots.draw(replace(table, warnings=("PSEUDO LABELS: " + "a warning " * 20,)), column, width),
         "seeds": seeds.draw(spread, "mAP@0.5", width),
         "places": places.draw(orders, page),
         "radar": radar.draw(scores, METRICS, width),
