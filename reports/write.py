@@ -176,9 +176,7 @@ def _drawn(results: RunResults, pictures: Pictures) -> dict[str, bytes]:
     segmentation_pictures.refuse_unknown(pictures.stems, labelled | boxed)
     mine = tuple(stem for stem in pictures.stems if stem in boxed)
     if mine or not pictures.stems:
-        written |= detection_pictures.files_of(
-            results, mine, pictures.count, pictures.confidence
-        )
+        written |= detection_pictures.files_of(results, mine, pictures.count, pictures.confidence)
     return written
 
 
