@@ -32,6 +32,16 @@ class DatasetIdentity:
             plain(name) == wanted or plain(name.split("-")[0]) == wanted for name in self.names
         )
 
+    @property
+    def bibtex(self) -> tuple[str, ...]:
+        """Entries of the papers of its layouts."""
+        if self.drawn:
+            return ()
+        from ivif_bench.data.base import LAYOUTS
+
+        specs = [LAYOUTS.find(name) for name in self.names]
+        return tuple(spec.bibtex for spec in specs if spec is not None and spec.bibtex)
+
 
 def plain(name: str) -> str:
     """A name without what papers write differently: case, spaces, signs."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from ivif_bench.data.images import read_labels, read_rgb
 from ivif_bench.errors import UserError, first_few
 from ivif_bench.files import read_json
 from ivif_bench.naming import safe_name
+from ivif_bench.reports.charts import style
 from ivif_bench.reports.comparison import comparisons
 from ivif_bench.reports.windows import Window, differing_window, draw_frame
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from ivif_bench.reports.frame import RunResults
 
 _METHODS_A_ROW = 5
+_SMALL = 5.6  # points
 _WIDTH = 7.16  # inches: two columns of an IEEE page
 _DPI = 300
 # Okabe and Ito's colours, told apart with any colour vision.
@@ -52,6 +54,7 @@ class Judged:
         palette: RGB of each class.
         sources: paths of the infrared and of the visible image by stem.
         wrong: share of wrong pixels by stem.
+        tags: conditions, such as ``night``, to the stems that have them.
     """
 
     folder: Path
@@ -61,6 +64,7 @@ class Judged:
     palette: np.ndarray
     sources: Mapping[str, Sequence[str]]
     wrong: Mapping[str, float]
+    tags: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def files_of(run: RunResults, stems: Sequence[str] = (), count: int = 1) -> dict[str, bytes]:
@@ -165,14 +169,15 @@ def picture(
         )
     ):
         show(panels[at, 0], image, title)
-    for number, name in enumerate(methods):
+    titles = style.fitted([comparison.methods[n] for n in methods], wide - 0.1, _SMALL)
+    for number, (name, heading) in enumerate(zip(methods, titles, strict=True)):
         top, column = 3 * (number // across), number % across + 1
         mine = judged[name]
         prediction = read_labels(mine.folder / f"{stem}.png")
         seen |= {*np.unique(prediction).tolist()}
         path = run.image_of(comparison.dataset, name, stem)
         shown = None if path is None else read_rgb(path)
-        show(panels[top, column], shown, comparison.methods[name])
+        show(panels[top, column], shown, heading)
         show(panels[top + 1, column], _coloured(prediction, mine))
         kinds = error_map(truth, prediction, mine.background, mine.ignore_index)
         colours = np.array([*ERRORS.values()], np.uint8)
@@ -192,7 +197,7 @@ def picture(
         handles=[*names, *kinds_drawn],
         ncols=5,
         loc="outside lower center",
-        fontsize=5.6,
+        fontsize=_SMALL,
         frameon=False,
     )
     for text in legend.get_texts():
@@ -201,21 +206,28 @@ def picture(
     title = (
         f"{comparison.dataset_title}, image {stem}: {part}image, prediction and errors, first seed"
     )
-    figure.suptitle(
-        "\n".join((title, *comparison.warnings)), fontsize=6.5, parse_math=False, wrap=True
-    )
+    above = [style.wrapped(each, 0.93 * _WIDTH, 6.5) for each in (title, *comparison.warnings)]
+    lines = [line for each in above for line in each]
+    figure.suptitle("\n".join(lines), fontsize=6.5, parse_math=False)
     return figure
 
 
 def _tables(run: RunResults) -> list[tuple[Comparison, dict[str, Judged]]]:
     """Segmentation tables with the methods whose predictions are kept; none without any."""
-    found = []
-    for comparison in comparisons(run):
+    every = comparisons(run)
+    kept = kept_labels(every)
+    return [(each, kept[each.name]) for each in every if each.name in kept]
+
+
+def kept_labels(every: Sequence[Comparison]) -> dict[str, dict[str, Judged]]:
+    """By the name of a segmentation table: its methods whose predictions are kept."""
+    found = {}
+    for comparison in every:
         if comparison.task == "segmentation":
             judged = {name: _judged(comparison, name) for name in comparison.methods}
             there = {name: each for name, each in judged.items() if each is not None}
             if there:
-                found.append((comparison, there))
+                found[comparison.name] = there
     return found
 
 
@@ -250,6 +262,7 @@ def _judged(comparison: Comparison, method: str) -> Judged | None:
             palette=palette,
             sources={stem: (each["infrared"], each["visible"]) for stem, each in images.items()},
             wrong={stem: float(each["wrong"]) for stem, each in images.items()},
+            tags=_tags(images),
         )
     except OSError as problem:
         raise UserError(f"cannot read {path}: {problem.strerror or problem}") from problem
@@ -269,6 +282,15 @@ def _wrong(judged: Mapping[str, Judged], stem: str) -> np.ndarray:
         )
         found.append((truth != prediction) & (truth != mine.ignore_index))
     return np.stack(found)
+
+
+def _tags(images: Mapping[str, Any]) -> dict[str, list[str]]:
+    """By condition, its images; files of earlier versions name none."""
+    found: dict[str, list[str]] = {}
+    for stem, each in images.items():
+        for tag in each.get("tags", ()):
+            found.setdefault(str(tag), []).append(stem)
+    return found
 
 
 def refuse_unknown(stems: Sequence[str], known: set[str]) -> None:
@@ -307,4 +329,4 @@ def _show(axes: Axes, image: np.ndarray | None, shape: tuple[int, ...], title: s
         axes.text(0.5, 0.5, "no image", ha="center", va="center", transform=axes.transAxes, size=6)
     axes.imshow(image, interpolation="nearest")
     if title:
-        axes.set_title(title, fontsize=5.6, parse_math=False, pad=2)
+        axes.set_title(title, fontsize=_SMALL, parse_math=False, pad=2)

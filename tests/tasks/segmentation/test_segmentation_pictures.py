@@ -77,6 +77,7 @@ def test_a_report_has_the_image_where_methods_differ_most_as_png_and_pdf(run):
     assert (run / "report" / name).read_bytes() == first
 
 
+@pytest.mark.slow
 def test_images_by_name_are_drawn_and_unknown_ones_refused(run):
     pictures = Pictures(stems=(TEST[1],))
     written = {path.name for path in write_report(run, ["markdown"], pictures=pictures)}
