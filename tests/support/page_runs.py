@@ -56,7 +56,7 @@ def page_run(
         corners = np.array([box for _, box in scene.boxes], float).reshape(-1, 4)
         truth[stem] = Boxes(corners, tuple(name for name, _ in scene.boxes))
     pairs = [
-        Pair("m3fd", stem, *(_place(folder, name, stem) for name in ("infrared", "visible")),
+        Pair("m3fd", stem, *2 * [_place(folder, next(iter(titles)), stem)],
              tags=("night" if int(stem) % 3 == 0 else "day",))
         for stem in scenes
     ]
