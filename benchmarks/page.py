@@ -70,10 +70,16 @@ def _unit(
     path = run / result
     path.parent.mkdir(parents=True, exist_ok=True)
     count = len(rows["value"])
-    filled = {**{name: [value] * count for name, value in what.items()}, **rows, "reason": [""] * count}
+    filled = {
+        **{name: [value] * count for name, value in what.items()},
+        **rows,
+        "reason": [""] * count,
+    }
     pq.write_table(pa.table({n: filled[n] for n in RECORD_SCHEMA.names}, RECORD_SCHEMA), path)
     about: dict[str, object] = {**OFFICIAL, "images": 100}
-    about |= {"metrics": dict.fromkeys(METRICS, "up")} if task == "quality" else {"classes": CLASSES}
+    about |= (
+        {"metrics": dict.fromkeys(METRICS, "up")} if task == "quality" else {"classes": CLASSES}
+    )
     provenance = {
         "key": key, "what": {"about": about}, "versions": {}, "commit": "0", "device": "cpu",
         "seconds": 0.0, "finished": "",
@@ -125,9 +131,13 @@ def _boxes(rng: np.random.Generator, images: int) -> list[dict[str, object]]:
     ]
 
 
-def _found(rng: np.random.Generator, truth: dict[str, list[dict[str, object]]]) -> list[dict[str, object]]:
+def _found(
+    rng: np.random.Generator, truth: dict[str, list[dict[str, object]]]
+) -> list[dict[str, object]]:
     scores = rng.uniform(0.05, 1, len(truth["annotations"])).round(4).tolist()
-    return [{**each, "score": score} for each, score in zip(truth["annotations"], scores, strict=True)]
+    return [
+        {**each, "score": score} for each, score in zip(truth["annotations"], scores, strict=True)
+    ]
 
 
 def built(folder: Path, methods: int, images: int) -> tuple[float, float, Path]:
@@ -181,7 +191,9 @@ def in_browser(run: Path, images: int) -> None:
         session = page.context.new_cdp_session(page)
         session.send("Performance.enable")
         found = {e["name"]: e["value"] for e in session.send("Performance.getMetrics")["metrics"]}
-        print(f"JavaScript heap, numbers of all methods loaded: {found['JSHeapUsedSize'] / 1e6:.0f} MB")
+        print(
+            f"JavaScript heap, numbers of all methods loaded: {found['JSHeapUsedSize'] / 1e6:.0f} MB"
+        )
         print(f"renderer process: {_renderer():.0f} MB resident")
 
 
@@ -211,7 +223,9 @@ def main() -> None:
         quarter = arguments.images // 4
         few, _, _ = built(folder, arguments.methods, quarter)
         many, _, run = built(folder, arguments.methods, arguments.images)
-        print(f"CPU-s per 1,000 images: {1000 * few / quarter:.2f}, then {1000 * many / arguments.images:.2f}")
+        print(
+            f"CPU-s per 1,000 images: {1000 * few / quarter:.2f}, then {1000 * many / arguments.images:.2f}"
+        )
         in_browser(run, arguments.images)
     finally:
         if arguments.keep is None:

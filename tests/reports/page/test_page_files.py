@@ -40,7 +40,9 @@ def test_no_text_can_end_a_script_or_begin_a_tag() -> None:
     text = chunk("a", {"name": "</script><img onerror=x>\u2028&amp;"})
     assert not set(text) & set("<>&\u2028")
     assert text.isascii()
-    assert json.loads(text[len('IVIF.put("a",') : -3]) == {"name": "</script><img onerror=x>\u2028&amp;"}
+    assert json.loads(text[len('IVIF.put("a",') : -3]) == {
+        "name": "</script><img onerror=x>\u2028&amp;"
+    }
 
 
 def test_numbers_of_single_images_are_those_of_the_records(run: Path) -> None:
@@ -90,12 +92,11 @@ def test_previews_are_made_once_and_only_for_the_images_asked_for(tmp_path: Path
     assert write_page(run, images=1).made == 2
     again = write_page(run, images=2)
     assert (again.made, again.previews) == (2, 4)
-    shown = {path for path in (run / "report" / "page" / "img").rglob("*.webp")}
+    assert len(list((run / "report" / "page").rglob("*.webp"))) == 4
     image = run / "fused" / "m3fd" / "average" / "00000.png"
     image.write_bytes((run / "fused" / "m3fd" / "visible" / "00001.png").read_bytes())
     assert write_page(run, images=10).made == 2 + 1
     assert write_page(run, images=0).previews == 0
-    assert shown
     assert not list((run / "report" / "page").rglob("*.webp"))
 
 
@@ -108,7 +109,9 @@ def test_a_page_without_images_still_says_where_the_originals_are(tmp_path: Path
     assert path == (run / "fused" / "m3fd" / "average" / "00001.png").resolve()
 
 
-def test_files_of_an_earlier_page_go_and_equal_runs_give_equal_data(run: Path, tmp_path: Path) -> None:
+def test_files_of_an_earlier_page_go_and_equal_runs_give_equal_data(
+    run: Path, tmp_path: Path
+) -> None:
     folder = Folder(tmp_path / "page")
     folder.text("data/old.js", "")
     folder.text("img/aa/b.webp", "")
@@ -133,7 +136,9 @@ def test_the_shell_names_every_script_and_allows_only_own_files() -> None:
     assert "unsafe" not in shell.POLICY
     assert "http" not in shell.POLICY
     for path in (shell.HERE / "assets").glob("*.js"):
-        assert not re.search(r"innerHTML|outerHTML|insertAdjacent|document\.write|eval\(", path.read_text()), path
+        assert not re.search(
+            r"innerHTML|outerHTML|insertAdjacent|document\.write|eval\(", path.read_text()
+        ), path
 
 
 def test_libraries_are_those_of_the_manifest_and_small() -> None:

@@ -33,7 +33,9 @@ def server(tmp_path: Path) -> Iterator[PageServer]:
         thread.join()
 
 
-def ask(server: PageServer, path: str, method: str = "GET", host: str = "") -> tuple[int, bytes, dict]:
+def ask(
+    server: PageServer, path: str, method: str = "GET", host: str = ""
+) -> tuple[int, bytes, dict]:
     """Status, body and headers; the path goes out exactly as it is."""
     connection = http.client.HTTPConnection("127.0.0.1", server.server_address[1], timeout=10)
     connection.putrequest(method, path, skip_host=bool(host), skip_accept_encoding=True)
@@ -65,7 +67,8 @@ def test_a_wrong_token_is_forbidden(server: PageServer, path: str) -> None:
     "path",
     [
         "../secret.txt", "%2e%2e/secret.txt", "..%2fsecret.txt", "report/../../secret.txt", "link.txt",
-        "out/secret.txt", "/etc/passwd", "%2fetc%2fpasswd", ".hidden", "report", "", "pipe", "%00", "..%5csecret.txt",
+        "out/secret.txt", "/etc/passwd", "%2fetc%2fpasswd", ".hidden", "report", "",
+        "pipe", "%00", "..%5csecret.txt",
     ],
 )  # fmt: skip
 def test_nothing_outside_of_the_run_is_served(server: PageServer, path: str) -> None:
