@@ -213,6 +213,7 @@ def test_every_recorded_picture_is_met(shared, tmp_path, name, case):
         assert (difference > 0).mean() <= 0.005, picture
 
 
+@pytest.mark.slow
 def test_a_patch_of_mufusion_is_met(shared):
     import torch
 
