@@ -42,7 +42,7 @@ def figure_of(
 ) -> Figure | None:
     """Rows of trainings over a quantity, with one panel for each other quantity; None without any.
 
-    A quantity that is always positive gets a logarithmic axis.
+    A quantity that is always positive and varies by more than a factor of ten gets a logarithmic axis.
 
     Args:
         series: rows of trainings by label; those of one label have one colour.
@@ -102,11 +102,11 @@ def draw_curves(
 def _draw(axes: Axes, series: Mapping[str, Sequence[Rows]], over: str, name: str) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    positive = True
+    values: list[float] = []
     for number, (label, trainings) in enumerate(series.items()):
         for at, rows in enumerate(trainings):
             points = [(row[over], row[name]) for row in rows if name in row]
-            positive = positive and all(value > 0 for _, value in points)
+            values += [value for _, value in points]
             axes.plot(
                 [x for x, _ in points],
                 [y for _, y in points],
@@ -116,7 +116,7 @@ def _draw(axes: Axes, series: Mapping[str, Sequence[Rows]], over: str, name: str
                 marker="." if len(points) < 30 else "",
                 label="_" if at else label,  # one entry of the legend for all seeds
             )
-    if positive:
+    if values and 0 < 10 * min(values) < max(values):
         axes.set_yscale("log")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_title(name, loc="left", fontsize=9, parse_math=False)

@@ -92,6 +92,7 @@ class WeightsSpec:
         shipped: the file is in the folder ``weights`` of the package that declares the method.
         original: name of the file as its authors publish it, if it is converted first.
         url: download address of that file (or of this one), empty if the user must download it.
+        size: bytes of the download, 0 if not known.
         original_sha256: checksum of the download, empty if the authors never published one.
         converter: ``"module:function"`` of a function ``(original, target) -> None``.
         source: text on where the user can get it, without or in addition to ``url``.
@@ -106,6 +107,7 @@ class WeightsSpec:
     original: str = ""
     url: str = ""
     original_sha256: str = ""
+    size: int = 0
     converter: str = ""
     source: str = ""
     option: str = "weights"

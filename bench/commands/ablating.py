@@ -22,11 +22,14 @@ def ablate(
         list[str],
         typer.Option(help="training pairs, where rows are trained; as of 'train', repeatable"),
     ] = [],  # noqa: B006 - typer copies it
-    device: Annotated[str, typer.Option(help="torch device of trainings: cpu, cuda, cuda:1")] = "cpu",
+    device: Annotated[
+        str, typer.Option(help="torch device of trainings: cpu, cuda, cuda:1")
+    ] = "cpu",
     option: Annotated[
         list[str],
         typer.Option(
-            "--option", help="KEY=VALUE for all rows: of the method, or of the trainings (steps=100)"
+            "--option",
+            help="KEY=VALUE for all rows: of the method, or of the trainings (steps=100)",
         ),
     ] = [],  # noqa: B006
     workers: Annotated[

@@ -319,9 +319,7 @@ def chosen(
     return config
 
 
-def carried_out(
-    config: RunConfig, tasks: tuple[str, ...] | None, workers: int | None
-) -> Summary:
+def carried_out(config: RunConfig, tasks: tuple[str, ...] | None, workers: int | None) -> Summary:
     """Run what is not finished, with progress and failures on standard error.
 
     Raises:

@@ -96,9 +96,7 @@ def ablation_run(
     )
 
 
-def _options(
-    spec: AblationSpec, row: AblationRow, request: AblationRequest
-) -> dict[str, Any]:
+def _options(spec: AblationSpec, row: AblationRow, request: AblationRequest) -> dict[str, Any]:
     """What a row sets of its method or, if it is trained, all settings of its training."""
     if not spec.training:
         return {**request.options, **row.options}

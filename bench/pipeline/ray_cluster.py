@@ -6,12 +6,15 @@ Ray is told to send nothing out. One that is started here listens on loopback un
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import ipaddress
 import logging
 import os
 import secrets
 import shutil
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,12 +26,38 @@ from ivif_bench.errors import UserError
 from ivif_bench.files import own_folder
 from ivif_bench.options import Options
 from ivif_bench.pipeline.executors.base import Place
+from ivif_bench.pipeline.worker import PATIENCE
 
 if TYPE_CHECKING:
     from types import ModuleType
 
 _ATTEMPTS = 3
-_INSTALL = "executor 'ray' needs Ray: pip install 'ivif-bench[ray]'"
+_MARK = "IVIF_BENCH_RAY"  # variable that all processes of a Ray have that was started here
+_CLEANER = """
+import os, shutil, signal, sys, time
+mark, folder, patience = sys.argv[1:]
+sys.stdin.read()
+deadline = time.monotonic() + float(patience)
+while True:
+    left = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/environ", "rb") as file:
+                if f"{mark}={folder}".encode() in file.read().split(bytes(1)):
+                    left.append(int(pid))
+        except OSError:
+            pass
+    if not left:
+        break
+    if time.monotonic() > deadline:
+        for pid in left:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except OSError:
+                pass
+    time.sleep(0.1)
+shutil.rmtree(folder, ignore_errors=True)
+"""
 
 
 class RayOptions(Options):
@@ -57,6 +86,16 @@ class RayOptions(Options):
     )
 
 
+def demand_ray() -> None:
+    """Refuse to go on without Ray, which is not imported here: that takes seconds.
+
+    Raises:
+        UserError: it is not installed.
+    """
+    if importlib.util.find_spec("ray") is None:
+        raise UserError("executor 'ray': Ray is not installed; pip install 'ivif-bench[ray]'")
+
+
 def connected(options: RayOptions, place: Place) -> tuple[ModuleType, Callable[[], None]]:
     """The library, connected to a cluster, and what ends the connection.
 
@@ -75,14 +114,22 @@ def connected(options: RayOptions, place: Place) -> tuple[ModuleType, Callable[[
     # Ray that is started here, and with it, Ray would leave its own at home.
     if local and os.environ.setdefault("RAY_AUTH_MODE", "token") == "token":
         os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
-    try:
-        import ray
-        import ray.util.scheduling_strategies
-    except ImportError as problem:
-        raise UserError(f"{_INSTALL} ({problem})") from None
+    demand_ray()
+    import ray
+    import ray.util.scheduling_strategies
+
     if ray.is_initialized():
         return ray, lambda: None
     folder = own_folder(Path("/tmp"), "ray") if local else None  # short, for sockets in it
+    line = None if folder is None else _clean_up_after(folder)
+
+    def end() -> None:
+        ray.shutdown()
+        if folder is not None and line is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+            os.environ.pop(_MARK, None)
+            os.close(line)
+
     with _signals_kept():
         for attempt in range(_ATTEMPTS):
             try:
@@ -92,11 +139,10 @@ def connected(options: RayOptions, place: Place) -> tuple[ModuleType, Callable[[
                     _join(ray, options)
                 break
             except Exception as problem:  # Ray has none of its own for this
-                ray.shutdown()
                 if attempt + 1 < _ATTEMPTS and "timed out" in str(problem):
+                    ray.shutdown()
                     continue  # a busy machine takes longer to start it than Ray waits
-                if folder is not None:
-                    shutil.rmtree(folder, ignore_errors=True)
+                end()
                 if isinstance(problem, UserError):
                     raise
                 said = " ".join(str(problem).split()) or type(problem).__name__
@@ -104,12 +150,6 @@ def connected(options: RayOptions, place: Place) -> tuple[ModuleType, Callable[[
                     f"executor.options.address: cannot connect to Ray at {options.address!r}: "
                     f"{said[:300]}"
                 ) from problem
-
-    def end() -> None:
-        ray.shutdown()
-        if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
-
     return ray, end
 
 
@@ -137,6 +177,29 @@ def _start_here(ray: ModuleType, options: RayOptions, place: Place, folder: Path
             f"executor.options.listen: Ray listens on {', '.join(found)} instead of {options.listen}; "
             "give an address of this machine"
         )
+
+
+def _clean_up_after(folder: Path) -> int:
+    """Start a process that waits for the end of this one, then for its family, and removes the rest.
+
+    Two of Ray's processes need a minute to notice that the driver is gone, and nobody removes its files.
+
+    Returns:
+        An open file, of this process alone: its end is what is waited for.
+    """
+    os.environ[_MARK] = str(folder)
+    read, write = os.pipe()
+    subprocess.Popen(
+        [sys.executable, "-S", "-c", _CLEANER, _MARK, str(folder), str(PATIENCE)],
+        stdin=read,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        cwd="/",
+        env={name: value for name, value in os.environ.items() if name != _MARK},
+    )
+    os.close(read)
+    return write
 
 
 @contextlib.contextmanager

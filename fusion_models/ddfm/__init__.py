@@ -47,6 +47,7 @@ SPECS = (
                 original="256x256_diffusion_uncond.pt",
                 url="https://openaipublic.blob.core.windows.net/diffusion/jul-2021/"
                 "256x256_diffusion_uncond.pt",
+                size=2_210_000_000,
                 converter="ivif_bench.fusion_models.ddfm.convert:convert_file",
                 terms="OpenAI's model card: research only, not for deployment; never shipped here",
             ),

@@ -99,6 +99,10 @@ ABLATIONS = tuple(
     )
     for name, rows, title in (
         ("dmnet-5", "TABLE_5", "Ablation of DMNet, rows of its Table V as its text describes them"),
-        ("dmnet-6", "TABLE_6", "DMNet with other gradient operators in its loss, as in its Table VI"),
+        (
+            "dmnet-6",
+            "TABLE_6",
+            "DMNet with other gradient operators in its loss, as in its Table VI",
+        ),
     )
 )

@@ -42,7 +42,9 @@ def friedman(scores: np.ndarray) -> tuple[float, float] | None:
     found, shared = _ranked(scores)
     ties = float((shared.astype(np.float64) ** 2 - 1).sum())  # t^3 - t of each group of t
     squares = float((found.sum(axis=0) ** 2).sum())
-    statistic = (12 / (k * n * (k + 1)) * squares - 3 * n * (k + 1)) / (1 - ties / (k * (k * k - 1) * n))
+    statistic = (12 / (k * n * (k + 1)) * squares - 3 * n * (k + 1)) / (
+        1 - ties / (k * (k * k - 1) * n)
+    )
     return statistic, float(chdtrc(k - 1, statistic))
 
 
@@ -71,7 +73,9 @@ def wilcoxon(scores: np.ndarray) -> np.ndarray:
     by_method = np.ascontiguousarray(scores.T)
     k = len(by_method)
     p = np.ones((k, k))
-    for first in range(k - 1):  # one with all that follow: few enough to stay in the processor's cache
+    for first in range(
+        k - 1
+    ):  # one with all that follow: few enough to stay in the processor's cache
         p[first, first + 1 :] = _of_pairs(by_method[first] - by_method[first + 1 :])
     return np.minimum(p, p.T)
 

@@ -40,6 +40,13 @@ def _all_presets() -> list[Any]:
     return [
         *({"preset": name} for name in preset_names()),
         *({**wide, "name": f"wide-{width}", "width": width} for width in WIDTHS),
+        {
+            "preset": "dmnet-5",
+            "name": "undefined",
+            "undefined": {HOSTILE[1]: f"not described: {HOSTILE[0]}", "ae4": "not described"},
+            "remarks": {"max": HOSTILE[2]},
+            "groups": groups,
+        },
         {**wide, "name": "long", "footer": "long", "width": "cvpr-column"},
     ]
 
@@ -48,10 +55,11 @@ def _all_presets() -> list[Any]:
 def test_presets_compile_without_overfull_boxes(
     names: list[str], tmp_path: Path, new_run: Any
 ) -> None:
-    run = paper_run(new_run(tmp_path / "run"), tuple(names))
+    run = paper_run(new_run(tmp_path / "run"), tuple(names), ("roadscene", "llvip"))
     folder = tmp_path / "tex"
     folder.mkdir()
     documents = _write(run, folder, _all_presets())
+    assert {f"{name}.tex" for name in preset_names()} <= {path.name for path in folder.iterdir()}
     assert documents == ["paper-cvpr.tex", "paper-ieee.tex"]
     for document in documents:
         check_compiles(folder, document)

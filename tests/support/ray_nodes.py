@@ -73,12 +73,17 @@ def main(cpus: int, folder: str, count: int) -> None:
         "include_dashboard": False,
         "temp_dir": folder,
     }
-    cluster = Cluster(initialize_head=True, head_node_args=options)
-    nodes = [
-        cluster.head_node,
-        *(cluster.add_node(wait=False, **options) for _ in range(count - 1)),
-    ]
-    cluster.wait_for_nodes(timeout=120)
+    for attempt in range(5):  # a busy machine takes longer to start one than Ray waits
+        cluster = Cluster()
+        try:
+            for _ in range(count):
+                cluster.add_node(wait=False, **options)
+            break
+        except Exception:
+            cluster.shutdown()
+            if attempt == 4:
+                raise
+    nodes = [cluster.head_node, *cluster.worker_nodes]
     pids = [
         [info.process.pid for kind in node.all_processes.values() for info in kind]
         for node in nodes

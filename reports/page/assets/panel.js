@@ -51,7 +51,7 @@
       if (options.against && options.against !== method) {
         const other = await places(options.dataset, options.against, options.at, stem);
         if (other.small || other.whole) {
-          pair.append(picture(other.small || other.whole, "", "difference"));
+          pair.append(picture(other.small || other.whole, "", "other"));
           pair.style.filter = "brightness(" + options.gain + ")";
         }
       }

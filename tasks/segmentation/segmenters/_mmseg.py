@@ -218,12 +218,16 @@ class ConfiguredSegmenter(MmsegSegmenter):
 
     def _build(self) -> Any:
         try:
-            return super()._build()
+            model = super()._build()
         except (AssertionError, AttributeError, KeyError, TypeError, ValueError) as problem:
             reason = " ".join(str(problem).split()) or type(problem).__name__
             raise UserError(
                 f"mmsegmentation cannot build this configuration: {reason[:300]}"
             ) from problem
+        for module in model.modules():  # heads without a loss in the file have one too
+            if hasattr(module, "avg_non_ignore"):
+                module.avg_non_ignore = True
+        return model
 
 
 def _one_process(

@@ -78,6 +78,8 @@ class Together:
 class Parts(Sampler[list[int]]):
     """Positions of one process's part of every batch, in their order."""
 
+    sampler = None  # mmengine looks for one inside, to tell it the epoch
+
     def __init__(self, iterations: int, batch: int, processes: Processes) -> None:
         self.iterations, self.batch, self.processes = iterations, batch, processes
 

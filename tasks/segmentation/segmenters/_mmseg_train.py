@@ -239,7 +239,7 @@ def _schedule(recipe: MmsegTraining) -> list[dict[str, Any]]:
         "end": recipe.iterations,
         "by_epoch": False,
     }
-    if not recipe.warmup:
+    if recipe.warmup < 2:  # a rise over one step would never leave its start
         return [poly]
     rise = {
         "type": "LinearLR",

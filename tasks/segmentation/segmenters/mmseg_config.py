@@ -68,6 +68,7 @@ SPECS = (
         checkpoints=("last", "best"),
         inference=ConfiguredInference,
         training=MmsegTraining,
+        training_version=2,
         packages=PACKAGES,
         warm=WARM,
     ),

@@ -43,7 +43,7 @@ def _start(config: Path, log: Path) -> subprocess.Popen[bytes]:
 
 
 def _wait_for(ready, process: subprocess.Popen[bytes], log: Path):
-    deadline = time.monotonic() + 240
+    deadline = time.monotonic() + 900
     while not (found := ready()):
         assert process.poll() is None, log.read_text()[-3000:]
         assert time.monotonic() < deadline, log.read_text()[-3000:]
@@ -72,7 +72,7 @@ def test_a_killed_task_is_submitted_again_and_a_killed_driver_resumes(tmp_path, 
     _wait_for(lambda: list(run.glob("fused/**/*.png")) and _running(slurm), process, log)
     process.kill()
     process.wait()
-    assert _start(config, log).wait(300) == 0, log.read_text()[-3000:]
+    assert _start(config, log).wait(900) == 0, log.read_text()[-3000:]
     assert _bytes(run) == expected
     assert "cancelled what an earlier run left in the queue" in log.read_text()
     assert fake_slurm.tasks(slurm) == {}

@@ -36,7 +36,7 @@ MODEL = {
 
 def _segmenter(batch=4):
     demo = SegmentationProtocol.load("demo-seg.v1").model_dump(mode="json")
-    training = {**demo["recipe"]["mmseg"]["training"], "iterations": 4, "warmup": 1, "lr": 1e-3}
+    training = {**demo["recipe"]["mmseg"]["training"], "iterations": 4, "warmup": 0, "lr": 1e-3}
     recipe = {
         "inference": {"model": MODEL, "image_size": [64, 64]},
         "training": {**training, "batch": batch, "crop_size": [64, 64]},
@@ -73,9 +73,13 @@ def test_two_processes_end_at_the_weights_of_one_and_go_on_from_a_state(tmp_path
     segmenter.launch(_samples(), 0, two, tmp_path / "log", None, 2)
     start = segmenter._initial_model(0, None, tmp_path / "log").state_dict()
     alone, shared = (read_tensors(folder / "model.safetensors") for folder in folders)
-    moved = sum(float((alone[name] - start[name]).double().square().sum()) for name in alone)
-    apart = sum(float((alone[name] - shared[name]).double().square().sum()) for name in alone)
-    assert apart < 1e-6 * moved  # 0.1 % of the way
+    for kind in ("weight", "running_var"):
+        names = [name for name in alone if name.endswith(kind)]
+        moved, apart = (
+            sum(float((alone[name] - other[name]).double().square().sum()) for name in names) ** 0.5
+            for other in (start, shared)
+        )
+        assert apart < 1e-3 * moved
     np.testing.assert_allclose(_rows(two), _rows(one), rtol=1e-4)
     # The state of the last step but one is there still: without the checkpoint, it goes on from it.
     whole = (two / "model.safetensors").read_bytes()

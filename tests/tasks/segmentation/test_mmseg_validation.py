@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import yaml
@@ -39,8 +41,7 @@ def _samples(count=7, scale=1, offset=0):
     masks = generator.integers(0, 9, (count, 8, 8)).repeat(8, 1).repeat(8, 2).astype(np.uint8)
     colours = generator.integers(0, 100, (9, 3)).astype(np.uint8)
     return [
-        Sample(f"{5 * i:05}D", colours[mask] * scale + offset, mask)
-        for i, mask in enumerate(masks)
+        Sample(f"{5 * i:05}D", colours[mask] * scale + offset, mask) for i, mask in enumerate(masks)
     ]
 
 
@@ -76,11 +77,11 @@ def test_runs_of_neighbouring_numbers_are_kept_whatever_the_order_of_the_list():
     stems = [f"{number:05}{'N' if 400 < number < 900 else 'D'}" for number in numbers]
     found = sorted(int(numbers[at]) for at in kept_apart(stems, 0.1))
     assert len(found) == 108
-    ends = [at for at, (a, b) in enumerate(zip(found, found[1:], strict=False)) if b > a + 1]
+    ends = [at for at, (a, b) in enumerate(itertools.pairwise(found)) if b > a + 1]
     assert np.diff([-1, *ends, 107]).tolist() in ([21, 22, 21, 22, 22], [21, 22, 22, 21, 22])
     assert found[-1] == 1082
     assert {stems[at][-1] for at in kept_apart(stems, 0.1)} == {"D", "N"}
-    with pytest.raises(UserError, match="'validation' 0.05 of 5 training images leaves no image"):
+    with pytest.raises(UserError, match=r"'validation' 0\.05 of 5 training images leaves no image"):
         kept_apart(["1", "2", "3", "4", "5"], 0.05)
 
 
@@ -128,14 +129,14 @@ def test_normalised_by_its_training_images_a_network_sees_no_change_of_contrast(
     assert "its own training images" in plain.protocol.inference.summary
     usual = _protocol()
     network = SEGMENTERS.load(usual.network)(usual.network, usual)
-    with pytest.raises(UserError, match="set inference.normalisation: training-images"):
+    with pytest.raises(UserError, match=r"set inference\.normalisation: training-images"):
         network.load(tmp_path / "a" / "model.safetensors")
 
 
 def test_weights_without_statistics_are_refused_where_they_are_needed(tmp_path):
     from ivif_bench.tasks.segmentation.segmenters._mmseg_statistics import taken_from
 
-    with pytest.raises(UserError, match="model.safetensors hold no mean of the images"):
+    with pytest.raises(UserError, match=r"model\.safetensors hold no mean of the images"):
         taken_from({}, "model.safetensors", own=True)
 
 
