@@ -19,8 +19,8 @@ from ivif_bench.reports.comparison import Comparison, comparisons
 from ivif_bench.reports.frame import RunResults
 
 TABLE = "trainings.csv"
-_TRAINED, _LABEL = 1.7  # inches that a name may take beside the panels
-_CURVES = "trained.json", "curves.csv"
+_TRAINED, _CURVES = "trained.json", "curves.csv"
+_LABEL = 1.7  # inches that a name may take beside the panels
 
 
 @dataclass(frozen=True)

@@ -203,12 +203,13 @@ def _figures(results: RunResults, report: Report) -> dict[str, bytes]:
     """Qualitative panels if the plan names images, and the main number of tables."""
     from ivif_bench.reports import qualitative
     from ivif_bench.reports.charts import dots, style
+    from ivif_bench.reports.figures import main_column
 
     files = qualitative.files_of(results)
     for table in report.tables:
         if table.paper is not None:
             continue
-        column = dots.main_column(table)
+        column = main_column(table)
         if column is not None:
             with style.styled():
                 figure = dots.draw(table, column, style.COLUMN["ieee"])

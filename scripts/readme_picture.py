@@ -13,6 +13,7 @@ import numpy as np
 
 from ivif_bench.files import write_bytes
 from ivif_bench.reports.charts import dots, qualitative, style
+from ivif_bench.reports.figures import main_column
 from ivif_bench.reports.frame import load_run
 from ivif_bench.reports.qualitative import scene_of
 from ivif_bench.reports.write import build_report
@@ -36,7 +37,7 @@ def picture(run: Path, dataset: str = "demo-m3fd") -> bytes:
         figures = [
             style.files("dots", dots.draw(table, column, style.COLUMN["ieee"]), ["png"])["dots.png"]
             for table in build_report(read).tables
-            if (column := dots.main_column(table)) is not None
+            if (column := main_column(table)) is not None
         ]
     left, right = (_resized(figure, WIDTH // 2) for figure in figures[:2])
     height = max(len(left), len(right))

@@ -19,6 +19,9 @@ _NOT_GIVEN_BACK = (
     ".part",
     "checked.jsonl",
 )  # the last is a cache of the run directory's own
+_IMAGES_OF_TRAININGS = (
+    "checkpoints/images-"  # made from fused ones, and removed after the trainings
+)
 _PART = 32 << 20  # bytes of a message
 
 
@@ -109,6 +112,8 @@ class Mirror:
         for folder in _GIVEN_BACK:
             for path in (self.root / folder).rglob("*"):
                 name = str(path.relative_to(self.root))
+                if name.startswith(_IMAGES_OF_TRAININGS):
+                    continue
                 if path.is_file() and not path.name.endswith(_NOT_GIVEN_BACK):
                     stat = path.stat()
                     if ".part/" not in name:

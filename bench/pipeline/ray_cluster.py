@@ -6,6 +6,7 @@ Ray is told to send nothing out. One that is started here listens on loopback un
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import ipaddress
 import logging
 import os
@@ -57,7 +58,6 @@ while True:
     time.sleep(0.1)
 shutil.rmtree(folder, ignore_errors=True)
 """
-_INSTALL = "executor 'ray' needs Ray: pip install 'ivif-bench[ray]'"
 
 
 class RayOptions(Options):
@@ -86,6 +86,16 @@ class RayOptions(Options):
     )
 
 
+def demand_ray() -> None:
+    """Refuse to go on without Ray, which is not imported here: that takes seconds.
+
+    Raises:
+        UserError: it is not installed.
+    """
+    if importlib.util.find_spec("ray") is None:
+        raise UserError("executor 'ray': Ray is not installed; pip install 'ivif-bench[ray]'")
+
+
 def connected(options: RayOptions, place: Place) -> tuple[ModuleType, Callable[[], None]]:
     """The library, connected to a cluster, and what ends the connection.
 
@@ -104,11 +114,10 @@ def connected(options: RayOptions, place: Place) -> tuple[ModuleType, Callable[[
     # Ray that is started here, and with it, Ray would leave its own at home.
     if local and os.environ.setdefault("RAY_AUTH_MODE", "token") == "token":
         os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
-    try:
-        import ray
-        import ray.util.scheduling_strategies
-    except ImportError as problem:
-        raise UserError(f"{_INSTALL} ({problem})") from None
+    demand_ray()
+    import ray
+    import ray.util.scheduling_strategies
+
     if ray.is_initialized():
         return ray, lambda: None
     folder = own_folder(Path("/tmp"), "ray") if local else None  # short, for sockets in it

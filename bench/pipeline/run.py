@@ -16,7 +16,7 @@ from ivif_bench.origins import commit, own_version
 from ivif_bench.owner import occupying
 from ivif_bench.pipeline.absent import demand_weights
 from ivif_bench.pipeline.costs import Costs
-from ivif_bench.pipeline.executors.base import Place, open_executor
+from ivif_bench.pipeline.executors.base import Place, check_executor, open_executor
 from ivif_bench.pipeline.forecast import Countdown, Item, forecast
 from ivif_bench.pipeline.graph import Graph
 from ivif_bench.pipeline.jobs import Ended, Job
@@ -85,6 +85,7 @@ def run(
     """
     check_report(config)
     demand_weights(config)
+    check_executor(config.executor)
     listener = listener or Listener()
     with occupying(config.folder, listener.note):
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ivif_bench.reports.charts import style
-from ivif_bench.reports.table import Column, Table, differs
+from ivif_bench.reports.table import Column, Table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -53,14 +53,6 @@ def draw(table: Table, column: Column, width: float) -> Figure:
         if table.warnings
         else _titled(figure, above)
     )
-
-
-def main_column(table: Table) -> Column | None:
-    """The headline of a table: its first mean over classes, if its methods can be compared by it."""
-    for at, column in enumerate(table.columns):
-        if column.key.startswith(("mAP", "mIoU")) and "[" not in column.key and differs(table, at):
-            return column
-    return None
 
 
 def _titled(figure: Figure, lines: list[str]) -> Figure:

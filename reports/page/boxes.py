@@ -17,7 +17,9 @@ BLOCK = 200  # images of a file
 FLOOR = 0.05  # confidence; below, no box is on the page unless it counts at the method's own level
 
 
-def write_boxes(folder: Folder, images: Images, question: Question, ids: dict[str, str]) -> dict[str, Any]:
+def write_boxes(
+    folder: Folder, images: Images, question: Question, ids: dict[str, str]
+) -> dict[str, Any]:
     """Write the boxes of a question; returns what the page must know of them.
 
     Positions of images are those of the dataset. A box is four whole numbers, tenths of a pixel: x, y,
@@ -73,7 +75,9 @@ def _write(
     for start in range(0, len(images.stems), BLOCK):
         low, high = np.searchsorted(position, [start, start + BLOCK])
         part = slice(low, high)
-        counts = np.bincount(position[part] - start, minlength=min(BLOCK, len(images.stems) - start))
+        counts = np.bincount(
+            position[part] - start, minlength=min(BLOCK, len(images.stems) - start)
+        )
         folder.put(
             f"{path}-{start // BLOCK}",
             {

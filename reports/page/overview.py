@@ -14,7 +14,9 @@ _TASKS = {"quality": "Fusion quality", "detection": "Detection", "segmentation":
 RANKS = "page-ranks"
 
 
-def ranks_over_tasks(comparisons: Sequence[Comparison], tables: Mapping[str, Table]) -> Table | None:
+def ranks_over_tasks(
+    comparisons: Sequence[Comparison], tables: Mapping[str, Table]
+) -> Table | None:
     """Ranks of the methods over the main tables; None without one that marks anything."""
     found = [each for each in comparisons if each.task in _TASKS and each.name in tables]
     return ranks_table(

@@ -148,7 +148,11 @@ def _address(path: str) -> str | None:
 
 
 def previews_of_labels(
-    previews: Previews, images: Images, question: Question, wanted: frozenset[str], ids: Mapping[str, str]
+    previews: Previews,
+    images: Images,
+    question: Question,
+    wanted: frozenset[str],
+    ids: Mapping[str, str],
 ) -> dict[str, dict[int, str]]:
     """Names of previews by layer (``truth``, ``m0``, ``m0-errors``) and position of the image."""
     found: dict[str, dict[int, str]] = {}

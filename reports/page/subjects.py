@@ -195,7 +195,9 @@ def _known(
     )
 
 
-def manifest(question: Question, datasets: Mapping[str, str], ids: Mapping[str, str]) -> dict[str, Any]:
+def manifest(
+    question: Question, datasets: Mapping[str, str], ids: Mapping[str, str]
+) -> dict[str, Any]:
     """A question for the page."""
     return {
         "id": question.id,

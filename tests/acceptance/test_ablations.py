@@ -15,7 +15,7 @@ from ivif_bench.reports.presets import preset_names
 # The narrowest network that still has every part, and as few steps as there are stages.
 TINY = (
     "steps=2", "width=8", "heads=2", "attention_ratio=4", "unet_width=8", "transformer_layers=1",
-    "decoder_blocks=1", "crop=16", "scales=[1.0]", "batch=1", "held_out=0",
+    "decoder_blocks=1", "crop=16", "scales=[1.0]", "batch=1", "held_out=0", "noise_steps=[5]",
 )  # fmt: skip
 
 

@@ -38,7 +38,7 @@ def install(folder: Path) -> dict[str, str]:
 def tasks(folder: Path) -> dict[str, tuple[str, str, int]]:
     """Tasks that have not ended, by number: name, state, and process id or 0."""
     found = {}
-    for path in sorted((folder / "tasks").glob("*_*")):
+    for path in sorted((folder / "tasks").glob("[0-9]*")):
         words = path.read_text().split()
         if len(words) == 3:
             found[path.name] = (words[0], words[1], int(words[2]))

@@ -63,7 +63,7 @@ def page_run(
         Pair(
             "m3fd",
             stem,
-            *(_place(folder, name, stem) for name in ("infrared", "visible")),
+            *2 * [_place(folder, next(iter(titles)), stem)],
             tags=("night" if int(stem) % 3 == 0 else "day",),
         )
         for stem in scenes
@@ -122,7 +122,7 @@ def _labels(builder: RunBuilder, folder: Path, name: str, scenes: Mapping, at: i
         "images": about,
     }
     (place / "pictures.json").write_text(json.dumps(content))
-    iou = {each: 0.9 - 0.01 * at for each in SEGMENTATION_CLASSES}
+    iou = dict.fromkeys(SEGMENTATION_CLASSES, 0.9 - 0.01 * at)
     builder.segmentation(
         name,
         iou,

@@ -83,6 +83,14 @@ class Executor(ABC):
             UserError: it cannot be used here; what to install or to start.
         """
 
+    @classmethod  # noqa: B027 - optional
+    def check(cls) -> None:
+        """Check, before anything is planned, whether the executor can be used here.
+
+        Raises:
+            UserError: a library or a program is missing; what to install.
+        """
+
     @property
     @abstractmethod
     def gpus(self) -> int:
@@ -151,6 +159,15 @@ class ExecutorConfig(BaseModel):
         except UserError as problem:
             raise UserError(f"{where}: {problem}") from problem
         return checked(model, self.options, f"{where}.options")
+
+
+def check_executor(config: ExecutorConfig) -> None:
+    """Check, before anything is planned, whether a run's executor can be used.
+
+    Raises:
+        UserError: something is missing; what to install.
+    """
+    EXECUTORS.load(config.name).check()
 
 
 def open_executor(config: ExecutorConfig, place: Place) -> Executor:

@@ -26,7 +26,7 @@ from ivif_bench.pipeline.executors.nodes import Grant, Nodes
 from ivif_bench.pipeline.host import Host, Setup, carried, this_code
 from ivif_bench.pipeline.jobs import Ended, Job, Progress, encoded_unit
 from ivif_bench.pipeline.mirror import Returned
-from ivif_bench.pipeline.ray_cluster import RayOptions, connected
+from ivif_bench.pipeline.ray_cluster import RayOptions, connected, demand_ray
 from ivif_bench.weights import weights_folder
 
 if TYPE_CHECKING:
@@ -113,6 +113,10 @@ class RayExecutor(Executor):
         self._look()
         self.workers = max(1, self._nodes.cpus)
         self._gpus = self._nodes.gpus
+
+    @classmethod
+    def check(cls) -> None:
+        demand_ray()
 
     @classmethod
     def open(cls, options: RayOptions, place: Place) -> Self:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import getpass
+import importlib.util
 import os
 import re
 import secrets
@@ -31,7 +32,6 @@ from ivif_bench.pipeline.jobs import Ended, Job, Progress, encoded
 if TYPE_CHECKING:
     from types import ModuleType
 
-_INSTALL = "executor 'slurm' needs submitit: pip install 'ivif-bench[slurm]'"
 _PROGRAMS = ("sbatch", "squeue", "scancel", "srun")
 _NAME = re.compile(r"ivif-bench-[0-9a-f]{16}")
 _LONGEST = 60.0  # seconds for an answer of SLURM's
@@ -119,17 +119,23 @@ class SlurmExecutor(Executor):
         write_json(self._memory, {"name": self._name})
 
     @classmethod
-    def open(cls, options: SlurmOptions, place: Place) -> Self:
-        try:
-            import submitit
-        except ImportError as problem:
-            raise UserError(f"{_INSTALL} ({problem})") from None
+    def check(cls) -> None:
+        if importlib.util.find_spec("submitit") is None:
+            raise UserError(
+                "executor 'slurm': submitit is not installed; pip install 'ivif-bench[slurm]'"
+            )
         lacking = [name for name in _PROGRAMS if shutil.which(name) is None]
         if lacking:
             raise UserError(
                 f"executor 'slurm': no program {first_few(lacking)} here; run this command on a node that "
                 "submits to SLURM, or choose another executor"
             )
+
+    @classmethod
+    def open(cls, options: SlurmOptions, place: Place) -> Self:
+        cls.check()
+        import submitit
+
         return cls(submitit, options, place)
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import math
 import re
 from pathlib import Path
@@ -44,16 +45,13 @@ def test_a_table_is_sorted_filtered_and_its_columns_chosen(watched, drawn):
     watched.turned("th=EN")
     assert not any("EN" in text for text in _texts(page, "thead th"))
     page.get_by_text("Protocol and provenance").click()
-    assert page.get_by_text("sha256 0123456789").first.is_visible()
+    assert page.get_by_text("sha256 01234567").first.is_visible()
 
 
 def test_every_number_is_that_of_the_csv_file(watched, drawn):
-    files = [path.stem for path in (drawn / "report").glob("*.csv") if path.stem != "trainings"]
     compared = 0
-    for table in files:
+    for table in json.loads((drawn / "report" / "report.json").read_text())["tables"]:
         records = _records(drawn, table)
-        if not {"title", "column"} <= set(next(iter(records.values()), {})):
-            continue
         page = watched.open(drawn, f"view=tables&ti=1&t={table}")
         page.reload()
         watched.ready()
@@ -117,13 +115,13 @@ def test_two_methods_zoom_in_step_and_the_address_brings_it_back(watched, drawn)
     )
     one, other = page.evaluate(moved)
     assert one == other
-    assert float(re.match(r"matrix\(([\d.]+)", one).group(1)) > 1.5
+    assert float(re.match(r"matrix\(([\d.]+)", one).group(1)) > 1.2
     page.reload()
     watched.ready("images 00003")
     page.wait_for_timeout(300)
     again, other = page.evaluate(moved)
     assert again == other
-    assert float(re.match(r"matrix\(([\d.]+)", again).group(1)) > 1.5
+    assert float(re.match(r"matrix\(([\d.]+)", again).group(1)) > 1.2
     page.get_by_role("button", name="Whole image").click()
     page.wait_for_function("!location.hash.includes('z=')")
     assert page.locator("[aria-pressed=true][data-method]").count() == 2
