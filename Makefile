@@ -47,7 +47,7 @@ $(READY): requirements.lock pyproject.toml setup.py
 	touch $@
 
 bench-all: $(READY)
-	$(IVIF) run $(CONFIG)
+	$(IVIF) run $(CONFIG) --page
 
 bench-fusion: $(READY)
 	$(IVIF) quality $(CONFIG)

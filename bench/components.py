@@ -16,6 +16,7 @@ _OWN = {
     "tables": "ivif_bench.reports.tables:BUILDERS",
     "trainings": "ivif_bench.training:TRAININGS",
     "executors": "ivif_bench.pipeline.executors.base:EXECUTORS",
+    "ablations": "ivif_bench.ablation:ABLATIONS",
 }
 
 

@@ -41,6 +41,9 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+MOST_CROPS = 4  # of a panel: as many frames can be told apart
+
+
 class DemoConfig(_Strict):
     """Write demo scenes into ``root`` before the run, if they are not there yet."""
 
@@ -86,11 +89,45 @@ class MethodConfig(_Strict):
         return self
 
 
+Pixel = Annotated[int, Field(ge=0)]
+
+
+class PanelConfig(_Strict):
+    """Images of a dataset for the qualitative figure: one by its stem, or those that differ most.
+
+    ``crops`` are the parts that are enlarged, as x1, y1, x2, y2 in pixels; by default one part is, where
+    the images differ most.
+    """
+
+    dataset: str
+    stem: str = ""
+    differing: int = Field(default=0, ge=0, le=20)
+    crops: Annotated[
+        tuple[tuple[Pixel, Pixel, Pixel, Pixel], ...], Field(max_length=MOST_CROPS)
+    ] = ()
+
+    @model_validator(mode="after")
+    def _one_way(self) -> PanelConfig:
+        if bool(self.stem) == bool(self.differing):
+            raise ValueError("give either 'stem' or 'differing', the number of images")
+        if self.crops and not self.stem:
+            raise ValueError("'crops' go with 'stem'; of other images the part is found")
+        for x1, y1, x2, y2 in self.crops:
+            if x1 >= x2 or y1 >= y2:
+                raise ValueError(f"crop {[x1, y1, x2, y2]}: expected x1 < x2 and y1 < y2")
+        return self
+
+
 class ReportConfig(_Strict):
-    """Formats and figures of the report, and what its tables print beside a number."""
+    """Formats and figures of the report, and what its tables print beside a number.
+
+    The qualitative figures show ``panels`` images of each dataset, evenly chosen, or those that ``images``
+    lists.
+    """
 
     formats: tuple[str, ...] = BY_DEFAULT
     panels: int = Field(default=3, ge=0)
+    images: tuple[PanelConfig, ...] = ()
     spread: Spread = ""
     detail: bool = False
 
@@ -292,6 +329,7 @@ def _check_names(config: RunConfig) -> None:
         checked(layout.options, dataset.options, f"datasets.{name}.options")
     _check_tables(config)
     config.executor.check("executor")
+    _check_panels(config)
     seen: set[str] = set()
     for index, method in enumerate(config.methods):
         where = f"methods.{index}"
@@ -308,6 +346,16 @@ def _check_names(config: RunConfig) -> None:
                 raise UserError(
                     f"{where}.datasets: no dataset {dataset_name!r} in this run; {hint}"
                 )
+
+
+def _check_panels(config: RunConfig) -> None:
+    """Images for figures must be of datasets of the run."""
+    for index, panel in enumerate(config.report.images):
+        if panel.dataset not in config.datasets:
+            hint = suggest(panel.dataset, sorted(config.datasets))
+            raise UserError(
+                f"report.images.{index}.dataset: no dataset {panel.dataset!r} in this run; {hint}"
+            )
 
 
 def _check_tables(config: RunConfig) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from ivif_bench.detections.ap import RECALLS, mean_over, resampled
 from ivif_bench.detections.confusion import confusion
-from ivif_bench.detections.curves import best_common_confidence, curve
+from ivif_bench.detections.curves import Curve, best_common_confidence, curve
 from ivif_bench.detections.errors import KINDS, errors
 from ivif_bench.detections.matches import Matches, match
 from ivif_bench.detections.summary import parts_of, precision_at_recalls, scores_of
@@ -74,12 +74,7 @@ def _detail(method: str, seeds: Sequence[Stored]) -> Detail:
         lines = [curve(boxes, matches, index) for index in range(len(boxes.classes))]
         common = best_common_confidence(lines)
         matrices.append(confusion(boxes, common))
-        curves.append(
-            [
-                precision_at_recalls(line, RECALLS) if line.objects else np.full(101, math.nan)
-                for line in lines
-            ]
-        )
+        curves.append(_precision(lines))
         wrong.append(errors(boxes))
     return Detail(
         classes=seeds[0].boxes.classes,
@@ -95,6 +90,27 @@ def _detail(method: str, seeds: Sequence[Stored]) -> Detail:
             for kind in KINDS
         ],
         precision=np.mean(curves, axis=0),
+    )
+
+
+def precision_of(seeds: Sequence[Stored]) -> np.ndarray:
+    """Mean precision over seeds at ``RECALLS``: float64 [classes, 101]; NaN without objects."""
+    found = []
+    for each in seeds:
+        matches = match(each.boxes, np.array([IOU]))
+        found.append(
+            _precision([curve(each.boxes, matches, at) for at in range(len(each.boxes.classes))])
+        )
+    mean: np.ndarray = np.mean(found, axis=0)
+    return mean
+
+
+def _precision(lines: Sequence[Curve]) -> np.ndarray:
+    return np.array(
+        [
+            precision_at_recalls(line, RECALLS) if line.objects else np.full(101, math.nan)
+            for line in lines
+        ]
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -48,6 +49,18 @@ JsonOption = Annotated[
     bool, typer.Option("--json", help="print a summary as JSON on standard output")
 ]
 
+PageOption = Annotated[
+    bool, typer.Option("--page", help="write report/page/index.html, which opens in a browser")
+]
+PageImagesOption = Annotated[
+    str,
+    typer.Option(
+        "--page-images",
+        metavar="all|N|none",
+        help="previews on the page, of each dataset: of all images, of the N on which methods differ most, "
+        "or none; default: 100",
+    ),
+]
 PublishedOption = Annotated[
     bool,
     typer.Option("--with-published", help="set numbers that papers print beside ours, not ranked"),
@@ -61,6 +74,8 @@ def run(
     skip_missing: SkipOption = False,
     with_published: PublishedOption = False,
     executor: ExecutorOption = "",
+    page: PageOption = False,
+    page_images: PageImagesOption = "",
     as_json: JsonOption = False,
 ) -> None:
     """Run the whole benchmark: fuse, judge, write tables. Finished work is skipped."""
@@ -73,6 +88,7 @@ def run(
         skip_missing=skip_missing,
         with_published=with_published,
         executor=executor,
+        page_images=_page_images(page, page_images),
     )
 
 
@@ -140,6 +156,8 @@ def report(
         list[str],
         typer.Option("--table", help="also a table for print, such as ddfm-1; may be repeated"),
     ] = [],  # noqa: B006 - typer copies it
+    page: PageOption = False,
+    page_images: PageImagesOption = "",
 ) -> None:
     """Write and print the tables of a run again, from its results; judges no image again."""
     from ivif_bench.config import load_config, load_report_config
@@ -149,13 +167,14 @@ def report(
 
     if spread not in ("", "sd", "interval"):
         raise UserError(f"--spread: {spread!r}; known: sd, interval")
+    count = _page_images(page, page_images)
     folder = run_or_config
     if run_or_config.is_file():
         config = load_config(run_or_config)
         folder = config.folder
     else:
         config = load_report_config(folder)
-    chosen = cast("Spread", spread) or config.report.spread
+    beside = cast("Spread", spread) or config.report.spread
     if with_published:
         config = config.with_published()
     if table:
@@ -164,7 +183,7 @@ def report(
     written = write_report(
         folder,
         config.report.formats,
-        chosen,
+        beside,
         detail or config.report.detail,
         pictures,
         [load_source(name) for name in config.published],
@@ -172,7 +191,9 @@ def report(
     )
     for path in written:
         typer.echo(f"wrote {path}", err=True)
-    _print_tables(folder, config, chosen)
+    if count is not None:
+        _write_page(folder, config, count, confidence)
+    _print_tables(folder, config, beside)
 
 
 def run_tasks(
@@ -185,18 +206,38 @@ def run_tasks(
     skip_missing: bool = False,
     with_published: bool = False,
     executor: str = "",
+    page_images: int | None = None,
 ) -> None:
     """Run the benchmark, or some tasks of it, print its tables and what was done.
+
+    Args:
+        page_images: number of images of each dataset with a preview on the page; None for no page.
 
     Raises:
         UserError: the configuration lacks a section, or some work failed.
     """
+    config = chosen(path, tasks, seeds, split, skip_missing, with_published, executor)
+    finish(config, tasks, workers, as_json, page_images)
+
+
+def finish(
+    config: RunConfig,
+    tasks: tuple[str, ...] | None,
+    workers: int | None,
+    as_json: bool,
+    page_images: int | None = None,
+) -> None:
+    """Run what is not finished, print the tables and what was done.
+
+    Raises:
+        UserError: some work failed.
+    """
     from ivif_bench.commands.console import console, print_json
     from ivif_bench.pipeline.run import describe_failures
 
-    config, summary = carry_out(
-        path, tasks, workers, seeds, split, skip_missing, with_published, executor
-    )
+    summary = carried_out(config, tasks, workers)
+    if page_images is not None:
+        _write_page(config.folder, config, page_images)
     if as_json:
         print_json(
             {
@@ -235,12 +276,28 @@ def carry_out(
         UserError: a configuration that cannot be run, or one without a section of these tasks.
         typer.Exit: the run was interrupted.
     """
-    from ivif_bench.commands.console import ProgressListener, console
+    config = chosen(path, tasks, seeds, split, skip_missing, with_published, executor)
+    return config, carried_out(config, tasks, workers)
+
+
+def chosen(
+    path: Path,
+    tasks: tuple[str, ...] | None,
+    seeds: str = "",
+    split: str = "",
+    skip_missing: bool = False,
+    with_published: bool = False,
+    executor: str = "",
+) -> RunConfig:
+    """A configuration with what the command line changes of it.
+
+    Raises:
+        UserError: as ``load_config``, or one without a section of these tasks.
+    """
+    from ivif_bench.commands.console import console
     from ivif_bench.commands.options import parse_options
-    from ivif_bench.commands.stopping import Terminated, terminable
     from ivif_bench.config import load_config
     from ivif_bench.pipeline.absent import without_absent
-    from ivif_bench.pipeline.run import run
 
     config = load_config(path)
     if skip_missing:
@@ -259,6 +316,20 @@ def carry_out(
     for task in tasks or ():
         if task not in config.sections:
             raise UserError(f"{path} has no section {task!r}; add one or choose another command")
+    return config
+
+
+def carried_out(config: RunConfig, tasks: tuple[str, ...] | None, workers: int | None) -> Summary:
+    """Run what is not finished, with progress and failures on standard error.
+
+    Raises:
+        UserError: a configuration that cannot be run.
+        typer.Exit: the run was interrupted.
+    """
+    from ivif_bench.commands.console import ProgressListener, console
+    from ivif_bench.commands.stopping import Terminated, terminable
+    from ivif_bench.pipeline.run import run
+
     try:
         with terminable(), ProgressListener() as listener:
             summary = run(config, tasks=tasks, workers=workers, listener=listener)
@@ -273,7 +344,7 @@ def carry_out(
         raise typer.Exit(143 if terminated else 130) from None
     for failure in summary.failures:
         console.print(f"failed: {failure}", markup=False, soft_wrap=True)
-    return config, summary
+    return summary
 
 
 def _print_tables(folder: Path, config: RunConfig, spread: Spread) -> None:
@@ -284,6 +355,30 @@ def _print_tables(folder: Path, config: RunConfig, spread: Spread) -> None:
 
     sources = [load_source(name) for name in config.published]
     print_tables(build_report(load_run(folder), spread, sources, config.table).tables)
+
+
+def _page_images(page: bool, asked: str) -> int | None:
+    """How many images of each dataset get a preview; None without a page."""
+    from ivif_bench.reports.page.write import IMAGES
+
+    if not asked:
+        return IMAGES if page else None
+    if asked in ("all", "none"):
+        return sys.maxsize if asked == "all" else 0
+    if not (asked.isascii() and asked.isdigit()):
+        raise UserError(f"--page-images: {asked!r}; expected all, none or a number")
+    return int(asked)
+
+
+def _write_page(
+    folder: Path, config: RunConfig, images: int, confidence: float | None = None
+) -> None:
+    from ivif_bench.reports.page.write import write_page
+    from ivif_bench.reports.published import load_source
+
+    sources = [load_source(name) for name in config.published]
+    page = write_page(folder, images, confidence, sources, config.table)
+    typer.echo(f"wrote {page.sentence}", err=True)
 
 
 def _parse_seeds(text: str) -> tuple[int, ...]:

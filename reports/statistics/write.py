@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ivif_bench.reports.comparison import Comparison, comparisons
@@ -39,32 +39,55 @@ class Studied:
 
 def studied(every: Sequence[Comparison]) -> list[Studied]:
     """The statistics of each table over images among some comparisons."""
+    judged = _judged(every)
+    found = []
+    for comparison in every:
+        if comparison.task == _TASK:
+            blocks = blocks_of(comparison)
+            pairs = _against(comparison, blocks, judged)
+            found.append(Studied(comparison, blocks, study(blocks), pairs))
+    return found
+
+
+def against_tasks(every: Sequence[Comparison]) -> list[tuple[Comparison, Against]]:
+    """Each table over images, against each table of the tasks on the same dataset."""
+    judged = _judged(every)
+    return [
+        (comparison, pair)
+        for comparison in every
+        if comparison.task == _TASK
+        for pair in _against(comparison, blocks_of(comparison), judged)
+    ]
+
+
+_Judged = Mapping[str, Sequence[tuple[Comparison, Table]]]
+
+
+def _judged(every: Sequence[Comparison]) -> _Judged:
+    """By dataset, the tables of the tasks."""
     judged: dict[str, list[tuple[Comparison, Table]]] = {}
     for comparison in every:
         if comparison.task != _TASK and BUILDERS.find(comparison.task) is not None:
             for table in BUILDERS.load(comparison.task)(comparison):
                 if not table.name.endswith("-own-images"):
                     judged.setdefault(comparison.dataset, []).append((comparison, table))
-    found = []
-    for comparison in every:
-        if comparison.task != _TASK:
-            continue
-        blocks = blocks_of(comparison)
-        pairs = [
-            against_task.against(
-                f"{comparison.name}-{table.name}",
-                table.title,
-                blocks,
-                against_task.outcomes_of(table, other.sources),
-                table=table.name,
-                protocol=other.protocol,
-                warnings=[*dict.fromkeys((*comparison.warnings, *other.warnings))],
-            )
-            for other, table in judged.get(comparison.dataset, ())
-        ]
-        wanted = [each for each in pairs if each.outcomes and each.metrics]
-        found.append(Studied(comparison, blocks, study(blocks), wanted))
-    return found
+    return judged
+
+
+def _against(comparison: Comparison, blocks: Sequence[Blocks], judged: _Judged) -> list[Against]:
+    pairs = [
+        against_task.against(
+            f"{comparison.name}-{table.name}",
+            table.title,
+            blocks,
+            against_task.outcomes_of(table, other.sources),
+            table=table.name,
+            protocol=other.protocol,
+            warnings=[*dict.fromkeys((*comparison.warnings, *other.warnings))],
+        )
+        for other, table in judged.get(comparison.dataset, ())
+    ]
+    return [each for each in pairs if each.outcomes and each.metrics]
 
 
 def tables_of(items: Sequence[Studied]) -> list[Table]:

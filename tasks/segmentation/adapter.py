@@ -163,7 +163,7 @@ def _described(
             "infrared": str(pair.infrared.absolute()),
             "visible": str(pair.visible.absolute()),
         }
-        images[pair.stem] = {**sources, "wrong": wrong}
+        images[pair.stem] = {**sources, "wrong": wrong, "tags": list(pair.tags)}
     return {
         "classes": list(classes),
         "background": [classes.index(name) for name in classes if name in left_out],

@@ -42,6 +42,7 @@ def test_a_mapping_with_paths_runs_and_is_read_back(config, small):
     assert done.tables["quality-pairs"] in text
 
 
+@pytest.mark.slow
 def test_a_file_and_a_mapping_and_the_command_line_are_one_run(config, small):
     plain = {**config, "runs": str(config["runs"])}
     plain["datasets"] = {"pairs": {"layout": "folder", "root": "${PAIRS:-pairs}"}}

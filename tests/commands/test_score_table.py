@@ -65,6 +65,7 @@ def _markdown_lines(text):
     return [line for line in text.splitlines() if line.startswith("|")]
 
 
+@pytest.mark.slow
 def test_the_latex_table_is_that_of_the_run(made):
     report, printed = made
     lines = _latex_lines(printed["latex"])

@@ -111,6 +111,7 @@ def test_the_forecast_of_disk_space_is_of_the_right_size(tmp_path, monkeypatch):
     assert found / 2 < expected < 2 * found
 
 
+@pytest.mark.slow
 def test_plan_prints_what_is_left_and_computes_nothing(tmp_path):
     write_pairs(tmp_path / "pairs", 3, (40, 48))
     config = write_config(tmp_path)

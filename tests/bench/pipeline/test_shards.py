@@ -67,6 +67,7 @@ def _remembered(monkeypatch):
     return executors
 
 
+@pytest.mark.slow
 def test_a_run_gives_the_same_bytes_whatever_its_shards(tmp_path, monkeypatch):
     write_pairs(tmp_path / "pairs", 5, (40, 48))
     jobs, found = {}, {}

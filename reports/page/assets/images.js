@@ -1,0 +1,141 @@
+/* The view of images: list, panels, numbers. */
+(function () {
+  "use strict";
+  const { el, name, state } = IVIF;
+  let parts = null;
+  let zoom = null;
+  let turn = 0;
+
+  function dataset() {
+    return IVIF.run.datasets.find((each) => each.id === state.get("d")) || IVIF.run.datasets[0];
+  }
+
+  function frame(root, now) {
+    const list = IVIF.stemlist.create((at) => choose(at));
+    parts = { list, controls: el("div"), toolbar: el("div"), panels: el("div", { class: "panels" }), metrics: el("div"), title: el("h2"), count: el("p", { class: "quiet" }), dataset: now.id };
+    parts.filters = el("details", { class: "filters" }, [el("summary", { text: "Choose, sort and filter images" }), el("div", {}, [parts.controls, parts.count, list.box])]);
+    parts.filters.open = !window.matchMedia("(max-width: 900px)").matches;
+    const pick = IVIF.select("Dataset", IVIF.run.datasets.map((each) => [each.id, each.title]), now.id,
+      (value) => state.set({ d: value, i: "", s: "", so: "", sm: "", sd: "", tag: "", cls: "", f: "", m: "", ref: "", z: "" }, { push: true }), { id: "pick-dataset" });
+    root.replaceChildren(el("div", { class: "images" }, [
+      el("aside", { class: "side", "aria-label": "Choice of the image" }, [pick, parts.filters]),
+      el("div", { class: "work" }, [
+        el("div", { class: "bar" }, [
+          el("button", { type: "button", "aria-label": "Previous image", text: "←", on: { click: () => step(-1) } }),
+          parts.title,
+          el("button", { type: "button", "aria-label": "Next image", text: "→", on: { click: () => step(1) } })]),
+        parts.toolbar, parts.panels, parts.metrics]),
+    ]));
+  }
+
+  function choose(at) {
+    state.set({ i: parts.found.about.stems[at] });
+  }
+
+  function step(by) {
+    if (!parts || !parts.found || !parts.found.order.length) return;
+    const order = parts.found.order;
+    const place = order.indexOf(parts.at);
+    choose(order[Math.min(order.length - 1, Math.max(0, place + by))]);
+  }
+
+  /* New elements take the place of old ones only when they are complete; the focus stays where it was. */
+  function replace(key, next) {
+    const old = parts[key];
+    const focused = document.activeElement && old.contains(document.activeElement) ? mark(document.activeElement) : null;
+    const cursor = focused && "selectionStart" in document.activeElement && document.activeElement.type === "search" ? document.activeElement.selectionStart : null;
+    old.replaceWith(next);
+    parts[key] = next;
+    if (!focused) return;
+    const again = next.querySelector(focused);
+    if (again) {
+      again.focus();
+      if (cursor !== null) again.setSelectionRange(cursor, cursor);
+    }
+  }
+
+  function mark(element) {
+    if (element.id) return "#" + element.id;
+    if (element.dataset.filter !== undefined) return "[data-filter]";
+    if (element.dataset.mode) return "[data-mode=" + element.dataset.mode + "]";
+    if (element.dataset.method) return "button[data-method=" + element.dataset.method + "]";
+    if (element.getAttribute("role") === "slider") return "[role=slider]";
+    return "button[aria-label='" + (element.getAttribute("aria-label") || "") + "']";
+  }
+
+  async function panels(now, at, stem) {
+    const methods = IVIF.toolbar.methodsOf(now);
+    const mode = IVIF.toolbar.mode();
+    const options = {
+      dataset: now, about: parts.found.about, at, boxes: IVIF.toolbar.boxes(now), masks: IVIF.toolbar.masks(now),
+      against: mode === "difference" ? IVIF.toolbar.against(now) : "", gain: Number(state.get("gain", "4")), share: Number(state.get("x", "50")),
+    };
+    const box = el("div", { class: "panels " + mode, "data-stem": stem });
+    let inners = [];
+    if (mode === "slider" && now.shown.length) {
+      const left = IVIF.toolbar.against(now);
+      const rest = methods.filter((id) => id !== left);
+      const right = rest.length ? rest[rest.length - 1] : left;
+      const made = await IVIF.panel.slider(left, right, options, (share) => state.set({ x: String(share) }, { quiet: true }));
+      box.append(made.figure);
+      inners = made.inners;
+    } else {
+      for (let index = 0; index < methods.length; index += 1) {
+        const made = await IVIF.panel.panel(methods[index], index + 1, options);
+        box.append(made.figure);
+        inners.push(made.inner);
+      }
+    }
+    return { box, inners, methods };
+  }
+
+  async function show(root, keys) {
+    const now = dataset();
+    if (!now) {
+      root.replaceChildren(el("p", { text: "No finished result of this run is about single images." }));
+      return;
+    }
+    const mine = (turn += 1);
+    if (!parts || !keys || parts.dataset !== now.id || !parts.list.box.isConnected) frame(root, now);
+    const here = parts;
+    const started = performance.now();
+    const found = await IVIF.stems.view(now);
+    if (mine !== turn || here !== parts) return;
+    parts.found = found;
+    const wanted = found.about.stems.indexOf(state.get("i", ""));
+    const at = wanted >= 0 ? wanted : found.order.length ? found.order[0] : 0;
+    parts.at = at;
+    parts.list.show(found, at);
+    parts.sorted = performance.now() - started;
+    const stem = found.about.stems[at];
+    const made = await panels(now, at, stem);
+    const numbers = await IVIF.metrics.table(now, made.methods, at, stem);
+    if (mine !== turn || here !== parts) return;
+    const layout = ["s", "so", "sm", "sd", "tag", "cls", "f", "pre"];
+    if (!keys || !parts.drawn || keys.some((key) => layout.includes(key) && key !== "f")) replace("controls", IVIF.stemlist.controls(now, found.about));
+    parts.count.textContent = found.order.length + " of " + found.about.stems.length + " images" + (now.previews < now.count ? "; " + now.previews + " with a preview" : "");
+    parts.title.replaceChildren(name(stem), el("span", { class: "quiet", text: "  " + (found.order.indexOf(at) + 1) + " / " + found.order.length }));
+    const dragged = document.activeElement && document.activeElement.type === "range" && parts.toolbar.contains(document.activeElement);
+    if (dragged && keys) refresh();
+    else replace("toolbar", IVIF.toolbar.build(now, () => zoom));
+    if (zoom) zoom.destroy();
+    replace("panels", made.box);
+    zoom = IVIF.zoom.together(made.inners);
+    replace("metrics", numbers);
+    parts.drawn = true;
+    document.body.dataset.ready = "images " + stem;
+  }
+
+  /* While a range is dragged its element stays; only what it says changes. */
+  function refresh() {
+    const output = parts.toolbar.querySelector("output");
+    if (output && state.get("thr") !== undefined) output.textContent = "≥ " + Number(state.get("thr")).toFixed(2);
+  }
+
+  IVIF.views.images = {
+    title: "Images", show, step, dataset,
+    zoom: () => zoom,
+    leave: () => { if (zoom) zoom.destroy(); zoom = null; parts = null; },
+    timing: () => parts && parts.sorted,
+  };
+})();

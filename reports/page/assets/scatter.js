@@ -1,0 +1,84 @@
+/* Methods as points: a metric against a task's score. */
+(function () {
+  "use strict";
+  const { svg } = IVIF;
+  const width = 640;
+  const height = 420;
+  const room = { left: 62, right: 24, top: 20, bottom: 48 };
+
+  function scale(values, from, to) {
+    const low = Math.min(...values);
+    const high = Math.max(...values);
+    const more = (high - low || Math.abs(high) || 1) * 0.08;
+    const start = low - more;
+    const size = high + more - start;
+    return { at: (value) => from + ((value - start) / size) * (to - from), ticks: ticks(start, start + size) };
+  }
+
+  function ticks(low, high) {
+    const rough = (high - low) / 5;
+    const power = Math.pow(10, Math.floor(Math.log10(rough)));
+    const step = [1, 2, 5, 10].map((each) => each * power).find((each) => each >= rough);
+    const found = [];
+    for (let value = Math.ceil(low / step) * step; value <= high; value += step) found.push(Number(value.toPrecision(6)));
+    return found;
+  }
+
+  function axes(x, y, titles) {
+    const made = [];
+    x.ticks.forEach(function (value) {
+      made.push(svg("line", { class: "grid", x1: x.at(value), x2: x.at(value), y1: room.top, y2: height - room.bottom }));
+      made.push(svg("text", { class: "tick", x: x.at(value), y: height - room.bottom + 16, "text-anchor": "middle", text: String(value) }));
+    });
+    y.ticks.forEach(function (value) {
+      made.push(svg("line", { class: "grid", x1: room.left, x2: width - room.right, y1: y.at(value), y2: y.at(value) }));
+      made.push(svg("text", { class: "tick", x: room.left - 8, y: y.at(value) + 4, "text-anchor": "end", text: String(value) }));
+    });
+    made.push(svg("text", { class: "axis", x: (room.left + width - room.right) / 2, y: height - 8, "text-anchor": "middle", text: titles[0] }));
+    made.push(svg("text", { class: "axis", transform: "translate(14 " + height / 2 + ") rotate(-90)", "text-anchor": "middle", text: titles[1] }));
+    return made;
+  }
+
+  /* The first place beside a point where its name covers nothing; to the right if there is none. */
+  function label(place, text, taken) {
+    const wide = 6.6 * text.length;
+    const tries = [];
+    [4, -12, 20, -28, 36].forEach((down) => tries.push([10, down, "start"], [-10, down, "end"]));
+    let best = null;
+    tries.forEach(function (each) {
+      const start = each[2] === "start" ? place[0] + each[0] : place[0] + each[0] - wide;
+      const box = { left: start, right: start + wide, top: place[1] + each[1] - 10, bottom: place[1] + each[1] + 3 };
+      const free = box.left > room.left && box.right < width && !taken.some((other) => other.left < box.right && box.left < other.right && other.top < box.bottom && box.top < other.bottom);
+      if (free && !best) best = { box, at: each };
+    });
+    const at = best ? best.at : tries[0];
+    if (best) taken.push(best.box);
+    return { x: place[0] + at[0], y: place[1] + at[1], "text-anchor": at[2] };
+  }
+
+  /* points: {x, y, title, href, hollow}; each is a link. */
+  function scatter(points, titles, label) {
+    const made = svg("svg", { class: "scatter", viewBox: "0 0 " + width + " " + height, role: "group", "aria-label": label });
+    if (!points.length) {
+      made.append(svg("text", { x: width / 2, y: height / 2, "text-anchor": "middle", class: "axis", text: "No method has both numbers." }));
+      return made;
+    }
+    const x = scale(points.map((each) => each.x), room.left, width - room.right);
+    const y = scale(points.map((each) => each.y), height - room.bottom, room.top);
+    made.append(...axes(x, y, titles));
+    const taken = points.map((each) => ({ left: x.at(each.x) - 7, right: x.at(each.x) + 7, top: y.at(each.y) - 7, bottom: y.at(each.y) + 7 }));
+    points.forEach(function (each) {
+      const place = [x.at(each.x), y.at(each.y)];
+      const shown = each.title.length > 28 ? each.title.slice(0, 27) + "…" : each.title;
+      const link = svg("a", { class: "point" + (each.hollow ? " hollow" : ""), href: each.href, "aria-label": each.title + ": " + titles[0] + " " + each.x.toPrecision(5) + ", " + titles[1] + " " + each.y.toPrecision(4) }, [
+        svg("circle", { cx: place[0], cy: place[1], r: 6 }),
+        svg("text", Object.assign(label(place, shown, taken), { text: shown })),
+        svg("title", { text: each.title }),
+      ]);
+      made.append(link);
+    });
+    return made;
+  }
+
+  IVIF.scatter = scatter;
+})();

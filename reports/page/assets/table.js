@@ -1,0 +1,100 @@
+/* One table: sorted, filtered, with chosen columns. */
+(function () {
+  "use strict";
+  const { el, name, arrows } = IVIF;
+  const signs = { better: " ▲", worse: " ▼" };
+
+  /* Rows in the order asked for; cells without a number stay last. `sort` is a key, with "-" before it for falling. */
+  function ordered(rows, columns, sort) {
+    if (!sort) return rows;
+    const falling = sort[0] === "-";
+    const key = falling ? sort.slice(1) : sort;
+    const at = columns.findIndex((column) => column.key === key);
+    const sign = falling ? -1 : 1;
+    const keyed = rows.map((row, index) => ({ row, index, value: at < 0 ? row.title : row.cells[at].value }));
+    keyed.sort(function (one, other) {
+      const a = one.value;
+      const b = other.value;
+      const none = (a === undefined ? 1 : 0) - (b === undefined ? 1 : 0);
+      if (none) return none;
+      if (typeof a === "string") return sign * a.localeCompare(b) || one.index - other.index;
+      return (a === undefined ? 0 : sign * (a - b)) || one.index - other.index;
+    });
+    return keyed.map((each) => each.row);
+  }
+
+  function nextSort(sort, column) {
+    const first = column.direction === "down" ? column.key : "-" + column.key;
+    const second = column.direction === "down" ? "-" + column.key : column.key;
+    return sort === first ? second : sort === second ? "" : first;
+  }
+
+  function chosen(content, options) {
+    const hidden = new Set(options.hidden || []);
+    const wanted = (options.filter || "").toLowerCase();
+    const columns = content.columns.map((column, at) => ({ column, at })).filter((each) => !hidden.has(each.column.key));
+    const rows = ordered(content.rows, content.columns, options.sort).filter(function (row) {
+      if (row.published && !options.published) return false;
+      return !wanted || (row.group + " " + row.title).toLowerCase().includes(wanted);
+    });
+    return { columns, rows };
+  }
+
+  function heading(column, options) {
+    const up = options.sort === column.key;
+    const down = options.sort === "-" + column.key;
+    const label = column.title + arrows[column.direction];
+    const content = options.sorted
+      ? el("button", { type: "button", class: "sort", on: { click: () => options.sorted(nextSort(options.sort, column)) } },
+        [name(label), el("span", { class: "sign", "aria-hidden": "true", text: up ? "▴" : down ? "▾" : "" })])
+      : name(label);
+    return el("th", { scope: "col", class: "number", "aria-sort": up ? "ascending" : down ? "descending" : "none" }, [content]);
+  }
+
+  function value(cell, notes, options) {
+    const parts = [el("span", { class: "value", text: cell.text })];
+    if (cell.verdict) parts.push(el("span", { class: cell.verdict, text: signs[cell.verdict], title: cell.verdict + " than the best source image" }));
+    if (options.intervals && cell.interval) parts.push(el("span", { class: "interval", text: cell.interval, title: "95 %: " + cell.what }));
+    if (cell.note && notes[cell.note]) parts.push(el("sup", { text: cell.note, title: notes[cell.note] }));
+    return el("td", { class: "number " + (cell.mark || ""), "data-value": cell.value }, parts);
+  }
+
+  function rowHead(row, content, options) {
+    const title = (row.group ? row.group + ": " : "") + row.title;
+    const parts = [options.open && row.method && options.shown(row.method)
+      ? el("a", { href: options.open(row.method), title: "images of this method" }, [name(title)])
+      : name(title)];
+    if (row.note && content.notes[row.note]) parts.push(el("sup", { text: row.note, title: content.notes[row.note] }));
+    return el("th", { scope: "row" }, parts);
+  }
+
+  /* options: sort, sorted(key), filter, hidden, intervals, published, open(method), shown(method) */
+  function table(content, options) {
+    const { columns, rows } = chosen(content, options);
+    const head = el("tr", {}, [el("th", { scope: "col", text: content.head })].concat(columns.map((each) => heading(each.column, options))));
+    const body = rows.map((row) => el("tr", { class: row.published ? "published" : row.ranked ? "" : "unranked" },
+      [rowHead(row, content, options)].concat(columns.map((each) => value(row.cells[each.at], content.notes, options)))));
+    return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": content.title }, [
+      el("table", {}, [
+        el("caption", { class: "unseen", text: content.title }),
+        el("thead", {}, [head]), el("tbody", {}, body)]),
+    ]);
+  }
+
+  function quoted(text) {
+    return /[",\n]/.test(text) ? '"' + text.replace(/"/g, '""') + '"' : text;
+  }
+
+  /* What is shown as CSV, numbers unrounded. */
+  function csvOf(content, options) {
+    const { columns, rows } = chosen(content, options);
+    const lines = [[content.head].concat(columns.map((each) => each.column.title))].concat(
+      rows.map((row) => [row.title].concat(columns.map((each) => {
+        const found = row.cells[each.at].value;
+        return found === undefined ? "" : String(found);
+      }))));
+    return lines.map((line) => line.map(quoted).join(",") + "\n").join("");
+  }
+
+  IVIF.table = { table, csvOf };
+})();

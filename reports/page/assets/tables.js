@@ -1,0 +1,92 @@
+/* The view of all tables, one at a time. */
+(function () {
+  "use strict";
+  const { el, name, select, check, state, load } = IVIF;
+
+  function hashOf(content) {
+    const line = content.footer.find((each) => /sha256/.test(each)) || "";
+    const found = /sha256 ([0-9a-f]+)/.exec(line);
+    return found ? found[1] : "";
+  }
+
+  function options(content, run) {
+    const question = run.questions.find((each) => content.name.startsWith(each.table));
+    const dataset = question && run.datasets.find((each) => each.id === question.dataset);
+    return {
+      sort: state.get("ts", ""), filter: state.get("tf", ""), hidden: state.list("th"),
+      intervals: state.get("ti") === "1", published: state.get("tp", "1") === "1",
+      sorted: (key) => state.set({ ts: key }),
+      shown: (method) => Boolean(dataset && dataset.shown.includes(method)),
+      open: (method) => state.link({ view: "images", d: dataset.id, m: method }),
+    };
+  }
+
+  function columnChoice(content, hidden) {
+    const boxes = content.columns.map((column) => check(column.title, !hidden.includes(column.key), function (on) {
+      const now = state.list("th").filter((key) => key !== column.key);
+      state.set({ th: (on ? now : now.concat(column.key)).join(",") });
+    }));
+    return el("details", { class: "choice" }, [
+      el("summary", { text: "Columns" }), el("div", { class: "choices" }, boxes)]);
+  }
+
+  function provenance(content) {
+    const hash = hashOf(content);
+    const notes = Object.entries(content.notes).map((each) => el("p", {}, [el("sup", { text: each[0] }), " ", name(each[1])]));
+    return el("details", { class: "provenance" }, [
+      el("summary", {}, ["Protocol and provenance", hash ? el("code", { text: hash.slice(0, 8) }) : null]),
+      el("div", {}, [el("p", { text: content.caption })].concat(notes, content.footer.map((line) => el("p", { text: line })))),
+    ]);
+  }
+
+  function tools(content, chosen) {
+    const intervals = content.rows.some((row) => row.cells.some((cell) => cell.interval));
+    const published = content.rows.some((row) => row.published);
+    const filter = el("input", {
+      type: "search", value: chosen.filter, "data-filter": true, placeholder: "Filter rows  ( / )",
+      "aria-label": "Filter rows", on: { input: () => state.set({ tf: filter.value }) },
+    });
+    return el("div", { class: "bar" }, [
+      filter,
+      intervals ? check("95 % intervals", chosen.intervals, (on) => state.set({ ti: on ? "1" : "" })) : null,
+      published ? check("published rows", chosen.published, (on) => state.set({ tp: on ? "1" : "0" })) : null,
+      columnChoice(content, chosen.hidden),
+      el("button", { type: "button", text: "CSV", title: "all numbers, as the report's file", on: { click: () => IVIF.download(content.name + ".csv", content.csv) } }),
+      el("button", {
+        type: "button", text: "CSV as shown", on: { click: () => IVIF.download(content.name + "-shown.csv", IVIF.table.csvOf(content, options(content, IVIF.run))) },
+      }),
+    ]);
+  }
+
+  let drawn = null;
+
+  async function show(root, keys) {
+    const run = IVIF.run;
+    if (!run.tables.length) {
+      root.replaceChildren(el("p", { text: "The run has no finished table yet." }));
+      return;
+    }
+    const named = state.get("t");
+    const entry = run.tables.find((each) => each.name === named) || run.tables[0];
+    const content = await load("tables/" + entry.id);
+    if (state.get("view") !== "tables") return;
+    const chosen = options(content, run);
+    const grid = IVIF.table.table(content, chosen);
+    if (keys && drawn && drawn.entry === entry && !keys.includes("t")) {
+      drawn.grid.replaceWith(grid);
+      drawn.grid = grid;
+      IVIF.say(grid.querySelectorAll("tbody tr").length + " rows");
+      return;
+    }
+    const pick = select("Table", run.tables.map((each) => [each.name, each.title]), entry.name,
+      (value) => state.set({ t: value, ts: "", tf: "", th: "" }, { push: true }), { id: "pick-table" });
+    drawn = { entry, grid };
+    root.replaceChildren(
+      el("div", { class: "bar" }, [pick]),
+      el("h2", {}, [name(content.title)]),
+      ...content.warnings.map((text) => el("p", { class: "warning", text: text })),
+      tools(content, chosen), grid, provenance(content));
+  }
+
+  IVIF.views.tables = { title: "Tables", show, leave: () => { drawn = null; } };
+})();

@@ -1,0 +1,101 @@
+"""Data of the page's plots: metric against task, precision and recall. Nothing here is a new number."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ivif_bench.detections.ap import RECALLS
+from ivif_bench.detections.curves import curve
+from ivif_bench.detections.matches import match
+from ivif_bench.reports.comparison import Comparison
+from ivif_bench.reports.detection_detail import IOU, precision_of
+from ivif_bench.reports.detections import stored_of
+from ivif_bench.reports.page.chunks import number
+from ivif_bench.reports.page.subjects import Question
+from ivif_bench.reports.statistics.write import against_tasks
+
+
+def against(every: Sequence[Comparison], ids: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Metrics against the scores of each task's table, by method, with Kendall's tau."""
+    found = []
+    for comparison, pair in against_tasks(every):
+        outcomes = pair.headlines or pair.outcomes
+        found.append(
+            {
+                "title": f"{pair.what}, by metrics of {comparison.dataset_title}",
+                "quality": comparison.name,
+                "task": pair.table,
+                "warnings": list(pair.warnings),
+                "sentence": pair.sentence,
+                "metrics": [
+                    {
+                        "key": metric,
+                        "direction": "down" if pair.downward(metric) else "up",
+                        "values": {
+                            ids[name]: -value if pair.downward(metric) else value
+                            for name, value in values.items()
+                        },
+                    }
+                    for metric, values in pair.metrics.items()
+                ],
+                "outcomes": [
+                    {
+                        "title": each.title,
+                        "values": {ids[name]: value * 100 for name, value in each.scores.items()},
+                        "sources": [ids[name] for name in each.scores if name not in each.gains],
+                        "tau": {
+                            metric: _tau(pair.found.get((metric, each.key)))
+                            for metric in pair.metrics
+                        },
+                    }
+                    for each in outcomes
+                ],
+            }
+        )
+    return found
+
+
+def _tau(one: Any) -> str:
+    if one is None or one.tau is None:
+        return ""
+    ends = one.tau_interval
+    return f"{one.tau:.2f}" + (f" [{ends[0]:.2f}, {ends[1]:.2f}]" if ends else "")
+
+
+def precision_recall(question: Question, ids: Mapping[str, str]) -> dict[str, Any] | None:
+    """Precision at 101 recalls of each class, mean over seeds, and the confidence of the first seed there."""
+    stored = stored_of(question.comparison)
+    if not stored:
+        return None
+    first = next(iter(stored.values()))[0].boxes
+    return {
+        "title": f"Precision and recall at IoU {IOU}: {question.title}",
+        "classes": list(first.classes),
+        "recalls": [round(float(each), 2) for each in RECALLS],
+        "methods": {
+            ids[name]: {
+                "precision": [_numbers(line) for line in precision_of(seeds)],
+                "confidence": [
+                    _confidences(seeds[0].boxes, at) for at in range(len(first.classes))
+                ],
+            }
+            for name, seeds in stored.items()
+        },
+    }
+
+
+def _confidences(boxes: Any, category: int) -> list[float | None]:
+    """Where each recall is reached; None beyond the last."""
+    line = curve(boxes, match(boxes, np.array([IOU])), category)
+    if not line.objects:
+        return [None] * len(RECALLS)
+    at = np.searchsorted(line.recall, RECALLS - 1e-12)
+    return [round(float(line.confidence[i]), 6) if i < len(line.confidence) else None for i in at]
+
+
+def _numbers(line: np.ndarray) -> list[float | None]:
+    return [None if math.isnan(v) else number(round(v, 6)) for v in line.tolist()]

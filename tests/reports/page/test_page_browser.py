@@ -1,0 +1,263 @@
+"""The page in a browser, opened from disk: what a reader does, and what must not happen meanwhile."""
+
+from __future__ import annotations
+
+import csv
+import math
+import re
+from pathlib import Path
+
+import pytest
+from page_runs import MARKUP, METRICS, ODD, page_run
+
+from ivif_bench.reports.page.write import write_page
+
+pytestmark = pytest.mark.slow
+
+
+def _texts(page, selector: str) -> list[str]:
+    return [each.inner_text() for each in page.locator(selector).all()]
+
+
+def _records(run: Path, table: str) -> dict[tuple[str, str], dict[str, str]]:
+    with (run / "report" / f"{table}.csv").open() as file:
+        return {(row["title"], row["column"]): row for row in csv.DictReader(file)}
+
+
+def test_a_table_is_sorted_filtered_and_its_columns_chosen(watched, drawn):
+    page = watched.open(drawn, "view=tables")
+    page.get_by_role("button", name="Nabf").click()
+    watched.turned("ts=Nabf")
+    head = page.locator("th[aria-sort=ascending]")
+    assert "Nabf" in head.inner_text()
+    shown = [float(text) for text in _texts(page, "tbody tr td:nth-child(4) .value")]
+    assert shown == sorted(shown)
+    assert len(shown) == len(ODD)
+    page.get_by_role("button", name="Nabf").click()
+    page.wait_for_selector("th[aria-sort=descending]")
+    page.keyboard.press("/")
+    page.keyboard.type("aver")
+    watched.turned("tf=aver")
+    assert _texts(page, "tbody th") == ["Average"]
+    page.get_by_text("Columns", exact=True).click()
+    page.get_by_label("EN", exact=True).uncheck()
+    watched.turned("th=EN")
+    assert not any("EN" in text for text in _texts(page, "thead th"))
+    page.get_by_text("Protocol and provenance").click()
+    assert page.get_by_text("sha256 0123456789").first.is_visible()
+
+
+def test_every_number_is_that_of_the_csv_file(watched, drawn):
+    files = [path.stem for path in (drawn / "report").glob("*.csv") if path.stem != "trainings"]
+    compared = 0
+    for table in files:
+        records = _records(drawn, table)
+        if not {"title", "column"} <= set(next(iter(records.values()), {})):
+            continue
+        page = watched.open(drawn, f"view=tables&ti=1&t={table}")
+        page.reload()
+        watched.ready()
+        columns = list(dict.fromkeys(column for _, column in records))
+        for row in page.locator("tbody tr").all():
+            title = row.locator("th bdi").first.text_content()
+            for key, cell in zip(columns, row.locator("td").all(), strict=True):
+                record = records[title, key]
+                value = cell.get_attribute("data-value")
+                assert (value is None) == (record["value"] == ""), (table, title, key)
+                if value is None:
+                    continue
+                assert math.isclose(float(value), float(record["value"]), rel_tol=1e-12)
+                text = cell.locator(".value").inner_text().replace("+", "")
+                scale = 1 if key in METRICS else 100
+                digits = len(text.partition(".")[2])
+                assert abs(float(text) - float(value) * scale) <= 0.5001 * 10**-digits
+                if record["ci_low"]:
+                    low = float(cell.locator(".interval").inner_text().strip("[]").split(",")[0])
+                    assert abs(low - float(record["ci_low"]) * scale) <= 0.5001 * 10**-digits
+                compared += 1
+    assert compared > 60
+
+
+def test_the_csv_button_gives_the_reports_file(watched, drawn):
+    page = watched.open(drawn, "view=tables&t=detection-m3fd")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="CSV", exact=True).click()
+    text = Path(download.value.path()).read_text()
+    assert text == (drawn / "report" / "detection-m3fd.csv").read_text()
+
+
+def test_images_are_sorted_by_missed_objects_and_by_a_difference(watched, drawn):
+    page = watched.open(drawn, "view=images")
+    page.locator("#sort-by").select_option(label="Missed objects\u00a0↓ (detection)")
+    watched.turned("s=")
+    page.locator("#sort-of").select_option(label=ODD["odd-long"])
+    watched.turned("so=m6")
+    page.wait_for_function("document.querySelectorAll('.stem .amount').length > 3")
+    page.wait_for_timeout(200)
+    counts = [int(text) for text in _texts(page, ".stem .amount")]
+    assert counts == sorted(counts, reverse=True)
+    assert counts[0] > counts[-1]
+    page.locator("#sort-less").select_option(label="Visible")
+    watched.turned("sm=m0")
+    page.locator("#tag").select_option("night")
+    watched.turned("tag=night")
+    page.wait_for_function("document.querySelector('.side').innerText.includes('4 of 12')")
+
+
+def test_two_methods_zoom_in_step_and_the_address_brings_it_back(watched, drawn):
+    page = watched.open(drawn, "view=images&m=m0,m2&i=00003")
+    first = page.locator(".panel .viewport").first
+    box = first.bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + box["height"] * 0.4)
+    page.mouse.wheel(0, -300)
+    page.mouse.wheel(0, -300)
+    watched.turned("z=")
+    moved = "[...document.querySelectorAll('.inner')].map((each) => getComputedStyle(each).transform)"
+    one, other = page.evaluate(moved)
+    assert one == other
+    assert float(re.match(r"matrix\(([\d.]+)", one).group(1)) > 1.5
+    page.reload()
+    watched.ready("images 00003")
+    page.wait_for_timeout(300)
+    again, other = page.evaluate(moved)
+    assert again == other
+    assert float(re.match(r"matrix\(([\d.]+)", again).group(1)) > 1.5
+    page.get_by_role("button", name="Whole image").click()
+    page.wait_for_function("!location.hash.includes('z=')")
+    assert page.locator("[aria-pressed=true][data-method]").count() == 2
+
+
+def test_the_line_between_two_methods_is_dragged_and_moved_by_keys(watched, drawn):
+    page = watched.open(drawn, "view=images&mode=slider&m=m0,m2&i=00003")
+    line = page.get_by_role("slider", name="Line between")
+    box = page.locator(".frame").bounding_box()
+    handle = line.bounding_box()
+    page.mouse.move(handle["x"] + handle["width"] / 2, handle["y"] + handle["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.25, box["y"] + 40, steps=5)
+    page.mouse.up()
+    assert abs(int(line.get_attribute("aria-valuenow")) - 25) <= 1
+    watched.turned("x=25")
+    line.focus()
+    page.keyboard.press("ArrowRight")
+    assert abs(int(line.get_attribute("aria-valuenow")) - 30) <= 1
+    assert "30" in page.locator(".over").evaluate("(each) => each.style.clipPath")
+
+
+def test_boxes_masks_and_the_threshold_change_what_lies_over_the_image(watched, drawn):
+    page = watched.open(drawn, "view=images&m=m3&i=00002")
+    rectangles = page.locator(".boxes rect:not(.under)")
+    before = rectangles.count()
+    assert before > 1
+    page.locator("#box-found").uncheck()
+    watched.turned("bh=f")
+    page.wait_for_function(f"document.querySelectorAll('.boxes rect:not(.under)').length < {before}")
+    page.keyboard.press("b")
+    page.wait_for_function("!document.querySelector('.boxes')")
+    page.keyboard.press("b")
+    page.wait_for_function("document.querySelector('.boxes')")
+    level = page.locator("#threshold")
+    level.focus()
+    page.keyboard.press("End")
+    watched.turned("thr=1.00")
+    page.wait_for_function("document.querySelector('.counts').innerText.startsWith('0 found')")
+    for name in ("truth", "prediction", "errors"):
+        page.locator(f"#mask-{name}").check()
+        page.wait_for_selector(f"img.mask.{name}")
+    loaded = "[...document.querySelectorAll('img.mask')].every((each) => each.complete && each.naturalWidth)"
+    page.wait_for_function(loaded)
+    page.get_by_role("button", name="Difference").click()
+    blend = "getComputedStyle(document.querySelector('img.other')).mixBlendMode"
+    page.wait_for_selector("img.other")
+    assert page.evaluate(blend) == "difference"
+
+
+def test_points_of_plots_open_images(watched, drawn):
+    page = watched.open(drawn, "view=plots")
+    page.locator(".point").nth(2).click()
+    watched.ready("images")
+    assert page.locator(".panel").count() == 1
+    page.goto(page.url.partition("#")[0] + "#view=plots&p=images&ic=Qabf")
+    watched.ready("plots images")
+    plot = page.locator(".u-over").bounding_box()
+    page.mouse.move(plot["x"] + plot["width"] * 0.5, plot["y"] + plot["height"] * 0.5)
+    page.wait_for_function("document.querySelector('.reading').innerText.length > 5")
+    stem = page.locator(".reading").inner_text().partition(",")[0]
+    page.mouse.click(plot["x"] + plot["width"] * 0.5, plot["y"] + plot["height"] * 0.5)
+    watched.ready(f"images {stem}")
+    page.go_back()
+    watched.ready("plots images")
+    page.locator("[data-plot=curves]").click()
+    watched.ready("plots curves")
+    plot = page.locator(".u-over").bounding_box()
+    page.mouse.move(plot["x"] + plot["width"] * 0.4, plot["y"] + 20)
+    page.mouse.click(plot["x"] + plot["width"] * 0.4, plot["y"] + 20)
+    watched.ready("images")
+    watched.turned("thr=0.")
+
+
+def test_the_keyboard_is_enough(watched, drawn):
+    page = watched.open(drawn)
+    page.keyboard.press("i")
+    watched.ready("images 00000")
+    page.keyboard.press("ArrowRight")
+    watched.ready("images 00001")
+    page.keyboard.press("ArrowLeft")
+    watched.ready("images 00000")
+    before = page.locator("button[data-method=m2]").get_attribute("aria-pressed")
+    page.keyboard.press("3")
+    page.wait_for_function(
+        f"document.querySelector('button[data-method=m2]').getAttribute('aria-pressed') !== '{before}'"
+    )
+    page.keyboard.press("s")
+    page.wait_for_selector(".line")
+    page.keyboard.press("?")
+    assert page.locator("dialog[open]").count() == 1
+    page.keyboard.press("Escape")
+    page.keyboard.press("/")
+    page.keyboard.type("00007")
+    watched.turned("f=00007")
+    page.wait_for_function("document.querySelector('.side').innerText.includes('1 of 12')")
+
+
+def test_names_are_text_whatever_they_hold(watched, drawn):
+    page = watched.open(drawn)
+    assert MARKUP in _texts(page, "tbody th")
+    for state in ("view=tables", "view=images&m=m3,m4,m5,m6&mode=slider", "view=plots"):
+        page = watched.open(drawn, state)
+        page.reload()
+        watched.ready()
+        assert page.locator("img[src=x]").count() == 0
+    assert page.evaluate("document.querySelectorAll('bdi').length") > 0
+
+
+@pytest.mark.parametrize(
+    "kind", ["one method", "one image", "quality alone", "detection alone", "a hole", "nothing"]
+)
+def test_small_and_incomplete_runs_open(watched, tmp_path, new_run, kind):
+    two = {"visible": "Visible", "average": "Average"}
+    if kind in ("one method", "one image"):
+        titles = {"average": "Average"} if kind == "one method" else two
+        run = page_run(tmp_path / "run", 1 if kind == "one image" else 3, titles)
+    elif kind == "quality alone":
+        run = page_run(tmp_path / "run", 3, two, boxes=False, masks=False)
+    else:
+        builder = new_run(tmp_path / "run", titles=dict(two))
+        if kind == "detection alone":
+            builder.detection("visible", {"Car": 0.5}, boxes={"Car": 12})
+        elif kind == "a hole":
+            builder.quality("visible", {"EN": {"a": 1.0, "b": 2.0}})
+            builder.quality("average", {"EN": {"a": 1.0}}, missing=["b"])
+            builder.detection("visible", None)
+        run = builder.write()
+    write_page(run)
+    page = watched.open(run)
+    if kind == "a hole":
+        warned = page.locator(".warnings").inner_text()
+        assert "lacks 1 of 2" in warned
+        assert "planned results are missing" in warned
+    for view in ("tables", "images", "plots"):
+        page = watched.open(run, f"view={view}")
+        page.reload()
+        watched.ready()
+        assert page.locator("main").inner_text().strip()
