@@ -120,6 +120,7 @@ def _order(tmp_path: Path, kind: str = "tell", key: str = "a") -> str:
     return json.dumps({"kind": kind, "key": key, "log": str(tmp_path / "job.log")})
 
 
+@pytest.mark.slow
 def test_a_process_keeps_what_it_loaded_for_the_next_job_of_its_kind(keeper, tmp_path):
     told = []
     for key in ("a", "a", "b"):
