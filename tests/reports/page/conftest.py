@@ -55,9 +55,7 @@ class Watched:
         page.on("console", lambda each: self._said(each))
         page.on("pageerror", lambda each: self.errors.append(str(each)))
         page.on("request", lambda each: self.asked.append(each.url))
-        page.on(
-            "dialog", lambda each: (self.errors.append(f"dialog {each.message}"), each.dismiss())
-        )
+        page.on("dialog", lambda each: (self.errors.append(f"dialog {each.message}"), each.dismiss()))
 
     def _said(self, message: Any) -> None:
         if message.type in ("error", "warning"):

@@ -112,9 +112,7 @@ def test_two_methods_zoom_in_step_and_the_address_brings_it_back(watched, drawn)
     page.mouse.wheel(0, -300)
     page.mouse.wheel(0, -300)
     watched.turned("z=")
-    moved = (
-        "[...document.querySelectorAll('.inner')].map((each) => getComputedStyle(each).transform)"
-    )
+    moved = "[...document.querySelectorAll('.inner')].map((each) => getComputedStyle(each).transform)"
     one, other = page.evaluate(moved)
     assert one == other
     assert float(re.match(r"matrix\(([\d.]+)", one).group(1)) > 1.5
@@ -153,9 +151,7 @@ def test_boxes_masks_and_the_threshold_change_what_lies_over_the_image(watched, 
     assert before > 1
     page.locator("#box-found").uncheck()
     watched.turned("bh=f")
-    page.wait_for_function(
-        f"document.querySelectorAll('.boxes rect:not(.under)').length < {before}"
-    )
+    page.wait_for_function(f"document.querySelectorAll('.boxes rect:not(.under)').length < {before}")
     page.keyboard.press("b")
     page.wait_for_function("!document.querySelector('.boxes')")
     page.keyboard.press("b")
