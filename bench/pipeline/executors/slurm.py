@@ -198,7 +198,7 @@ class SlurmExecutor(Executor):
             job_name=self._name,
             comment=f"ivif-bench {stage}",
             time=options.minutes,
-            mem_gb=options.memory,
+            mem=f"{round(1024 * options.memory)}M",
             cpus_per_task=threads,
             srun_args=[f"--cpus-per-task={threads}"],  # srun does not take it over from sbatch
             array_parallelism=self.workers,
