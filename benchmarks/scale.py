@@ -4,8 +4,9 @@ Run with ``python -m benchmarks.scale [--part NAME ...] [--images N] [--repeats 
 [--executor NAME ...]``.
 
 ``workers``: the quality of generated images by one and by two workers, wall time, the best of
-``--repeats`` runs each, in turn; on a machine with other work the ratio says little, so the bound that follows from
-processor seconds is printed beside it: the work of the jobs divided by two, and everything else not.
+``--repeats`` runs each, in turn. On a machine with other work the ratio says little, so the bound that
+follows from processor seconds is printed beside it: the work of the jobs divided by two, and everything
+else not.
 
 ``driver``: processor seconds of the driver for each of many units whose result is there already, so
 that their jobs do nothing: starting a job, hearing of it, noting its end.
