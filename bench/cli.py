@@ -15,13 +15,13 @@ from ivif_bench.commands import (
     detecting,
     detectors,
     inspecting,
+    paging,
     planning,
     protocols,
     ranking,
     running,
     scoring,
     segmenting,
-    serving,
     statistics,
     training,
     weights,
@@ -42,7 +42,7 @@ scoring.register(app)
 ranking.register(app)
 complexity.register(app)
 statistics.register(app)
-serving.register(app)
+paging.register(app)
 inspecting.register(app)
 cleaning.register(app)
 training.register(app)
