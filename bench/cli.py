@@ -9,11 +9,13 @@ import sys
 import typer
 
 from ivif_bench.commands import (
+    ablating,
     cleaning,
     complexity,
     data,
     detecting,
     detectors,
+    features,
     inspecting,
     paging,
     planning,
@@ -41,11 +43,13 @@ planning.register(app)
 scoring.register(app)
 ranking.register(app)
 complexity.register(app)
+features.register(app)
 statistics.register(app)
 paging.register(app)
 inspecting.register(app)
 cleaning.register(app)
 training.register(app)
+ablating.register(app)
 app.add_typer(data.app, name="data")
 app.add_typer(protocols.app, name="protocols")
 app.add_typer(weights.app, name="weights")

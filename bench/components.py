@@ -15,6 +15,8 @@ _OWN = {
     "formats": "ivif_bench.reports.formats:FORMATS",
     "tables": "ivif_bench.reports.tables:BUILDERS",
     "trainings": "ivif_bench.training:TRAININGS",
+    "executors": "ivif_bench.pipeline.executors.base:EXECUTORS",
+    "ablations": "ivif_bench.ablation:ABLATIONS",
 }
 
 

@@ -19,6 +19,7 @@ from ivif_bench.data.demo_limits import LONGEST_SIDE, MOST_SCENES, SHORTEST_SIDE
 from ivif_bench.errors import UserError
 from ivif_bench.fusion import METHODS, MethodOptions
 from ivif_bench.naming import safe_name
+from ivif_bench.pipeline.executors.base import ExecutorConfig
 from ivif_bench.registry import Registry, S, suggest
 from ivif_bench.reports.comparison import Spread
 from ivif_bench.reports.formats import BY_DEFAULT
@@ -38,6 +39,9 @@ Side = Annotated[int, Field(ge=SHORTEST_SIDE, le=LONGEST_SIDE)]
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+MOST_CROPS = 4  # of a panel: as many frames can be told apart
 
 
 class DemoConfig(_Strict):
@@ -85,11 +89,45 @@ class MethodConfig(_Strict):
         return self
 
 
+Pixel = Annotated[int, Field(ge=0)]
+
+
+class PanelConfig(_Strict):
+    """Images of a dataset for the qualitative figure: one by its stem, or those that differ most.
+
+    ``crops`` are the parts that are enlarged, as x1, y1, x2, y2 in pixels; by default one part is, where
+    the images differ most.
+    """
+
+    dataset: str
+    stem: str = ""
+    differing: int = Field(default=0, ge=0, le=20)
+    crops: Annotated[
+        tuple[tuple[Pixel, Pixel, Pixel, Pixel], ...], Field(max_length=MOST_CROPS)
+    ] = ()
+
+    @model_validator(mode="after")
+    def _one_way(self) -> PanelConfig:
+        if bool(self.stem) == bool(self.differing):
+            raise ValueError("give either 'stem' or 'differing', the number of images")
+        if self.crops and not self.stem:
+            raise ValueError("'crops' go with 'stem'; of other images the part is found")
+        for x1, y1, x2, y2 in self.crops:
+            if x1 >= x2 or y1 >= y2:
+                raise ValueError(f"crop {[x1, y1, x2, y2]}: expected x1 < x2 and y1 < y2")
+        return self
+
+
 class ReportConfig(_Strict):
-    """Formats and figures of the report, and what its tables print beside a number."""
+    """Formats and figures of the report, and what its tables print beside a number.
+
+    The qualitative figures show ``panels`` images of each dataset, evenly chosen, or those that ``images``
+    lists.
+    """
 
     formats: tuple[str, ...] = BY_DEFAULT
     panels: int = Field(default=3, ge=0)
+    images: tuple[PanelConfig, ...] = ()
     spread: Spread = ""
     detail: bool = False
 
@@ -104,6 +142,8 @@ class RunConfig(_Strict):
     ``stretch`` treats all rows alike where some programs stretch their results from minimum to maximum
     (docs/methods/compared.md): ``all`` measures every image stretched, ``none`` takes the plain output
     of methods that have one.
+
+    ``executor`` says where the work is done (docs/clusters.md); no key and no result depends on it.
     """
 
     @field_validator("table", mode="before")
@@ -120,6 +160,7 @@ class RunConfig(_Strict):
     published: tuple[str, ...] = ()
     table: tuple[TableOptions, ...] = ()
     stretch: Literal["as-published", "all", "none"] = "as-published"
+    executor: ExecutorConfig = ExecutorConfig()
     sections: dict[str, tuple[Section, ...]] = {}
 
     @property
@@ -139,6 +180,10 @@ class RunConfig(_Strict):
             row for sections in self.sections.values() for each in sections for row in each.rows
         ]
         return tuple(dict.fromkeys(found))
+
+    def run_by(self, executor: str, options: Mapping[str, Any] = {}) -> RunConfig:
+        """The same run by another executor, or by the same one with other options."""
+        return self.model_copy(update={"executor": self.executor.changed(executor, options)})
 
     def overridden(self, **values: Any) -> RunConfig:
         """The same run with other values in every task section that has such a key.
@@ -283,6 +328,8 @@ def _check_names(config: RunConfig) -> None:
         layout = _registered(LAYOUTS, dataset.layout, f"datasets.{name}.layout")
         checked(layout.options, dataset.options, f"datasets.{name}.options")
     _check_tables(config)
+    config.executor.check("executor")
+    _check_panels(config)
     seen: set[str] = set()
     for index, method in enumerate(config.methods):
         where = f"methods.{index}"
@@ -299,6 +346,16 @@ def _check_names(config: RunConfig) -> None:
                 raise UserError(
                     f"{where}.datasets: no dataset {dataset_name!r} in this run; {hint}"
                 )
+
+
+def _check_panels(config: RunConfig) -> None:
+    """Images for figures must be of datasets of the run."""
+    for index, panel in enumerate(config.report.images):
+        if panel.dataset not in config.datasets:
+            hint = suggest(panel.dataset, sorted(config.datasets))
+            raise UserError(
+                f"report.images.{index}.dataset: no dataset {panel.dataset!r} in this run; {hint}"
+            )
 
 
 def _check_tables(config: RunConfig) -> None:

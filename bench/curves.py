@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 EPOCH = "epoch"
+# Okabe and Ito's colours, which people with any colour vision can tell apart.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#9C8A00")
+_DASHES = ("-", "--", ":", "-.")  # of the first, second, … eight lines
 # How a training ran, not what came of it: columns without a panel.
 COSTS = ("seconds", "memory_mb")
 
@@ -39,7 +42,7 @@ def figure_of(
 ) -> Figure | None:
     """Rows of trainings over a quantity, with one panel for each other quantity; None without any.
 
-    A quantity that is always positive gets a logarithmic axis.
+    A quantity that is always positive and varies by more than a factor of ten gets a logarithmic axis.
 
     Args:
         series: rows of trainings by label; those of one label have one colour.
@@ -58,7 +61,10 @@ def figure_of(
         _draw(axes, series, over, name)
     panels[-1].set_xlabel(over)
     if len(series) > 1:
-        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right upper", fontsize=7)
+        handles, labels = panels[0].get_legend_handles_labels()
+        legend = figure.legend(handles, labels, loc="outside right upper", fontsize=7)
+        for text in legend.get_texts():
+            text.set_parse_math(False)
     return figure
 
 
@@ -68,9 +74,12 @@ def file_of(figure: Figure, kind: str, dpi: int = 100) -> bytes:
     Args:
         dpi: dots per inch of a PNG, and of images inside a PDF.
     """
+    import matplotlib
+
     sink = io.BytesIO()
     undated = {"CreationDate": None} if kind == "pdf" else {"Software": None}
-    figure.savefig(sink, format=kind, dpi=dpi, metadata=undated)
+    with matplotlib.rc_context({"pdf.fonttype": 42}):  # TrueType; journals refuse Type 3
+        figure.savefig(sink, format=kind, dpi=dpi, metadata=undated)
     return sink.getvalue()
 
 
@@ -93,20 +102,21 @@ def draw_curves(
 def _draw(axes: Axes, series: Mapping[str, Sequence[Rows]], over: str, name: str) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    positive = True
+    values: list[float] = []
     for number, (label, trainings) in enumerate(series.items()):
         for at, rows in enumerate(trainings):
             points = [(row[over], row[name]) for row in rows if name in row]
-            positive = positive and all(value > 0 for _, value in points)
+            values += [value for _, value in points]
             axes.plot(
                 [x for x, _ in points],
                 [y for _, y in points],
                 linewidth=1,
-                color=f"C{number % 10}",
+                color=COLOURS[number % len(COLOURS)],
+                linestyle=_DASHES[number // len(COLOURS) % len(_DASHES)],
                 marker="." if len(points) < 30 else "",
                 label="_" if at else label,  # one entry of the legend for all seeds
             )
-    if positive:
+    if values and 0 < 10 * min(values) < max(values):
         axes.set_yscale("log")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_title(name, loc="left", fontsize=9, parse_math=False)

@@ -239,6 +239,14 @@ def temporary_folder(place: Path | None = None) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def own_folder(place: Path, name: str) -> Path:
+    """An empty folder with a short path, which ``temporary_folder`` removes when this process is gone."""
+    folder = place / f"{_own_prefix()}{name}"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700)
+    return folder
+
+
 def remove_leftovers(root: Path) -> None:
     """Remove the temporary files that killed processes of this machine left below a folder."""
     for folder, _, names in os.walk(root):

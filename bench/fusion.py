@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
 
+    from ivif_bench.features import FeatureMap
     from ivif_bench.types import StoredImage
 
 
@@ -91,6 +92,7 @@ class WeightsSpec:
         shipped: the file is in the folder ``weights`` of the package that declares the method.
         original: name of the file as its authors publish it, if it is converted first.
         url: download address of that file (or of this one), empty if the user must download it.
+        size: bytes of the download, 0 if not known.
         original_sha256: checksum of the download, empty if the authors never published one.
         converter: ``"module:function"`` of a function ``(original, target) -> None``.
         source: text on where the user can get it, without or in addition to ``url``.
@@ -105,6 +107,7 @@ class WeightsSpec:
     original: str = ""
     url: str = ""
     original_sha256: str = ""
+    size: int = 0
     converter: str = ""
     source: str = ""
     option: str = "weights"
@@ -214,6 +217,13 @@ class FusionMethod(ABC):
         )
 
         return self.fuse(_tensor(gray_of(infrared)), _tensor(rgb_of(visible)), [seed])
+
+    def feature_maps(self) -> Mapping[str, FeatureMap]:
+        """Named intermediate maps of fusing one pair, in the order in which they are drawn.
+
+        ``ivif-bench features`` lists and draws them. By default a method has none.
+        """
+        return {}
 
 
 class PrecomputedImages(ABC):

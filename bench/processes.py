@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, distributed, nn
+
+from ivif_bench.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,54 @@ def join(device: torch.device) -> Processes:
     if count == 1:
         return Processes()
     if device.type == "cuda":
-        torch.cuda.set_device(device)
+        own = int(os.environ["LOCAL_RANK"]) if device.index is None else device.index
+        torch.cuda.set_device(own)
     if not distributed.is_initialized():
         distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
     return Processes(distributed.get_rank(), count)
+
+
+def in_processes(
+    run: Callable[..., None], arguments: tuple[Any, ...], count: int, folder: Path
+) -> None:
+    """Call a function in several processes of torch's launcher, on this machine, until all have ended.
+
+    Args:
+        run: a function of a module; it calls ``join``.
+        arguments: what it is called with; they are pickled.
+        count: of processes.
+        folder: takes the message of a process that fails, until this one has read it.
+
+    Raises:
+        UserError: from the first process that failed with one.
+    """
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+    config = LaunchConfig(
+        min_nodes=1,
+        max_nodes=1,
+        nproc_per_node=count,
+        run_id=folder.name,
+        rdzv_backend="c10d",
+        rdzv_endpoint="localhost:0",
+        max_restarts=0,
+        monitor_interval=0.5,
+    )
+    message = folder / "error.txt"
+    message.unlink(missing_ok=True)
+    start: Callable[..., Any] = elastic_launch(config, _leaving_a_message)
+    try:
+        start(run, arguments, message)
+    except ChildFailedError as problem:
+        if message.is_file():
+            raise UserError(message.read_text(encoding="utf-8")) from problem
+        raise
+
+
+def _leaving_a_message(run: Callable[..., None], arguments: tuple[Any, ...], message: Path) -> None:
+    try:
+        run(*arguments)
+    except UserError as problem:
+        message.write_text(str(problem), encoding="utf-8")
+        raise

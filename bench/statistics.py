@@ -173,8 +173,8 @@ def _mean(values: Sequence[float] | np.ndarray) -> float:
 
 def _sd(values: Sequence[float] | np.ndarray) -> float:
     """Sample standard deviation of two or more values."""
-    mean = _mean(values)
-    return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
+    apart = np.asarray(values) - _mean(values)
+    return math.sqrt(math.fsum(apart * apart) / (len(values) - 1))
 
 
 def _t_quantile(degrees: int) -> float:

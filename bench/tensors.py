@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import warnings
 import zipfile
 from collections.abc import Mapping
@@ -42,9 +43,11 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # on the kind of pickle; a refused file is one line
             content: Any = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
-    except OSError as problem:
-        raise UserError(f"cannot read weights {path}: {problem.strerror or problem}") from problem
     except Exception as problem:  # the unpickler raises whatever a broken file makes it raise
+        # A file that was cut off makes it seek to an invalid place.
+        if isinstance(problem, OSError) and problem.errno != errno.EINVAL:
+            text = f"cannot read weights {path}: {problem.strerror or problem}"
+            raise UserError(text) from problem
         # torch's own words are left out: they advise to switch off the protection.
         raise UserError(
             f"refused to load weights {path}: damaged, or not plain tensors "

@@ -86,15 +86,8 @@ def main() -> None:
 
 def generate(folder: Path, pairs: int, methods: int) -> None:
     """Write pairs, the images of all methods in both kinds, and a configuration for each kind."""
-    random = np.random.default_rng(0)
-    sources = []
-    for index in range(pairs):
-        stem = f"{index:05d}"
-        files = [folder / "pairs" / side / f"{stem}.png" for side in ("ir", "vi")]
-        for path, shape in zip(files, ((HEIGHT, WIDTH), (HEIGHT, WIDTH, 3)), strict=True):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(encode_png(random.integers(0, 256, shape, dtype=np.uint8)))
-        sources.append(Pair("pairs", stem, *files))
+    sources = generate_pairs(folder, pairs, (HEIGHT, WIDTH))
+    random = np.random.default_rng(1)
     for kind in KINDS:
         content = {
             "name": kind,
@@ -117,6 +110,20 @@ def generate(folder: Path, pairs: int, methods: int) -> None:
             path = fused / f"{pair.stem}.png"
             path.write_bytes(marked_png(pixels, image_mark(key, pair, store.fingerprint)))
             os.link(path, finished / path.name)
+
+
+def generate_pairs(folder: Path, count: int, size: tuple[int, int]) -> list[Pair]:
+    """Write pairs of random pixels into ``folder/pairs``, sides ``ir`` and ``vi``."""
+    random = np.random.default_rng(0)
+    sources = []
+    for index in range(count):
+        stem = f"{index:05d}"
+        files = [folder / "pairs" / side / f"{stem}.png" for side in ("ir", "vi")]
+        for path, shape in zip(files, (size, (*size, 3)), strict=True):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(encode_png(random.integers(0, 256, shape, dtype=np.uint8)))
+        sources.append(Pair("pairs", stem, *files))
+    return sources
 
 
 def _method(kind: str, index: int, folder: Path) -> dict[str, object]:

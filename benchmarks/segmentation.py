@@ -7,21 +7,30 @@ The programs take turns; the numbers must be equal. With boundary IoU ours is ti
 
 ``--loader`` prints samples per second of the training images of msrs-seg.v2 instead, in one process: ours
 (decoded images in memory), and mmsegmentation's own steps on files read each time. Both make equal tensors.
+
+``--overhead`` judges the shipped SegFormer-B0, the smallest network, on drawn images of 480 x 640 from
+files: a unit of a run (reading, predicting, keeping PNGs, all scores), and mmengine's test loop with
+IoUMetric around the same network. mIoU must be equal. Large networks: ``segmentation_networks.py``.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_name] = "1"
 
 import numpy as np  # noqa: E402
+
+if TYPE_CHECKING:
+    from ivif_bench.types import Unit
 
 CLASSES, SIZE = 9, (480, 640)
 
@@ -32,7 +41,11 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=361, help="label maps")
     parser.add_argument("--rounds", type=int, default=3, help="turns of each program")
     parser.add_argument("--loader", action="store_true", help="time the loading of training images")
+    parser.add_argument("--overhead", action="store_true", help="time a unit beside mmseg's loop")
     arguments = parser.parse_args()
+    if arguments.overhead:
+        time_overhead(arguments.rounds)
+        return
     if arguments.loader:
         time_loading(arguments.rounds)
         return
@@ -121,6 +134,142 @@ def time_loading(rounds: int) -> None:
     print("|---|---|---:|")
     for program, found in times.items():
         print(f"| {program} | {', '.join(f'{each:.0f}' for each in found)} | {max(found):.0f} |")
+
+
+def time_overhead(rounds: int, images: int = 12) -> None:
+    """Print CPU-seconds of a unit of a run, and of mmsegmentation's own loop, over the same files."""
+    import torch
+
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as name:
+        unit, test = plan_unit(Path(name), images)
+        times: dict[str, list[float]] = {"a unit of a run": [], "mmengine's test loop": []}
+        for turn in range(rounds + 1):
+            values = []
+            for (program, found), judge in zip(times.items(), (run_unit, run_loop), strict=True):
+                folder = Path(name) / f"{program} {turn}"
+                folder.mkdir()
+                began = time.process_time()
+                values.append(judge(unit, test, folder))
+                if turn:  # the first one imports
+                    found.append(time.process_time() - began)
+            np.testing.assert_allclose(100 * values[0], values[1], atol=0.00501)
+    print(f"| program | CPU seconds for {images} images, each turn | least |")
+    print("|---|---|---:|")
+    for program, found in times.items():
+        print(f"| {program} | {', '.join(f'{each:.2f}' for each in found)} | {min(found):.2f} |")
+    ours, theirs = (min(found) for found in times.values())
+    print(f"\noverhead over mmsegmentation's loop: {100 * (ours / theirs - 1):+.1f} %")
+
+
+def plan_unit(folder: Path, count: int) -> tuple[Unit, Path]:
+    """A planned unit that judges the shipped network, and the folder of its dataset's test part."""
+    import cv2
+    import yaml
+
+    from ivif_bench.data.base import open_dataset
+    from ivif_bench.data.images import encode_png
+    from ivif_bench.fingerprints import hash_file
+    from ivif_bench.task import TaskInputs
+    from ivif_bench.tasks.segmentation.protocol import SegmentationProtocol
+    from ivif_bench.tasks.segmentation.task import SegmentationSection, SegmentationTask
+    from ivif_bench.types import DatasetRef, FusedSet
+
+    root = folder / "MSRS"
+    test = root / "test"
+    for name in ("ir", "vi", "Segmentation_labels"):
+        (test / name).mkdir(parents=True)
+    fused = {}
+    generator = np.random.default_rng(2)
+    for truth, _ in write_label_maps(folder, count):
+        stem = f"{int(truth.name.split('.')[0]):05}D"
+        truth.rename(test / "Segmentation_labels" / f"{stem}.png")
+        coarse = generator.integers(0, 256, (60, 80, 3), dtype=np.uint8)
+        picture = cv2.resize(coarse, SIZE[::-1], interpolation=cv2.INTER_CUBIC)
+        fused[stem] = test / "vi" / f"{stem}.png"
+        fused[stem].write_bytes(encode_png(picture))
+        (test / "ir" / f"{stem}.png").write_bytes(encode_png(picture[:, :, 0]))
+    demo = SegmentationProtocol.load("demo-seg.v1").model_dump(mode="json")
+    inference = {"image_size": SIZE}
+    content = {
+        **demo,
+        "format": 2,
+        "mode": "released",
+        "recipe": {"mmseg": {"inference": inference}},
+    }
+    content |= {"split": "all", "name": "overhead.v1", "scores": ["mAcc", "FWIoU", "boundary"]}
+    path = folder / "overhead.yaml"
+    path.write_text(yaml.safe_dump(json.loads(json.dumps(content))))
+    inputs = TaskInputs(
+        datasets={"msrs": open_dataset("msrs", root)},
+        refs={"msrs": DatasetRef("msrs", "msrs", str(root))},
+        fused={("msrs", "method"): FusedSet("msrs", "method", "key", fused)},
+        methods=["method"],
+        seed=0,
+        fingerprint=lambda path: hash_file(str(path)),
+    )
+    section = SegmentationSection(dataset="msrs", protocol=str(path))
+    (unit,) = SegmentationTask().plan(section, inputs)
+    return unit, test
+
+
+def run_unit(unit: Unit, test: Path, folder: Path) -> float:
+    """mIoU by all that a run does for a unit."""
+    from ivif_bench.task import Workspace
+    from ivif_bench.tasks.segmentation.task import SegmentationTask
+
+    for name in ("scratch", "shared"):
+        (folder / name).mkdir()
+    space = Workspace(folder / "scratch", folder / "shared", folder / "log", lambda *_: None)
+    records = SegmentationTask().execute(unit, space)
+    (found,) = (row.value for row in records if (row.metric, row.class_name) == ("mIoU9", ""))
+    return found
+
+
+def run_loop(unit: Unit, test: Path, folder: Path) -> float:
+    """The same by mmengine's runner, with mmsegmentation's dataset, its steps and its metric."""
+    from ivif_bench.tasks.segmentation.protocol import SegmentationProtocol
+    from ivif_bench.tasks.segmentation.segmenters._mmseg import MmsegSegmenter, import_mmseg
+
+    import_mmseg()
+    from ivif_bench.tasks.segmentation.segmenters._mmseg_runner import SilentRunner, silent
+
+    protocol = SegmentationProtocol.model_validate(unit.payload["protocol"])
+    segmenter = MmsegSegmenter(protocol.network, protocol)
+    segmenter.load(Path(unit.payload["weights"]))
+    steps = [{"type": name} for name in ("LoadImageFromFile", "LoadAnnotations", "PackSegInputs")]
+    dataset = {
+        "type": "BaseSegDataset",
+        "metainfo": {
+            "classes": protocol.classes,
+            "palette": [[each] * 3 for each in range(CLASSES)],
+        },
+        "data_prefix": {
+            "img_path": str(test / "vi"),
+            "seg_map_path": str(test / "Segmentation_labels"),
+        },
+        "img_suffix": ".png",
+        "seg_map_suffix": ".png",
+        "reduce_zero_label": False,
+        "pipeline": steps,
+    }
+    with silent(folder / "log"):
+        runner = SilentRunner(
+            model=segmenter._model,
+            work_dir=str(folder),
+            test_dataloader={
+                "dataset": dataset,
+                "batch_size": 1,
+                "num_workers": 0,
+                "sampler": {"type": "DefaultSampler", "shuffle": False},
+            },
+            test_cfg={"type": "TestLoop"},
+            test_evaluator={"type": "IoUMetric", "iou_metrics": ["mIoU"]},
+            default_scope="mmseg",
+            experiment_name=folder.name,
+            log_file=folder / "log",
+        )
+        return float(runner.test()["mIoU"])
 
 
 def write_label_maps(folder: Path, count: int) -> list[tuple[Path, Path]]:

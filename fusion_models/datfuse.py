@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from ivif_bench.fusion import MethodSpec, Publication, WeightsSpec
+from ivif_bench.fusion_models.compared.declared import Paper, method_spec
 from ivif_bench.fusion_models.compared.keyed import Seen, Tensors, conv_of, unseen
 from ivif_bench.fusion_models.compared.layers import batch_norm, conv_shapes, norm_shapes
 from ivif_bench.fusion_models.compared.method import ComparedMethod, ComparedOptions
@@ -35,38 +35,30 @@ class DATFuseOptions(ComparedOptions):
     saving: ClassVar[str] = "truncated to 8 bits, negative values wrap"
 
 
-_REPOSITORY = "github.com/tthinking/DATFuse"
-_COMMIT = "c6e1ca2"
-_FILE = "model_10.pth"
-
 SPECS = (
-    MethodSpec(
-        name="datfuse",
-        entry="DATFuse",
-        title="DATFuse",
-        paper="Tang et al., DATFuse: Infrared and Visible Image Fusion via Dual Attention Transformer, "
-        "IEEE Transactions on Circuits and Systems for Video Technology, 2023",
-        licence="code Apache-2.0; the authors' weights carry no licence",
-        published=Publication(
+    method_spec(
+        __name__,
+        "datfuse",
+        "DATFuse",
+        "DATFuse",
+        DATFuseOptions,
+        Paper(
+            "tang2023datfuse",
+            "Tang, Wei and He, Fazhi and Liu, Yu and Duan, Yansong and Si, Tongzhen",
+            "{DATFuse}: Infrared and Visible Image Fusion via Dual Attention Transformer",
             "IEEE Transactions on Circuits and Systems for Video Technology",
             2023,
-            _REPOSITORY,
-            _COMMIT,
+            "33(7)",
+            "3159-3172",
         ),
+        repository="github.com/tthinking/DATFuse",
+        commit="c6e1ca2",
+        licence="none",
+        original="DATFuse.pth",
+        sha256="075b636954cbd425fc29be808bcfb42232e29b203f054c2a637ed301300d5a1d",
+        path="model_10.pth",
         parameters=10_760,
         seconds=3.0,
-        options=DATFuseOptions,
-        weights=(
-            WeightsSpec(
-                name="datfuse.safetensors",
-                original="DATFuse.pth",
-                url=f"https://{_REPOSITORY}/raw/{_COMMIT}/{_FILE}",
-                original_sha256="075b636954cbd425fc29be808bcfb42232e29b203f054c2a637ed301300d5a1d",
-                converter="ivif_bench.fusion_models.datfuse:convert_file",
-                source=f"{_FILE} of {_REPOSITORY} at {_COMMIT}",
-                terms="no licence is stated: all rights reserved; get it from the authors",
-            ),
-        ),
         alternative="laplacian",
     ),
 )
@@ -140,6 +132,5 @@ class DATFuse(ComparedMethod):
         return shapes()
 
     def picture(self, infrared: StoredImage, visible: StoredImage) -> np.ndarray:
-        first, second = (self.tensor(self.read(one) / 255) for one in (infrared, visible))
-        fused = network(self.tensors, first, second)[0, 0].cpu().numpy()
+        fused = network(self.tensors, *self.units(infrared, visible))[0, 0].cpu().numpy()
         return self.saved(fused, wrap, fused)

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import Field
 
-from ivif_bench.fusion import METHODS, FileBeside, MethodSpec, Publication, Recipe, WeightsSpec
+from ivif_bench.fusion import METHODS, Recipe
+from ivif_bench.fusion_models.compared.declared import Paper, method_spec
 from ivif_bench.fusion_models.compared.keyed import Seen, Tensors, conv_of, unseen
 from ivif_bench.fusion_models.compared.layers import batch_norm, conv_shapes, norm_shapes
 from ivif_bench.fusion_models.compared.method import ComparedMethod, ComparedOptions
@@ -39,43 +40,41 @@ class DIDFuseOptions(ComparedOptions):
     )
 
     def recipe(self) -> Recipe:
-        saved = "rounded" if self.output == "published" else "saved plainly"
-        return Recipe(f"gray by {self.gray_reading}, rule {self.rule}, {saved}{self.coloured}")
+        saved = self.saved_by("rounded")
+        return Recipe(f"gray by {self.gray_reading}, rule {self.rule}, {saved}")
 
 
 _REPOSITORY = "github.com/Zhaozixiang1228/IVIF-DIDFuse"
 
 SPECS = (
-    MethodSpec(
-        name="didfuse",
-        entry="DIDFuse",
-        title="DIDFuse",
-        paper="Zhao et al., DIDFuse: Deep Image Decomposition for Infrared and Visible Image Fusion, "
-        "IJCAI 2020",
-        licence="code Apache-2.0; the authors' weights have no licence",
-        published=Publication("IJCAI", 2020, _REPOSITORY),
-        smallest=2,
+    method_spec(
+        __name__,
+        "didfuse",
+        "DIDFuse",
+        "DIDFuse",
+        DIDFuseOptions,
+        Paper(
+            "zhao2020didfuse",
+            "Zhao, Zixiang and Xu, Shuang and Zhang, Chunxia and Liu, Junmin and Zhang, Jiangshe and "
+            "Li, Pengfei",
+            "{DIDFuse}: Deep Image Decomposition for Infrared and Visible Image Fusion",
+            "IJCAI",
+            2020,
+            pages="970-976",
+            proceedings="International Joint Conference on Artificial Intelligence (IJCAI)",
+        ),
+        repository=_REPOSITORY,
+        licence="none",
+        original="didfuse/Encoder.pkl",
+        sha256="4d84a4e64e58469d3d4591f83c6683ead3e422498519db99bb617cb29d268471",
+        beside={
+            "didfuse/Decoder.pkl": "c6974e2a7c66ab579a77bacb086023237a229e769d459783bad8ff43e52e9986"
+        },
+        source=f"encoder and decoder of {_REPOSITORY}, saved side by side as Encoder.pkl and "
+        "Decoder.pkl",
         parameters=260_935,
         seconds=16.0,
-        options=DIDFuseOptions,
-        weights=(
-            WeightsSpec(
-                name="didfuse.safetensors",
-                original="didfuse/Encoder.pkl",
-                original_sha256="4d84a4e64e58469d3d4591f83c6683ead3e422498519db99bb617cb29d268471",
-                beside=(
-                    FileBeside(
-                        "didfuse/Decoder.pkl",
-                        "",
-                        "c6974e2a7c66ab579a77bacb086023237a229e769d459783bad8ff43e52e9986",
-                    ),
-                ),
-                converter="ivif_bench.fusion_models.didfuse:convert_file",
-                source=f"encoder and decoder of {_REPOSITORY}, saved side by side as Encoder.pkl and "
-                "Decoder.pkl",
-                terms="no licence",
-            ),
-        ),
+        smallest=2,
         alternative="laplacian",
     ),
 )
@@ -193,6 +192,6 @@ class DIDFuse(ComparedMethod):
         return load_parts(locate(spec, spec.weights[0], self.options.weights), parts(), self.name)
 
     def picture(self, infrared: StoredImage, visible: StoredImage) -> np.ndarray:
-        first, second = (self.tensor(self.read(one) / 255) for one in (infrared, visible))
-        fused = network(self.tensors, first, second, self.options.rule)[0, 0].cpu().numpy()
+        sides = self.units(infrared, visible)
+        fused = network(self.tensors, *sides, self.options.rule)[0, 0].cpu().numpy()
         return self.saved(fused, round_half_even, fused)

@@ -16,7 +16,8 @@ import numpy as np
 from pydantic import Field
 
 from ivif_bench.data.images import rgb_of
-from ivif_bench.fusion import MethodSpec, Publication, Recipe, WeightsSpec
+from ivif_bench.fusion import Recipe
+from ivif_bench.fusion_models.compared.declared import Paper, method_spec
 from ivif_bench.fusion_models.compared.keyed import Seen, Tensors, conv_of, unseen
 from ivif_bench.fusion_models.compared.layers import batch_norm, conv_shapes, norm_shapes
 from ivif_bench.fusion_models.compared.method import ComparedMethod, ComparedOptions
@@ -45,37 +46,35 @@ class IFCNNOptions(ComparedOptions):
     )
 
     def recipe(self) -> Recipe:
-        saved = "clipped, truncated, then gray" if self.output == "published" else "saved plainly"
-        saved += self.coloured
+        saved = self.saved_by("clipped, truncated, then gray")
         if self.convention == "authors":
             return Recipe(f"read in colour, not normalised, {saved}")
         return Recipe(f"gray by {self.gray_reading}, normalised as for ImageNet, {saved}")
 
 
-_REPOSITORY = "github.com/uzeful/IFCNN"
-
 SPECS = (
-    MethodSpec(
-        name="ifcnn",
-        entry="IFCNN",
-        title="IFCNN",
-        paper="Zhang et al., IFCNN: A general image fusion framework based on convolutional neural "
-        "network, Information Fusion 54, 2020",
-        licence="code Apache-2.0; the authors' weights have no licence",
-        published=Publication("Information Fusion 54", 2020, _REPOSITORY),
+    method_spec(
+        __name__,
+        "ifcnn",
+        "IFCNN",
+        "IFCNN",
+        IFCNNOptions,
+        Paper(
+            "zhang2020ifcnn",
+            "Zhang, Yu and Liu, Yu and Sun, Peng and Yan, Han and Zhao, Xiaolin and Zhang, Li",
+            "{IFCNN}: A general image fusion framework based on convolutional neural network",
+            "Information Fusion",
+            2020,
+            "54",
+            "99-118",
+        ),
+        repository="github.com/uzeful/IFCNN",
+        licence="none",
+        original="IFCNN-MAX.pth",
+        sha256="6022b44c88a2f0367ba9b08fcdf0d663745d9a966fca0ee1f41867797b6ff53f",
+        source="IFCNN-MAX.pth of github.com/uzeful/IFCNN",
         parameters=83_587,
         seconds=5.0,
-        options=IFCNNOptions,
-        weights=(
-            WeightsSpec(
-                name="ifcnn.safetensors",
-                original="IFCNN-MAX.pth",
-                original_sha256="6022b44c88a2f0367ba9b08fcdf0d663745d9a966fca0ee1f41867797b6ff53f",
-                converter="ivif_bench.fusion_models.ifcnn:convert_file",
-                source=f"IFCNN-MAX.pth of {_REPOSITORY}",
-                terms="no licence",
-            ),
-        ),
         alternative="laplacian",
     ),
 )

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from ivif_bench.fusion import MethodSpec, Publication, WeightsSpec
-from ivif_bench.fusion_models.compared.keyed import Seen, Tensors, conv_of, unseen
+from ivif_bench.fusion_models.compared.declared import Paper, method_spec
+from ivif_bench.fusion_models.compared.keyed import Seen, Tensors, unseen
 from ivif_bench.fusion_models.compared.layers import conv_shapes
 from ivif_bench.fusion_models.compared.method import ComparedMethod, ComparedOptions
 from ivif_bench.fusion_models.compared.saving import stretch_truncate
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 STEPS = 4
 PARTS = 128  # channels of the low-rank part, and of the sparse part
 EPSILON = 1e-5  # beside the spans of sources and result
+_AT_ONCE = 8  # channels
 
 
 class LRRNetOptions(ComparedOptions):
@@ -36,39 +37,32 @@ class LRRNetOptions(ComparedOptions):
     stretched: ClassVar[bool] = True
 
 
-_REPOSITORY = "github.com/hli1221/imagefusion-LRRNet"
-_COMMIT = "fa97de8"
-_FILE = "model/final_lrr_net_lam2_1.5_wir_3.0_lam3_gram_2000_epoch_4_block_4.model"
-
 SPECS = (
-    MethodSpec(
-        name="lrrnet",
-        entry="LRRNet",
-        title="LRRNet",
-        paper="Li et al., LRRNet: A Novel Representation Learning Guided Fusion Network for Infrared and "
-        "Visible Images, IEEE Transactions on Pattern Analysis and Machine Intelligence, 2023",
-        licence="code Apache-2.0; the authors' weights carry no licence",
-        published=Publication(
+    method_spec(
+        __name__,
+        "lrrnet",
+        "LRRNet",
+        "LRRNet",
+        LRRNetOptions,
+        Paper(
+            "li2023lrrnet",
+            "Li, Hui and Xu, Tianyang and Wu, Xiao-Jun and Lu, Jiwen and Kittler, Josef",
+            "{LRRNet}: A Novel Representation Learning Guided Fusion Network for Infrared and "
+            "Visible Images",
             "IEEE Transactions on Pattern Analysis and Machine Intelligence",
             2023,
-            _REPOSITORY,
-            _COMMIT,
+            "45(9)",
+            "11040-11052",
         ),
-        smallest=2,
+        repository="github.com/hli1221/imagefusion-LRRNet",
+        commit="fa97de8",
+        licence="none",
+        original="LRRNet.model",
+        sha256="1de9dd8dee9b650ce69c74ea53e3b9a6b749222f1059a689aabf28f68ee63e29",
+        path="model/final_lrr_net_lam2_1.5_wir_3.0_lam3_gram_2000_epoch_4_block_4.model",
         parameters=49_204,
-        seconds=60.0,
-        options=LRRNetOptions,
-        weights=(
-            WeightsSpec(
-                name="lrrnet.safetensors",
-                original="LRRNet.model",
-                url=f"https://{_REPOSITORY}/raw/{_COMMIT}/{_FILE}",
-                original_sha256="1de9dd8dee9b650ce69c74ea53e3b9a6b749222f1059a689aabf28f68ee63e29",
-                converter="ivif_bench.fusion_models.lrrnet:convert_file",
-                source=f"{_FILE} of {_REPOSITORY} at {_COMMIT}",
-                terms="no licence is stated: all rights reserved; get it from the authors",
-            ),
-        ),
+        seconds=17.0,
+        smallest=2,
         alternative="laplacian-stretched",
     ),
 )
@@ -109,11 +103,11 @@ def network(tensors: Tensors, infrared: Tensor, visible: Tensor, seen: Seen = un
     """The whole network.
 
     Args:
-        infrared, visible: ``stretched`` gray [N, 1, H, W].
+        infrared, visible: ``stretched`` gray [1, 1, H, W].
         seen: called with each recorded step.
 
     Returns:
-        [N, 1, H, W], of no fixed scale.
+        [1, 1, H, W], of no fixed scale.
     """
     import torch
 
@@ -126,37 +120,62 @@ def network(tensors: Tensors, infrared: Tensor, visible: Tensor, seen: Seen = un
         low, sparse = features[:, :PARTS], features[:, PARTS:]
         seen(f"fea_{name}_l", low)
         seen(f"fea_{name}_s", sparse)
-        parts[f"{name}_l"] = _decoded(tensors, f"ReZ{name}", low)
-        parts[f"{name}_h"] = _decoded(tensors, f"ReU{name}", sparse)
+        parts[f"{name}_l"] = _summed(tensors, f"decoder.conv_ReZ{name}", low)
+        parts[f"{name}_h"] = _summed(tensors, f"decoder.conv_ReU{name}", sparse)
         del features, low, sparse  # a third of a gigabyte at 640x480
     for name, value in parts.items():
         seen(name, value)
-    total_low = _decoded(tensors, "ReL", torch.cat((parts["x_l"], parts["y_l"]), 1))
-    total_high = _decoded(tensors, "ReH", torch.cat((parts["x_h"], parts["y_h"]), 1))
+    total_low = _summed(tensors, "decoder.conv_ReL", torch.cat((parts["x_l"], parts["y_l"]), 1))
+    total_high = _summed(tensors, "decoder.conv_ReH", torch.cat((parts["x_h"], parts["y_h"]), 1))
     seen("fl", total_low)
     seen("fh", total_high)
     return total_low + total_high
 
 
-def _decoded(tensors: Tensors, name: str, x: Tensor) -> Tensor:
-    return conv_of(tensors, f"decoder.conv_{name}.conv2d", x, "reflect")
-
-
 def _split(tensors: Tensors, key: str, x: Tensor, side: str, seen: Seen) -> Tensor:
-    """Features of a source: low-rank ones, then sparse ones."""
-    limits = tensors[f"{key}.lamj"][..., None, None]  # some are below zero and enlarge
+    """Features of a source, [1, 2 * PARTS, H, W]: low-rank ones, then sparse ones."""
+    import torch
+    from torch.nn.functional import pad, unfold
 
-    def shrunk(r: Tensor) -> Tensor:  # overwrites r
-        return r.abs().sub_(limits).relu_().mul_(r.sign_())
-
-    z = shrunk(conv_of(tensors, f"{key}.conv_W00.conv2d", x, "reflect"))
-    for step in range(STEPS):
+    limits = tensors[f"{key}.lamj"].T  # some are below zero and enlarge
+    height, width = x.shape[-2:]
+    z, kept, rest = x.new_zeros(2 * PARTS, height * width), 0.0, x
+    for step in range(-1, STEPS):
         block = f"{key}.lrrblock{step}"
-        rest = x - conv_of(tensors, f"{block}.conv_Wdz.conv2d", z, "reflect")
-        change = conv_of(tensors, f"{block}.conv_Wdtz.conv2d", rest, "reflect")
-        z = shrunk(change.addcmul_(tensors[f"{key}.lamz"], z))
-        seen(f"{side}_block{step}", z)
-    return z
+        name = f"{key}.conv_W00" if step < 0 else f"{block}.conv_Wdtz"
+        if step >= 0:
+            rest = x - _summed(tensors, f"{block}.conv_Wdz", z.view(1, -1, height, width))
+            kept = float(tensors[f"{key}.lamz"])
+        weight = tensors[f"{name}.conv2d.weight"].flatten(1)
+        bias = tensors[f"{name}.conv2d.bias"][:, None]
+        windows = unfold(pad(rest, [1] * 4, mode="reflect"), 3)[0]  # [9, H * W]
+        # Some channels at a time, which stay in a processor's cache.
+        for first in range(0, 2 * PARTS, _AT_ONCE):
+            rows = slice(first, first + _AT_ONCE)
+            change = torch.addmm(z[rows], weight[rows], windows, beta=kept).add_(bias[rows])
+            torch.mul(change.abs().sub_(limits[rows]).relu_(), change.sign_(), out=z[rows])
+        if step >= 0:
+            seen(f"{side}_block{step}", z.view(1, -1, height, width))
+    return z.view(1, -1, height, width)
+
+
+def _summed(tensors: Tensors, name: str, x: Tensor) -> Tensor:
+    """A 3x3 convolution with one result, [1, C, H, W] -> [1, 1, H, W].
+
+    The channels are summed before the windows, so nothing of the size of ``x`` is copied to be padded.
+    """
+    from torch.nn.functional import pad
+
+    height, width = x.shape[-2:]
+    weight, bias = tensors[f"{name}.conv2d.weight"], tensors[f"{name}.conv2d.bias"]
+    planes = (weight[0].flatten(1).T @ x.flatten(2)[0]).view(1, 9, height, width)
+    planes = pad(planes, [1] * 4, mode="reflect")
+    windows = [(row, column) for row in range(3) for column in range(3)]
+    total = sum(
+        planes[:, index, row : row + height, column : column + width]
+        for index, (row, column) in enumerate(windows)
+    )
+    return (total + bias)[None]
 
 
 class LRRNet(ComparedMethod):

@@ -15,8 +15,9 @@ import numpy as np
 from pydantic import Field
 
 from ivif_bench.data.images import rgb_of
-from ivif_bench.fusion import MethodSpec, Publication, Recipe, WeightsSpec
+from ivif_bench.fusion import MethodSpec, Recipe
 from ivif_bench.fusion_models.compared.colour import mufusion_join, mufusion_split
+from ivif_bench.fusion_models.compared.declared import Paper, method_spec
 from ivif_bench.fusion_models.compared.keyed import Seen, Tensors, conv_of, unseen
 from ivif_bench.fusion_models.compared.layers import conv_shapes
 from ivif_bench.fusion_models.compared.method import ComparedMethod, ComparedOptions
@@ -44,14 +45,20 @@ class MUFusionOptions(ComparedOptions):
 
     def recipe(self) -> Recipe:
         gray = self.colour == "none"
-        saved = "stretched from minimum to maximum" if gray else "clipped, rounded"
-        saved = saved if self.output == "published" else "saved plainly"
+        saved = self.saved_by("stretched from minimum to maximum" if gray else "clipped, rounded")
         text = f"gray by {self.gray_reading if gray else 'Y'}, patches of {SIDE}, {saved}"
-        stretched = gray and self.output == "published"
-        return Recipe(f"{text}{self.coloured}", stretched)
+        return Recipe(text, gray and self.output == "published")
 
 
-_REPOSITORY = "github.com/AWCXV/MUFusion"
+_PAPER = Paper(
+    "cheng2023mufusion",
+    "Cheng, Chunyang and Xu, Tianyang and Wu, Xiao-Jun",
+    "{MUFusion}: A general unsupervised image fusion network based on memory unit",
+    "Information Fusion",
+    2023,
+    "92",
+    "80-92",
+)
 _FILES = {  # commit that added it, sha256
     "TNO": ("ac52204", "5d96ad1812c61e005edb439c85e341bac91c7bf275f1a41cd20a0a62769b2dbb"),
     "RoadScene": ("3a1f494", "8c358e4869092fb0bb553947674ee1b04bfffe06eb200354c3a62ee005f093fd"),
@@ -60,30 +67,22 @@ _FILES = {  # commit that added it, sha256
 
 def _spec(name: str, entry: str, title: str, file: str) -> MethodSpec:
     commit, sha256 = _FILES[file]
-    path = f"ir_vis/models/{file}.model"
-    return MethodSpec(
-        name=name,
-        entry=entry,
-        title=title,
-        paper="Cheng, Xu, Wu, MUFusion: A general unsupervised image fusion network based on memory "
-        "unit, Information Fusion 92, 2023",
-        licence="code Apache-2.0; the authors' weights MIT",
-        published=Publication("Information Fusion 92", 2023, _REPOSITORY, commit),
-        smallest=SIDE,
+    return method_spec(
+        __name__,
+        name,
+        entry,
+        title,
+        MUFusionOptions,
+        _PAPER,
+        repository="github.com/AWCXV/MUFusion",
+        commit=commit,
+        licence="MIT",
+        original=f"{name}.model",
+        sha256=sha256,
+        path=f"ir_vis/models/{file}.model",
         parameters=554_721,
         seconds=36.0,
-        options=MUFusionOptions,
-        weights=(
-            WeightsSpec(
-                name=f"{name}.safetensors",
-                original=f"{name}.model",
-                url=f"https://{_REPOSITORY}/raw/{commit}/{path}",
-                original_sha256=sha256,
-                converter="ivif_bench.fusion_models.mufusion:convert_file",
-                source=f"{path} of {_REPOSITORY} at {commit}",
-                terms="MIT; its notice goes with the file",
-            ),
-        ),
+        smallest=SIDE,
         alternative="laplacian-stretched",
     )
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from ivif_bench.fusion import FileBeside, MethodSpec, Publication, WeightsSpec
+from ivif_bench.fusion_models.compared.declared import Paper, method_spec
 from ivif_bench.fusion_models.compared.layers import batch_norm, tf_conv
 from ivif_bench.fusion_models.compared.method import ComparedMethod, ComparedOptions
 from ivif_bench.fusion_models.compared.saving import scipy_stretch
@@ -37,36 +37,34 @@ class PMGIOptions(ComparedOptions):
 _REPOSITORY = "github.com/thfylsty/Classic-and-state-of-the-art-image-fusion-methods"
 
 SPECS = (
-    MethodSpec(
-        name="pmgi",
-        entry="PMGI",
-        title="PMGI",
-        paper="Zhang, Xu, Xiao, Guo, Ma, Rethinking the Image Fusion: A Fast Unified Image Fusion Network "
-        "based on Proportional Maintenance of Gradient and Intensity, AAAI 2020",
-        licence="code Apache-2.0; the authors' weights MIT",
-        published=Publication("AAAI", 2020, _REPOSITORY, "5d9457d"),
-        smallest=2,
+    method_spec(
+        __name__,
+        "pmgi",
+        "PMGI",
+        "PMGI",
+        PMGIOptions,
+        Paper(
+            "zhang2020pmgi",
+            "Zhang, Hao and Xu, Han and Xiao, Yang and Guo, Xiaojie and Ma, Jiayi",
+            "Rethinking the Image Fusion: A Fast Unified Image Fusion Network based on Proportional "
+            "Maintenance of Gradient and Intensity",
+            "AAAI",
+            2020,
+            "34(7)",
+            "12797-12804",
+            proceedings="AAAI Conference on Artificial Intelligence",
+        ),
+        repository=_REPOSITORY,
+        commit="5d9457d",
+        licence="MIT",
+        original="pmgi/CGAN.model-1.index",
+        sha256="043868b3410d237300f80d1d023192f01bd5fd3d7360c2832ffdeb90c01939ea",
+        data_sha256="005d29cd3fdbf3805369a8372ce3fb15190905db6aed7dee661880776b8cfccf",
+        source="CGAN.model-1 for infrared and visible images in the authors' PMGI_AAAI2020, copied "
+        f"in {_REPOSITORY} at 5d9457d",
         parameters=41_633,
         seconds=3.6,
-        options=PMGIOptions,
-        weights=(
-            WeightsSpec(
-                name="pmgi.safetensors",
-                original="pmgi/CGAN.model-1.index",
-                original_sha256="043868b3410d237300f80d1d023192f01bd5fd3d7360c2832ffdeb90c01939ea",
-                beside=(
-                    FileBeside(
-                        "pmgi/CGAN.model-1.data-00000-of-00001",
-                        "",
-                        "005d29cd3fdbf3805369a8372ce3fb15190905db6aed7dee661880776b8cfccf",
-                    ),
-                ),
-                converter="ivif_bench.fusion_models.pmgi:convert_file",
-                source="CGAN.model-1 for infrared and visible images in the authors' PMGI_AAAI2020, copied "
-                f"in {_REPOSITORY} at 5d9457d",
-                terms="MIT; its notice goes with the file",
-            ),
-        ),
+        smallest=2,
         alternative="laplacian-stretched",
     ),
 )

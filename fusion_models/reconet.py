@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from ivif_bench.fusion import MethodSpec, Publication, WeightsSpec
+from ivif_bench.fusion_models.compared.declared import Paper, method_spec
 from ivif_bench.fusion_models.compared.keyed import Seen, Tensors, conv_of, unseen
 from ivif_bench.fusion_models.compared.layers import batch_norm, conv_shapes, norm_shapes
 from ivif_bench.fusion_models.compared.method import ComparedMethod, ComparedOptions
@@ -31,32 +31,32 @@ class ReCoNetOptions(ComparedOptions):
     saving: ClassVar[str] = "clipped, rounded"
 
 
-_REPOSITORY = "github.com/dlut-dimt/ReCoNet"
-_COMMIT = "301cddf"
-
 SPECS = (
-    MethodSpec(
-        name="reconet",
-        entry="ReCoNet",
-        title="ReCoNet",
-        paper="Huang et al., ReCoNet: Recurrent Correction Network for Fast and Efficient "
-        "Multi-modality Image Fusion, ECCV 2022",
-        licence="code Apache-2.0; the authors' weights MIT",
-        published=Publication("ECCV", 2022, _REPOSITORY, _COMMIT),
+    method_spec(
+        __name__,
+        "reconet",
+        "ReCoNet",
+        "ReCoNet",
+        ReCoNetOptions,
+        Paper(
+            "huang2022reconet",
+            "Huang, Zhanbo and Liu, Jinyuan and Fan, Xin and Liu, Risheng and Zhong, Wei and Luo, "
+            "Zhongxuan",
+            "{ReCoNet}: Recurrent Correction Network for Fast and Efficient Multi-modality Image "
+            "Fusion",
+            "ECCV",
+            2022,
+            pages="539-555",
+            proceedings="European Conference on Computer Vision (ECCV)",
+        ),
+        repository="github.com/dlut-dimt/ReCoNet",
+        commit="301cddf",
+        licence="MIT",
+        original="reconet.pth",
+        sha256="d4f013c85e48d10d4f6c8b6574f16e4fe9cb5df48c77fc17c1e524f04bb3c290",
+        path="archive/params.pth",
         parameters=7_527,
         seconds=22.0,
-        options=ReCoNetOptions,
-        weights=(
-            WeightsSpec(
-                name="reconet.safetensors",
-                original="reconet.pth",
-                url=f"https://{_REPOSITORY}/raw/{_COMMIT}/archive/params.pth",
-                original_sha256="d4f013c85e48d10d4f6c8b6574f16e4fe9cb5df48c77fc17c1e524f04bb3c290",
-                converter="ivif_bench.fusion_models.reconet:convert_file",
-                source=f"archive/params.pth of {_REPOSITORY} at {_COMMIT}",
-                terms="MIT; its notice goes with the file",
-            ),
-        ),
         alternative="laplacian",
     ),
 )
@@ -123,6 +123,5 @@ class ReCoNet(ComparedMethod):
         return shapes()
 
     def picture(self, infrared: StoredImage, visible: StoredImage) -> np.ndarray:
-        first, second = (self.tensor(self.read(one) / 255) for one in (infrared, visible))
-        fused = network(self.tensors, first, second)[0, 0].cpu().numpy()
+        fused = network(self.tensors, *self.units(infrared, visible))[0, 0].cpu().numpy()
         return self.saved(fused, round_half_even, fused)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from ivif_bench.fusion import FileBeside, MethodSpec, Publication, WeightsSpec
+from ivif_bench.fusion_models.compared.declared import Paper, method_spec
 from ivif_bench.fusion_models.compared.layers import tf_conv
 from ivif_bench.fusion_models.compared.method import ComparedMethod, ComparedOptions
 from ivif_bench.fusion_models.compared.saving import scipy_stretch
@@ -33,45 +33,34 @@ class SDNetOptions(ComparedOptions):
     stretched: ClassVar[bool] = True
 
 
-_COMMIT = "bf6a2ee"
-_FOLDER = "https://github.com/Linfeng-Tang/VIF-Benchmark/raw/146291d/Checkpoint/SDNet"
-
 SPECS = (
-    MethodSpec(
-        name="sdnet",
-        entry="SDNet",
-        title="SDNet",
-        paper="Zhang, Ma, SDNet: A Versatile Squeeze-and-Decomposition Network for Real-Time Image "
-        "Fusion, International Journal of Computer Vision 129, 2021, pp. 2761-2785",
-        licence="code Apache-2.0; the authors' weights MIT",
-        published=Publication(
-            venue="International Journal of Computer Vision 129, 2761-2785",
-            year=2021,
-            repository="github.com/HaoZhang1018/SDNet",
-            commit=_COMMIT,
+    method_spec(
+        __name__,
+        "sdnet",
+        "SDNet",
+        "SDNet",
+        SDNetOptions,
+        Paper(
+            "zhang2021sdnet",
+            "Zhang, Hao and Ma, Jiayi",
+            "{SDNet}: A Versatile Squeeze-and-Decomposition Network for Real-Time Image Fusion",
+            "International Journal of Computer Vision",
+            2021,
+            "129",
+            "2761-2785",
         ),
+        repository="github.com/HaoZhang1018/SDNet",
+        commit="bf6a2ee",
+        licence="MIT",
+        original="sdnet/SDNet.model.index",
+        sha256="bed2d4628732a36bc972de1189c4e139d8bc233077da20156e8e662a17df35aa",
+        data_sha256="17e4426453f09f3dae7887244f48eed54550bdd584792ac284597ee3713293a0",
+        url="https://github.com/Linfeng-Tang/VIF-Benchmark/raw/146291d/Checkpoint/SDNet/"
+        "SDNet.model.index",
+        source="IRVIS.model-10 of github.com/HaoZhang1018/SDNet at bf6a2ee, the same file as "
+        "Checkpoint/SDNet/SDNet.model of github.com/Linfeng-Tang/VIF-Benchmark",
         parameters=28_705,
         seconds=2.0,
-        options=SDNetOptions,
-        weights=(
-            WeightsSpec(
-                name="sdnet.safetensors",
-                original="sdnet/SDNet.model.index",
-                url=f"{_FOLDER}/SDNet.model.index",
-                original_sha256="bed2d4628732a36bc972de1189c4e139d8bc233077da20156e8e662a17df35aa",
-                beside=(
-                    FileBeside(
-                        "sdnet/SDNet.model.data-00000-of-00001",
-                        f"{_FOLDER}/SDNet.model.data-00000-of-00001",
-                        "17e4426453f09f3dae7887244f48eed54550bdd584792ac284597ee3713293a0",
-                    ),
-                ),
-                converter="ivif_bench.fusion_models.sdnet:convert_file",
-                source="IRVIS.model-10 of github.com/HaoZhang1018/SDNet at bf6a2ee, the same file as "
-                "Checkpoint/SDNet/SDNet.model of github.com/Linfeng-Tang/VIF-Benchmark",
-                terms="MIT; its notice goes with the file",
-            ),
-        ),
         alternative="laplacian-stretched",
     ),
 )

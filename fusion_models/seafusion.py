@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from ivif_bench.data.images import rgb_of
-from ivif_bench.fusion import MethodSpec, Publication, WeightsSpec
 from ivif_bench.fusion_models.compared.colour import seafusion_split, t403_join
+from ivif_bench.fusion_models.compared.declared import Paper, method_spec
 from ivif_bench.fusion_models.compared.keyed import Seen, Tensors, conv_of, leaky, unseen
 from ivif_bench.fusion_models.compared.layers import conv_shapes, norm_shapes
 from ivif_bench.fusion_models.compared.method import ComparedMethod, ComparedOptions
@@ -34,32 +34,31 @@ class SeAFusionOptions(ComparedOptions):
     stretched: ClassVar[bool] = True
 
 
-_REPOSITORY = "github.com/Linfeng-Tang/SeAFusion"
-_COPY = "github.com/Linfeng-Tang/VIF-Benchmark"
-
 SPECS = (
-    MethodSpec(
-        name="seafusion",
-        entry="SeAFusion",
-        title="SeAFusion",
-        paper="Tang, Yuan, Ma, Image fusion in the loop of high-level vision tasks: A semantic-aware "
-        "real-time infrared and visible image fusion network, Information Fusion 82, 2022",
-        licence="code Apache-2.0; the authors' weights MIT",
-        published=Publication("Information Fusion 82", 2022, _REPOSITORY),
-        output="rgb",
+    method_spec(
+        __name__,
+        "seafusion",
+        "SeAFusion",
+        "SeAFusion",
+        SeAFusionOptions,
+        Paper(
+            "tang2022seafusion",
+            "Tang, Linfeng and Yuan, Jiteng and Ma, Jiayi",
+            "Image fusion in the loop of high-level vision tasks: A semantic-aware real-time infrared "
+            "and visible image fusion network",
+            "Information Fusion",
+            2022,
+            "82",
+            "28-42",
+        ),
+        repository="github.com/Linfeng-Tang/SeAFusion",
+        licence="MIT",
+        original="SeAFusion.pth",
+        sha256="8d65a7f9a50f36349803368cf9920f40420776995e7e8cc8a56d8d30e499431d",
+        source="SeAFusion.pth of github.com/Linfeng-Tang/VIF-Benchmark, by the same author",
         parameters=166_883,
         seconds=23.0,
-        options=SeAFusionOptions,
-        weights=(
-            WeightsSpec(
-                name="seafusion.safetensors",
-                original="SeAFusion.pth",
-                original_sha256="8d65a7f9a50f36349803368cf9920f40420776995e7e8cc8a56d8d30e499431d",
-                converter="ivif_bench.fusion_models.seafusion:convert_file",
-                source=f"SeAFusion.pth of {_COPY}, by the same author",
-                terms="MIT; its notice goes with the file",
-            ),
-        ),
+        output="rgb",
         alternative="laplacian-stretched",
     ),
 )

@@ -4,9 +4,8 @@ Liu et al.: "Target-aware Dual Adversarial Learning and a Multi-scenario Multi-M
 Infrared and Visible for Object Detection", CVPR 2022. Three weights share the network: TarDAL (for
 viewers), TarDAL+ (for detectors) and TarDAL++ (for both).
 
-The authors run the weights of TarDAL without evaluation mode: batch normalisation then uses the mean and
-the variance of the picture at hand, and every pixel depends on the whole picture. TarDAL+ and TarDAL++
-run with the statistics in their files. The option ``norm`` chooses; see docs/methods/compared.md.
+The authors run TarDAL without evaluation mode: batch normalisation then uses mean and variance of the
+picture at hand, and every pixel depends on the whole picture. ``norm`` chooses; docs/methods/compared.md.
 """
 
 from __future__ import annotations
@@ -18,8 +17,9 @@ import numpy as np
 from pydantic import Field
 
 from ivif_bench.data.images import rgb_of
-from ivif_bench.fusion import MethodSpec, Publication, Recipe, WeightsSpec
+from ivif_bench.fusion import MethodSpec, Recipe
 from ivif_bench.fusion_models.compared.colour import opencv_join, opencv_split
+from ivif_bench.fusion_models.compared.declared import Paper, method_spec
 from ivif_bench.fusion_models.compared.keyed import Seen, Tensors, conv_of, unseen
 from ivif_bench.fusion_models.compared.layers import batch_norm, conv_shapes, norm_shapes
 from ivif_bench.fusion_models.compared.method import ComparedMethod, ComparedOptions
@@ -54,10 +54,10 @@ class TarDALOptions(ComparedOptions):
 
     def recipe(self) -> Recipe:
         statistics = "each picture" if self.of_picture else "the file"
-        saved = "clipped, truncated" if self.colour == "restored" else "clipped, rounded"
-        saved = saved if self.output == "published" else "saved plainly"
+        coloured = self.colour == "restored"
+        saved = self.saved_by("clipped, truncated" if coloured else "clipped, rounded")
         norm = f"batch norms by the statistics of {statistics}"
-        return Recipe(f"gray by {self.gray_reading}, {norm}, {saved}{self.coloured}")
+        return Recipe(f"gray by {self.gray_reading}, {norm}, {saved}")
 
 
 class TarDALViewerOptions(TarDALOptions):
@@ -66,49 +66,49 @@ class TarDALViewerOptions(TarDALOptions):
     by_picture: ClassVar[bool] = True
 
 
-_REPOSITORY = "github.com/JinyuanLiu-CV/TarDAL"
-_COMMIT = "1d1d1e9"
-_SHA256 = {
-    "tardal": "e0fa61e25cffa9fb14ff17b47ea7ba237a6e8c6f37e1b9b115d63354ff0f13e1",
-    "tardal+": "cff3756548b511e3e415616debc557cdc85b3bb19393ca158cac8d08f232897c",
-    "tardal++": "7009d125e36db043d6918d9358e10c6dca7fdf2dd08ada09c5ecd294f45f98c5",
+_PAPER = Paper(
+    "liu2022tardal",
+    "Liu, Jinyuan and Fan, Xin and Huang, Zhanbo and Wu, Guanyao and Liu, Risheng and Zhong, Wei and "
+    "Luo, Zhongxuan",
+    "Target-aware Dual Adversarial Learning and a Multi-scenario Multi-Modality Benchmark to Fuse "
+    "Infrared and Visible for Object Detection",
+    "CVPR",
+    2022,
+    pages="5802-5811",
+    proceedings="IEEE/CVF Conference on Computer Vision and Pattern Recognition (CVPR)",
+)
+
+
+_SHA256 = {  # of TarDAL, TarDAL+, TarDAL++
+    "": "e0fa61e25cffa9fb14ff17b47ea7ba237a6e8c6f37e1b9b115d63354ff0f13e1",
+    "+": "cff3756548b511e3e415616debc557cdc85b3bb19393ca158cac8d08f232897c",
+    "++": "7009d125e36db043d6918d9358e10c6dca7fdf2dd08ada09c5ecd294f45f98c5",
 }
 
 
-def _spec(name: str, entry: str, title: str, options: type[TarDALOptions]) -> MethodSpec:
-    file = title.lower()
-    return MethodSpec(
-        name=name,
-        entry=entry,
-        title=title,
-        paper="Liu et al., Target-aware Dual Adversarial Learning and a Multi-scenario Multi-Modality "
-        "Benchmark to Fuse Infrared and Visible for Object Detection, CVPR 2022",
-        licence="code Apache-2.0; the authors' weights GPL-3.0",
-        published=Publication("CVPR", 2022, _REPOSITORY, _COMMIT),
-        smallest=2,  # statistics of a picture need more than a pixel
+def _spec(plus: str, sha256: str) -> MethodSpec:
+    file = f"tardal{plus}.pt"
+    return method_spec(
+        __name__,
+        "-".join(filter(None, ("tardal", "plus" * len(plus)))),
+        "TarDAL" + "Plus" * len(plus),
+        f"TarDAL{plus}",
+        TarDALOptions if plus else TarDALViewerOptions,
+        _PAPER,
+        repository="github.com/JinyuanLiu-CV/TarDAL",
+        commit="1d1d1e9",
+        licence="GPL-3.0",
+        original=file,
+        sha256=sha256,
+        path=f"weights/{file}",
         parameters=296_577,
         seconds=9.0,
-        options=options,
-        weights=(
-            WeightsSpec(
-                name=f"{name}.safetensors",
-                original=f"{file}.pt",
-                url=f"https://{_REPOSITORY}/raw/{_COMMIT}/weights/{file}.pt",
-                original_sha256=_SHA256[file],
-                converter="ivif_bench.fusion_models.tardal:convert_file",
-                source=f"weights/{file}.pt of {_REPOSITORY} at {_COMMIT}",
-                terms="GPL-3.0",
-            ),
-        ),
+        smallest=2,  # statistics of a picture need more than a pixel
         alternative="laplacian",
     )
 
 
-SPECS = (
-    _spec("tardal", "TarDAL", "TarDAL", TarDALViewerOptions),
-    _spec("tardal-plus", "TarDALPlus", "TarDAL+", TarDALOptions),
-    _spec("tardal-plusplus", "TarDALPlusPlus", "TarDAL++", TarDALOptions),
-)
+SPECS = tuple(_spec(plus, sha256) for plus, sha256 in _SHA256.items())
 
 
 def shapes() -> Shapes:
@@ -177,8 +177,7 @@ class TarDAL(ComparedMethod):
         return shapes()
 
     def picture(self, infrared: StoredImage, visible: StoredImage) -> np.ndarray:
-        first, second = (self.tensor(self.read(one) / 255) for one in (infrared, visible))
-        fused = network(self.tensors, first, second, self.options.of_picture)
+        fused = network(self.tensors, *self.units(infrared, visible), self.options.of_picture)
         y = fused.clamp(0, 1)[0, 0].cpu().numpy()
         if self.options.colour == "none":
             return self.saved(y, round_half_even, y)

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import Field
 
-from ivif_bench.fusion import FileBeside, MethodSpec, Publication, Recipe, WeightsSpec
+from ivif_bench.fusion import Recipe
 from ivif_bench.fusion_models.compared.colour import (
     pillow_join,
     pillow_split,
     u2fusion_join,
     u2fusion_split,
 )
+from ivif_bench.fusion_models.compared.declared import Paper, method_spec
 from ivif_bench.fusion_models.compared.layers import tf_conv
 from ivif_bench.fusion_models.compared.method import ComparedMethod, ComparedOptions
 from ivif_bench.fusion_models.compared.saving import scale_from_zero, scipy_stretch
@@ -55,51 +56,39 @@ class U2FusionOptions(ComparedOptions):
 
     def recipe(self) -> Recipe:
         first = "infrared" if self.convention == "vif-benchmark" else "visible"
-        saved = "scaled from 0 to maximum" if self.convention == "authors-2023" else _STRETCHED
-        saved = saved if self.output == "published" else "saved plainly"
-        text = f"{first} first, gray by {self.gray_reading}, {saved}{self.coloured}"
+        scaled = self.convention == "authors-2023"
+        saved = self.saved_by("scaled from 0 to maximum" if scaled else _STRETCHED)
+        text = f"{first} first, gray by {self.gray_reading}, {saved}"
         return Recipe(text, self.output == "published")
 
 
 _STRETCHED = "stretched from minimum to maximum"
-_FOLDER = "https://github.com/hanna-xu/U2Fusion/raw/0a58821/model"
-
 SPECS = (
-    MethodSpec(
-        name="u2fusion",
-        entry="U2Fusion",
-        title="U2Fusion",
-        paper="Xu, Ma, Jiang, Guo, Ling, U2Fusion: A Unified Unsupervised Image Fusion Network, IEEE "
-        "Transactions on Pattern Analysis and Machine Intelligence 44(1), 2022, pp. 502-518",
-        licence="code Apache-2.0; the authors' weights carry no licence",
-        published=Publication(
-            venue="IEEE Transactions on Pattern Analysis and Machine Intelligence 44(1), 502-518",
-            year=2022,
-            repository="github.com/hanna-xu/U2Fusion",
-            commit="0a58821",
+    method_spec(
+        __name__,
+        "u2fusion",
+        "U2Fusion",
+        "U2Fusion",
+        U2FusionOptions,
+        Paper(
+            "xu2022u2fusion",
+            "Xu, Han and Ma, Jiayi and Jiang, Junjun and Guo, Xiaojie and Ling, Haibin",
+            "{U2Fusion}: A Unified Unsupervised Image Fusion Network",
+            "IEEE Transactions on Pattern Analysis and Machine Intelligence",
+            2022,
+            "44(1)",
+            "502-518",
         ),
-        smallest=2,
+        repository="github.com/hanna-xu/U2Fusion",
+        commit="0a58821",
+        licence="none",
+        original="u2fusion/model.ckpt.index",
+        sha256="15b7d283a1de8f616cc42978346bd24d47a9c380d624370368b956beb593014e",
+        path="model/model.ckpt.index",
+        data_sha256="e50cada8d4ec92f2577ad5db5d212fba521dffb35d04e00a20364b43512c64c8",
         parameters=659_217,
         seconds=18.0,
-        options=U2FusionOptions,
-        weights=(
-            WeightsSpec(
-                name="u2fusion.safetensors",
-                original="u2fusion/model.ckpt.index",
-                url=f"{_FOLDER}/model.ckpt.index",
-                original_sha256="15b7d283a1de8f616cc42978346bd24d47a9c380d624370368b956beb593014e",
-                beside=(
-                    FileBeside(
-                        "u2fusion/model.ckpt.data-00000-of-00001",
-                        f"{_FOLDER}/model.ckpt.data-00000-of-00001",
-                        "e50cada8d4ec92f2577ad5db5d212fba521dffb35d04e00a20364b43512c64c8",
-                    ),
-                ),
-                converter="ivif_bench.fusion_models.u2fusion:convert_file",
-                source="model/model.ckpt in github.com/hanna-xu/U2Fusion at 0a58821",
-                terms="no licence is stated: all rights reserved; get it from the authors",
-            ),
-        ),
+        smallest=2,
         alternative="laplacian-stretched",
     ),
 )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from ivif_bench.fusion import MethodSpec, Publication, WeightsSpec
+from ivif_bench.fusion_models.compared.declared import Paper, method_spec
 from ivif_bench.fusion_models.compared.keyed import Seen, Tensors, conv_of, unseen
 from ivif_bench.fusion_models.compared.layers import batch_norm, conv_shapes, norm_shapes
 from ivif_bench.fusion_models.compared.method import ComparedMethod, ComparedOptions
@@ -35,33 +35,30 @@ class YDTROptions(ComparedOptions):
     saving: ClassVar[str] = "truncated to 8 bits, negative values wrap"
 
 
-_REPOSITORY = "github.com/tthinking/YDTR"
-_COMMIT = "8f5b0ab"
-_FILE = "models/model_10.pth"
-
 SPECS = (
-    MethodSpec(
-        name="ydtr",
-        entry="YDTR",
-        title="YDTR",
-        paper="Tang, He, Liu, YDTR: Infrared and Visible Image Fusion via Y-shape Dynamic Transformer, "
-        "IEEE Transactions on Multimedia, 2023",
-        licence="code Apache-2.0; the authors' weights carry no licence",
-        published=Publication("IEEE Transactions on Multimedia", 2023, _REPOSITORY, _COMMIT),
+    method_spec(
+        __name__,
+        "ydtr",
+        "YDTR",
+        "YDTR",
+        YDTROptions,
+        Paper(
+            "tang2023ydtr",
+            "Tang, Wei and He, Fazhi and Liu, Yu",
+            "{YDTR}: Infrared and Visible Image Fusion via {Y}-shape Dynamic Transformer",
+            "IEEE Transactions on Multimedia",
+            2023,
+            "25",
+            "5413-5428",
+        ),
+        repository="github.com/tthinking/YDTR",
+        commit="8f5b0ab",
+        licence="none",
+        original="YDTR.pth",
+        sha256="183c31a103ada74063e644b300d6708ed567dcc231a9d0f8d52e098c6c2a0d32",
+        path="models/model_10.pth",
         parameters=217_770,
         seconds=21.0,
-        options=YDTROptions,
-        weights=(
-            WeightsSpec(
-                name="ydtr.safetensors",
-                original="YDTR.pth",
-                url=f"https://{_REPOSITORY}/raw/{_COMMIT}/{_FILE}",
-                original_sha256="183c31a103ada74063e644b300d6708ed567dcc231a9d0f8d52e098c6c2a0d32",
-                converter="ivif_bench.fusion_models.ydtr:convert_file",
-                source=f"{_FILE} of {_REPOSITORY} at {_COMMIT}",
-                terms="no licence is stated: all rights reserved; get it from the authors",
-            ),
-        ),
         alternative="laplacian",
     ),
 )
@@ -136,6 +133,5 @@ class YDTR(ComparedMethod):
         return shapes()
 
     def picture(self, infrared: StoredImage, visible: StoredImage) -> np.ndarray:
-        first, second = (self.tensor(self.read(one) / 255) for one in (infrared, visible))
-        fused = network(self.tensors, first, second)[0, 0].cpu().numpy()
+        fused = network(self.tensors, *self.units(infrared, visible))[0, 0].cpu().numpy()
         return self.saved(fused, wrap, fused)

@@ -7,9 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ivif_bench.reports.published import PublishedNumber, PublishedSource
-from ivif_bench.reports.table import Cell, Column, Notes, Row, Table, missing_cell
+from ivif_bench.reports.table import Cell, Column, Notes, Row, Table, missing_cell, printed
 from ivif_bench.statistics import Estimate
 
+# Costs of a pair of 640x480, by their names in papers' sheets: the unit of ours.
+_OF_COST = {
+    "seconds[480x640]": ("secondsperpair", 1.0),
+    "peak_bytes[480x640]": ("peakgpumemorygb", 1e9),
+}
 _WORDS = " Published rows are copied from papers, not computed here, and not ranked."
 
 
@@ -31,6 +36,16 @@ class DatasetIdentity:
         return any(
             plain(name) == wanted or plain(name.split("-")[0]) == wanted for name in self.names
         )
+
+    @property
+    def bibtex(self) -> tuple[str, ...]:
+        """Entries of the papers of its layouts."""
+        if self.drawn:
+            return ()
+        from ivif_bench.data.base import LAYOUTS
+
+        specs = [LAYOUTS.find(name) for name in self.names]
+        return tuple(spec.bibtex for spec in specs if spec is not None and spec.bibtex)
 
 
 def plain(name: str) -> str:
@@ -93,6 +108,11 @@ def _cells(columns: Sequence[Column], numbers: Sequence[PublishedNumber]) -> tup
     cells = []
     for column in columns:
         found = by_metric.get(plain(column.key)) or by_metric.get(plain(column.title))
+        name, unit = _OF_COST.get(column.key, ("", 1.0))
+        if found is None and name in by_metric:
+            value = float(by_metric[name].text) * unit
+            cells.append(Cell(Estimate(value, seeds=0), printed(value, column), comparable=False))
+            continue
         if found is None:
             cells.append(missing_cell())
             continue

@@ -11,6 +11,7 @@ import numpy as np
 from ivif_bench.curves import file_of
 from ivif_bench.detections.ap import RECALLS
 from ivif_bench.detections.errors import KINDS
+from ivif_bench.reports.charts import style
 from ivif_bench.reports.comparison import Comparison
 
 if TYPE_CHECKING:
@@ -138,20 +139,21 @@ def _panels(
 def _named(panels: Sequence[Axes], titles: Sequence[str]) -> None:
     """Methods from top to bottom, as in the table."""
     for axes in panels:
-        axes.set_yticks(range(len(titles)), titles, fontsize=7)
+        axes.set_yticks(range(len(titles)), style.fitted(titles, 1.6, 7), fontsize=7)
         axes.set_ylim(len(titles) - 0.5, -0.5)
         for label in axes.get_yticklabels():
             label.set_parse_math(False)
 
 
 def _styles(comparison: Comparison, details: Mapping[str, Detail]) -> dict[str, dict[str, Any]]:
-    """A line style per method, all different up to 40; source images are gray."""
+    """A line style per method, all different up to 32; source images are gray."""
     styles: dict[str, dict[str, Any]] = {}
     for method in details:
         mine = method in comparison.sources
         number = sum((each in comparison.sources) == mine for each in styles)
-        colour = _SOURCE if mine else f"C{number % 10}"
-        dash = _DASHES[number % 4] if mine else _DASHES[number // 10 % 4]
+        colours = style.COLOURS
+        colour = _SOURCE if mine else colours[number % len(colours)]
+        dash = _DASHES[number % 4] if mine else _DASHES[number // len(colours) % 4]
         styles[method] = {"color": colour, "linestyle": dash}
     return styles
 
@@ -159,8 +161,8 @@ def _styles(comparison: Comparison, details: Mapping[str, Detail]) -> dict[str, 
 def _legend(figure: Figure, axes: Axes) -> None:
     handles, labels = axes.get_legend_handles_labels()
     width = figure.get_size_inches()[0]
-    most = max(map(len, labels), default=1)
-    columns = max(1, min(len(labels), int(width / (0.45 + 0.065 * most))))
+    labels = style.fitted(labels, 1.6, 7)
+    columns = max(1, min(len(labels), int(width / (0.65 + style.widest(labels, 7)))))
     legend = figure.legend(handles, labels, loc="outside upper left", ncols=columns, fontsize=7)
     for text in legend.get_texts():
         text.set_parse_math(False)

@@ -16,6 +16,7 @@ from ivif_bench.detections.curves import best_common_confidence, curve
 from ivif_bench.detections.matches import FALSE, HIT, match
 from ivif_bench.errors import UserError, first_few
 from ivif_bench.naming import safe_name
+from ivif_bench.reports.charts import style
 from ivif_bench.reports.comparison import comparisons
 from ivif_bench.reports.detection_counts import IOU, counts_per_image
 from ivif_bench.reports.detections import stored_of
@@ -32,6 +33,7 @@ MOST_STEMS = 20
 _COLUMNS = 4  # of methods: a page of 20 has five rows
 _WIDTH = 7.16  # inches: two columns of an IEEE page
 _DPI = 300
+_SMALL = 5.6  # points
 # Okabe and Ito's colours, told apart with any colour vision; lines differ as well.
 _Line = tuple[str, Literal["-", "--"]]
 _FOUND: _Line = ("#009E73", "-")
@@ -212,26 +214,25 @@ def picture(
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes in panels:
         axes.axis("off")
-    for axes, name in zip(panels, methods, strict=False):
+    titles = style.fitted([comparison.methods[n] for n in methods], _WIDTH / columns - 0.15, _SMALL)
+    for axes, name, title in zip(panels, methods, titles, strict=False):
         seen = shown_on(stored[name], stem, levels[name])
         _draw(axes, images[name], seen, shape)
         level = "nothing is right" if math.isinf(seen.confidence) else f"≥ {seen.confidence:.2f}"
         axes.set_title(
-            f"{comparison.methods[name]}\n{seen.counts}; {level}",
-            fontsize=5.6,
+            f"{title}\n{seen.counts}; {level}",
+            fontsize=_SMALL,
             parse_math=False,
             pad=2,
         )
     lines = [
-        Line2D([], [], color=colour, linestyle=style, linewidth=1.5, label=text)
-        for (colour, style), text in _LEGEND
+        Line2D([], [], color=colour, linestyle=dash, linewidth=1.5, label=text)
+        for (colour, dash), text in _LEGEND
     ]
     figure.legend(handles=lines, loc="outside lower center", ncols=3, fontsize=6, frameon=False)
-    figure.suptitle(
-        f"{comparison.dataset_title}, image {stem}: boxes at IoU {IOU}, first seed; ≥: confidence {how}",
-        fontsize=6.5,
-        parse_math=False,
-    )
+    text = f"{comparison.dataset_title}, image {stem}: boxes at IoU {IOU}, first seed; ≥: confidence {how}"
+    above = style.wrapped(text, 0.93 * _WIDTH, 6.5)
+    figure.suptitle("\n".join(above), fontsize=6.5, parse_math=False)
     return figure
 
 
@@ -257,7 +258,7 @@ def _draw(axes: Axes, image: np.ndarray | None, seen: Shown, shape: tuple[int, .
         image = np.full((*shape[:2], 3), 128, np.uint8)
     axes.imshow(image, interpolation="antialiased")
     dark: list[AbstractPathEffect] = [withStroke(linewidth=2.0, foreground="black", alpha=0.6)]
-    for corners, labels, (colour, style) in (
+    for corners, labels, (colour, dash) in (
         (seen.found, ("",) * len(seen.found), _FOUND),
         (seen.missed, seen.missed_labels, _MISSED),
         (seen.wrong, seen.wrong_labels, _WRONG),
@@ -269,7 +270,7 @@ def _draw(axes: Axes, image: np.ndarray | None, seen: Shown, shape: tuple[int, .
                 y2 - y1,
                 fill=False,
                 edgecolor=colour,
-                linestyle=style,
+                linestyle=dash,
                 linewidth=0.8,
             )
             axes.add_patch(box).set_path_effects(dark)

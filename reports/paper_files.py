@@ -12,7 +12,7 @@ from itertools import groupby
 
 from ivif_bench.reports.formats._latex import ARROWS, cell_text, escaped, label_of, line_of
 from ivif_bench.reports.presets import WIDTHS
-from ivif_bench.reports.published import bibliography
+from ivif_bench.reports.published import bibliography, citation_keys
 from ivif_bench.reports.table import Column, Row, Table
 
 _LETTER = r"""\documentclass[10pt,letterpaper,twocolumn]{article}
@@ -31,7 +31,12 @@ def paper_files(tables: Sequence[Table]) -> dict[str, str]:
     if not tables:
         return {}
     files = {f"{table.name}.tex": paper_text(table) for table in tables}
-    entries = [entry for table in tables if table.paper for entry in table.paper.references]
+    entries = [
+        entry
+        for table in tables
+        if table.paper
+        for entry in (*table.paper.references, *table.paper.datasets)
+    ]
     if references := bibliography(entries):
         files["references.bib"] = references
     for style in dict.fromkeys(_style(table) for table in tables):
@@ -88,6 +93,8 @@ def appendix(tables: Sequence[Table]) -> str:
         parts.append(f"\\paragraph{{Table~\\ref{{tab:{label_of(table.name)}}}.}}")
         parts.append("{\\raggedright\\small")
         parts += [f"{escaped(text)}\\par" for text in (*table.footer, *_note_texts(table))]
+        if table.paper and (keys := citation_keys("".join(table.paper.datasets))):
+            parts.append(f"Datasets: \\cite{{{','.join(keys)}}}.\\par")
         parts.append("}")
     return "\n".join(parts) + "\n"
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ivif_bench.reports.presets import TableOptions
 from ivif_bench.reports.published import citation_keys
-from ivif_bench.reports.table import Notes, Print, Table, with_marks
+from ivif_bench.reports.table import Notes, Print, Row, Table, missing_cell, with_marks
 
 # Beginnings of the lines of a footer that print has room for.
 _SHORT = ("Convention:", "Network:", "Protocol:", "Images:", "±", "[95 %")
@@ -33,6 +33,27 @@ def chosen_rows(options: TableOptions, table: Table) -> Table:
         for row in (*ordered, *published)
     ]
     return replace(table, rows=tuple(rows))
+
+
+def with_explained(
+    rows: Sequence[Row], options: TableOptions, notes: Notes, columns: int
+) -> list[Row]:
+    """Rows with the footnotes of the options, and those that have no numbers behind them."""
+    said = {note.letter: note.text for note in notes.all()}
+    found = []
+    for row in rows:
+        if (remark := options.remarks.get(row.name, "")) and not row.published:
+            text = "; ".join(filter(None, [said.get(row.note, ""), remark]))
+            row = replace(row, note=notes.letter(text))
+        found.append(row)
+    names = {row.name for row in rows}
+    for name, why in options.undefined.items():
+        if name not in names:
+            cells = tuple(missing_cell() for _ in range(columns))
+            found.append(
+                Row(name, f"{name} (not defined)", cells, ranked=False, note=notes.letter(why))
+            )
+    return found
 
 
 def marked(table: Table, options: TableOptions) -> Table:

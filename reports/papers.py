@@ -8,7 +8,13 @@ from dataclasses import dataclass, replace
 
 from ivif_bench.reports.beside import DatasetIdentity, plain
 from ivif_bench.reports.comparison import Comparison
-from ivif_bench.reports.paper_rows import chosen_rows, finished, marked, with_used_notes
+from ivif_bench.reports.paper_rows import (
+    chosen_rows,
+    finished,
+    marked,
+    with_explained,
+    with_used_notes,
+)
 from ivif_bench.reports.presets import TableOptions
 from ivif_bench.reports.ranks import ranks_table
 from ivif_bench.reports.table import (
@@ -72,7 +78,7 @@ def paper_tables(
             return [], f"Table {options.name} was left out: the run ranks nothing."
         columns = tuple(_column(options, column) for column in ranks.columns)
         ranks = chosen_rows(options, replace(ranks, columns=columns))
-        return [finished(options, ranks, bibtex, published)], ""
+        return [_of_datasets(finished(options, ranks, bibtex, published), made)], ""
     chosen = _chosen(options, made)
     blocks = [
         chosen[start : start + options.side_by_side]
@@ -84,7 +90,7 @@ def paper_tables(
             options, block, made, f"{options.name}-{number}" if number > 1 else options.name
         )
         if table is not None:
-            tables.append(finished(options, table, bibtex, published))
+            tables.append(_of_datasets(finished(options, table, bibtex, published), block))
     if tables:
         return tables, ""
     wanted = f" on {' or '.join(options.datasets)}" if options.datasets else ""
@@ -92,6 +98,13 @@ def paper_tables(
         f"Table {options.name} was left out: the run has no {options.task} results{wanted} with its "
         "columns."
     )
+
+
+def _of_datasets(table: Table, made: Sequence[Made]) -> Table:
+    """The table with the entries of its datasets."""
+    assert table.paper is not None
+    entries = dict.fromkeys(entry for each in made for entry in each.identity.bibtex)
+    return replace(table, paper=replace(table.paper, datasets=tuple(entries)))
 
 
 def _chosen(options: TableOptions, made: Sequence[Made]) -> list[Made]:
@@ -157,6 +170,7 @@ def _block(
         lines.append(f"Not computed in this run: {'; '.join(lacking)}.")
     names = dict.fromkeys(row.name for table, _, _ in parts for row in table.rows)
     rows = [row for name in names if (row := _row(name, parts, options, notes)) is not None]
+    rows = with_explained(rows, options, notes, len(columns))
     lines += _spread_lines(rows)
     tables = [table for table, _, _ in parts]
     whole = Table(

@@ -15,7 +15,9 @@ from ivif_bench.data.images import read_labels, read_rgb
 from ivif_bench.errors import UserError, first_few
 from ivif_bench.files import read_json
 from ivif_bench.naming import safe_name
+from ivif_bench.reports.charts import style
 from ivif_bench.reports.comparison import comparisons
+from ivif_bench.reports.windows import Window, differing_window, draw_frame
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from ivif_bench.reports.frame import RunResults
 
 _METHODS_A_ROW = 5
+_SMALL = 5.6  # points
 _WIDTH = 7.16  # inches: two columns of an IEEE page
 _DPI = 300
 # Okabe and Ito's colours, told apart with any colour vision.
@@ -76,10 +79,14 @@ def files_of(run: RunResults, stems: Sequence[str] = (), count: int = 1) -> dict
         shared = _shared(judged)
         chosen = [stem for stem in stems if stem in shared]
         for stem in chosen or ([] if stems else most_different(judged, count)):
-            figure = picture(run, comparison, judged, stem)
-            for kind in ("png", "pdf"):
-                name = f"{comparison.name}-labels-{safe_name(stem)}.{kind}"
-                files[name] = file_of(figure, kind, _DPI)
+            window = differing_window(_wrong(judged, stem))
+            figures = {"": picture(run, comparison, judged, stem, window)}
+            if window is not None:
+                figures["-crop"] = picture(run, comparison, judged, stem, window, crop=True)
+            for part, figure in figures.items():
+                for kind in ("png", "pdf"):
+                    name = f"{comparison.name}-labels-{safe_name(stem)}{part}.{kind}"
+                    files[name] = file_of(figure, kind, _DPI)
     return files
 
 
@@ -116,9 +123,18 @@ def error_map(
 
 
 def picture(
-    run: RunResults, comparison: Comparison, judged: Mapping[str, Judged], stem: str
+    run: RunResults,
+    comparison: Comparison,
+    judged: Mapping[str, Judged],
+    stem: str,
+    window: Window | None = None,
+    crop: bool = False,
 ) -> Figure:
-    """One image: infrared, visible and truth at the left, then each method in a column of its own."""
+    """One image: infrared, visible and truth at the left, then each method in a column of its own.
+
+    Args:
+        window: framed, or with ``crop`` all that is shown; shares of wrong pixels are then its own.
+    """
     from matplotlib.figure import Figure
     from matplotlib.patches import Patch
 
@@ -127,14 +143,24 @@ def picture(
     truth = read_labels(first.folder / "truth" / f"{stem}.png")
     across = min(_METHODS_A_ROW, len(methods))
     blocks = math.ceil(len(methods) / across)
-    part = _WIDTH / (across + 1)
-    tall = blocks * 3 * (part * truth.shape[0] / truth.shape[1] + 0.05) + 0.9 + 0.15 * blocks
+    wide = _WIDTH / (across + 1)
+    tall = blocks * 3 * (wide * truth.shape[0] / truth.shape[1] + 0.05) + 0.9 + 0.15 * blocks
     figure = Figure(figsize=(_WIDTH, tall), layout="constrained")
     panels = figure.subplots(3 * blocks, across + 1, squeeze=False)
     for axes in panels.ravel():
         axes.axis("off")
     seen = {*np.unique(truth).tolist()}
     infrared, visible = (_source(path) for path in first.sources[stem])
+
+    def show(axes: Axes, image: np.ndarray | None, title: str = "") -> None:
+        fits = image is not None and image.shape[:2] == truth.shape
+        if crop and window is not None and image is not None and fits:
+            _show(axes, image[window], truth[window].shape, title)
+            return
+        _show(axes, image, truth.shape, title)
+        if window is not None and fits:
+            draw_frame(axes, window)
+
     for at, (image, title) in enumerate(
         (
             (infrared, "source: infrared"),
@@ -142,20 +168,25 @@ def picture(
             (_coloured(truth, first), "truth"),
         )
     ):
-        _show(panels[at, 0], image, truth.shape, title)
-    for number, name in enumerate(methods):
+        show(panels[at, 0], image, title)
+    titles = style.fitted([comparison.methods[n] for n in methods], wide - 0.1, _SMALL)
+    for number, (name, heading) in enumerate(zip(methods, titles, strict=True)):
         top, column = 3 * (number // across), number % across + 1
         mine = judged[name]
         prediction = read_labels(mine.folder / f"{stem}.png")
         seen |= {*np.unique(prediction).tolist()}
         path = run.image_of(comparison.dataset, name, stem)
         shown = None if path is None else read_rgb(path)
-        _show(panels[top, column], shown, truth.shape, comparison.methods[name])
-        _show(panels[top + 1, column], _coloured(prediction, mine), truth.shape)
+        show(panels[top, column], shown, heading)
+        show(panels[top + 1, column], _coloured(prediction, mine))
         kinds = error_map(truth, prediction, mine.background, mine.ignore_index)
         colours = np.array([*ERRORS.values()], np.uint8)
-        wrong = f"{mine.wrong[stem]:.1%} wrong"
-        _show(panels[top + 2, column], colours[kinds], truth.shape, wrong)
+        share = mine.wrong[stem]
+        if crop and window is not None:
+            judged_here = truth[window] != mine.ignore_index
+            missed = (prediction[window] != truth[window]) & judged_here
+            share = int(missed.sum()) / max(int(judged_here.sum()), 1)
+        show(panels[top + 2, column], colours[kinds], f"{share:.1%} wrong")
     names = [
         Patch(facecolor=_hex(first.palette[at]), edgecolor="0.5", linewidth=0.4, label=name)
         for at, name in enumerate(first.classes)
@@ -166,15 +197,18 @@ def picture(
         handles=[*names, *kinds_drawn],
         ncols=5,
         loc="outside lower center",
-        fontsize=5.6,
+        fontsize=_SMALL,
         frameon=False,
     )
     for text in legend.get_texts():
         text.set_parse_math(False)
-    title = f"{comparison.dataset_title}, image {stem}: image, prediction and errors, first seed"
-    figure.suptitle(
-        "\n".join((title, *comparison.warnings)), fontsize=6.5, parse_math=False, wrap=True
+    part = "where methods differ most, " if crop else ""
+    title = (
+        f"{comparison.dataset_title}, image {stem}: {part}image, prediction and errors, first seed"
     )
+    above = [style.wrapped(each, 0.93 * _WIDTH, 6.5) for each in (title, *comparison.warnings)]
+    lines = [line for each in above for line in each]
+    figure.suptitle("\n".join(lines), fontsize=6.5, parse_math=False)
     return figure
 
 
@@ -239,6 +273,17 @@ def _judged(comparison: Comparison, method: str) -> Judged | None:
         ) from problem
 
 
+def _wrong(judged: Mapping[str, Judged], stem: str) -> np.ndarray:
+    """The pixels that each method has wrong, bool [methods, H, W]."""
+    found = []
+    for mine in judged.values():
+        truth, prediction = (
+            read_labels(mine.folder / name) for name in (f"truth/{stem}.png", f"{stem}.png")
+        )
+        found.append((truth != prediction) & (truth != mine.ignore_index))
+    return np.stack(found)
+
+
 def _tags(images: Mapping[str, Any]) -> dict[str, list[str]]:
     """By condition, its images; files of earlier versions name none."""
     found: dict[str, list[str]] = {}
@@ -284,4 +329,4 @@ def _show(axes: Axes, image: np.ndarray | None, shape: tuple[int, ...], title: s
         axes.text(0.5, 0.5, "no image", ha="center", va="center", transform=axes.transAxes, size=6)
     axes.imshow(image, interpolation="nearest")
     if title:
-        axes.set_title(title, fontsize=5.6, parse_math=False, pad=2)
+        axes.set_title(title, fontsize=_SMALL, parse_math=False, pad=2)

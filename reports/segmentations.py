@@ -17,6 +17,7 @@ from ivif_bench.resampling import image_counts, over_seeds
 
 if TYPE_CHECKING:
     from ivif_bench.reports.comparison import Comparison
+    from ivif_bench.reports.frame import UnitResult
     from ivif_bench.reports.table import Table
 
 _SAME = 1e-9  # the counts are whole numbers, so their ratios are the table's
@@ -49,7 +50,7 @@ def resampled(table: Table, comparison: Comparison) -> Resampled:
     for row in table.rows:
         if not any(cell.estimate.value is not None for cell in row.cells):
             continue
-        seeds = _counts_of(comparison, row.name)
+        seeds = counts_of(comparison.folder, comparison.of(row.name))
         if seeds and len(sets := {each.stems for each in seeds}) == 1:
             counts[row.name] = seeds
             images.setdefault(sets.pop(), []).append(row.name)
@@ -62,7 +63,7 @@ def resampled(table: Table, comparison: Comparison) -> Resampled:
             column.key: cell.estimate.value
             for column, cell in zip(table.columns, row.cells, strict=True)
         }
-        found = _samples(row.name, counts[row.name])
+        found = samples_of(row.name, counts[row.name])
         mine = {
             key: numbers[1:]
             for key, numbers in found.items()
@@ -73,11 +74,15 @@ def resampled(table: Table, comparison: Comparison) -> Resampled:
     return Resampled(table, samples, len(usual), comparison.sources)
 
 
-def _counts_of(comparison: Comparison, method: str) -> list[Counts]:
-    results = comparison.of(method)
-    if comparison.folder is None:
+def counts_of(run: Path | None, results: Sequence[UnitResult]) -> list[Counts]:
+    """The pixel counts of some results of a run directory; none if one of them has none.
+
+    Raises:
+        UserError: a file that holds something else.
+    """
+    if run is None:
         return []
-    folder = comparison.folder / "checkpoints"
+    folder = run / "checkpoints"
     paths = [folder / f"segmentation-{each.unit.key}" / "per_image.json" for each in results]
     return [_read(path) for path in paths] if all(path.is_file() for path in paths) else []
 
@@ -107,8 +112,13 @@ def _pixels(content: Mapping[str, Any], shape: tuple[int, int]) -> Pixels:
     return right, union
 
 
-def _samples(method: str, seeds: Sequence[Counts]) -> Samples:
-    """By column: the number of the images as they are, then its resamples."""
+def samples_of(method: str, seeds: Sequence[Counts]) -> Samples:
+    """By column: the number of the images as they are, then its resamples.
+
+    Args:
+        method: whose seeds are drawn.
+        seeds: counts of the same images.
+    """
     drawn = image_counts(len(seeds[0].stems)).astype(np.float64)
     weights = np.concatenate([np.ones_like(drawn[:1]), drawn])
     iou = np.stack([_iou(weights, each.iou) for each in seeds])

@@ -105,11 +105,13 @@ class Print:
         width: name in ``ivif_bench.reports.presets.WIDTHS``.
         footer: lines below the table; all of them are in the appendix.
         references: entries of a bibliography that rows cite.
+        datasets: entries of its datasets, which the appendix cites.
     """
 
     width: str
     footer: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
+    datasets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

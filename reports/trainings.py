@@ -14,11 +14,13 @@ from pathlib import Path
 
 from ivif_bench.curves import COSTS, EPOCH, figure_of, file_of, read_curves
 from ivif_bench.files import read_json
+from ivif_bench.reports.charts import style
 from ivif_bench.reports.comparison import Comparison, comparisons
 from ivif_bench.reports.frame import RunResults
 
 TABLE = "trainings.csv"
 _TRAINED, _CURVES = "trained.json", "curves.csv"
+_LABEL = 1.7  # inches that a name may take beside the panels
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,8 @@ def files_of(run: RunResults) -> dict[str, bytes]:
         for each in trainings:
             if each.comparison is comparison and each.rows:
                 series.setdefault(_title(each), []).append(each.rows)
-        figure = figure_of(series, EPOCH)
+        labels = style.fitted(list(series), _LABEL, 7)
+        figure = figure_of(dict(zip(labels, series.values(), strict=True)), EPOCH)
         if figure is not None:
             name = f"training-{comparison.name}"
             files |= {f"{name}.{kind}": file_of(figure, kind) for kind in ("png", "pdf")}

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from ivif_bench.errors import UserError, first_few
 from ivif_bench.files import write_bytes, write_json
-from ivif_bench.naming import safe_name
 from ivif_bench.registry import suggest
 from ivif_bench.reports import trainings
 from ivif_bench.reports.beside import DatasetIdentity, with_published
@@ -133,8 +132,6 @@ def write_report(
         UserError: no plan, broken results, nothing planned, an unknown format, or an image to draw
             that no detection table has.
     """
-    # They load numba and SciPy, which printing the tables does not need.
-    from ivif_bench.reports import detection_pictures, segmentation_pictures
     from ivif_bench.reports.statistics import write as statistics
 
     for name in formats:
@@ -151,16 +148,9 @@ def write_report(
     written |= _figures(results, report)
     written |= trainings.files_of(results)
     written |= statistics.files_of(results)
-    if pictures.count or pictures.stems:
-        written |= segmentation_pictures.files_of(results, pictures.stems, pictures.count)
-        labelled = segmentation_pictures.known_stems(results) if pictures.stems else set()
-        boxed = detection_pictures.known_stems(results) if pictures.stems else set()
-        segmentation_pictures.refuse_unknown(pictures.stems, labelled | boxed)
-        mine = tuple(stem for stem in pictures.stems if stem in boxed)
-        if mine or not pictures.stems:
-            written |= detection_pictures.files_of(
-                results, mine, pictures.count, pictures.confidence
-            )
+    drawn = bool({unit.task for unit in results.planned} & {"detection", "segmentation"})
+    if pictures.stems or (pictures.count and drawn):
+        written |= _drawn(results, pictures)
     if detail:
         from ivif_bench.reports import detection_files
 
@@ -169,6 +159,25 @@ def write_report(
         write_bytes(folder / name, data)
     write_json(folder / "report.json", _provenance(results, report, written))
     return [*(folder / name for name in written), folder / "report.json"]
+
+
+def _drawn(results: RunResults, pictures: Pictures) -> dict[str, bytes]:
+    """Pictures of detections and segmentations.
+
+    Raises:
+        UserError: an image by name that no table has.
+    """
+    # They load numba, which a report without them does not need.
+    from ivif_bench.reports import detection_pictures, segmentation_pictures
+
+    written = segmentation_pictures.files_of(results, pictures.stems, pictures.count)
+    labelled = segmentation_pictures.known_stems(results) if pictures.stems else set()
+    boxed = detection_pictures.known_stems(results) if pictures.stems else set()
+    segmentation_pictures.refuse_unknown(pictures.stems, labelled | boxed)
+    mine = tuple(stem for stem in pictures.stems if stem in boxed)
+    if mine or not pictures.stems:
+        written |= detection_pictures.files_of(results, mine, pictures.count, pictures.confidence)
+    return written
 
 
 def _beside(made: Made, sources: Sequence[PublishedSource]) -> Made:
@@ -191,24 +200,20 @@ def select(report: Report, name: str) -> Table:
 
 
 def _figures(results: RunResults, report: Report) -> dict[str, bytes]:
-    """PNG files: qualitative panels if the plan names images, and the main number of tables."""
-    from ivif_bench.reports import figures
+    """Qualitative panels if the plan names images, and the main number of tables."""
+    from ivif_bench.reports import qualitative
+    from ivif_bench.reports.charts import dots, style
+    from ivif_bench.reports.figures import main_column
 
-    files: dict[str, bytes] = {}
-    by_dataset: dict[str, list[Mapping[str, Any]]] = {}
-    for item in results.panels:
-        if not all((results.run / path).is_file() for path in item["images"].values()):
-            continue  # a run directory outlives its datasets; tables need no images
-        by_dataset.setdefault(str(item.get("dataset", "")), []).append(item)
-    for dataset, items in by_dataset.items():
-        name = f"panel-{safe_name(dataset)}.png"
-        files[name] = figures.panel(results.run, items, results.methods)
+    files = qualitative.files_of(results)
     for table in report.tables:
         if table.paper is not None:
             continue
-        column = figures.main_column(table)
+        column = main_column(table)
         if column is not None:
-            files[f"{table.name}.png"] = figures.dots(table, column)
+            with style.styled():
+                figure = dots.draw(table, column, style.COLUMN["ieee"])
+                files |= style.files(table.name, figure)
     return files
 
 

@@ -12,8 +12,10 @@ import cv2
 import numpy as np
 
 from ivif_bench.files import write_bytes
-from ivif_bench.reports.figures import dots, main_column, panel
+from ivif_bench.reports.charts import dots, qualitative, style
+from ivif_bench.reports.figures import main_column
 from ivif_bench.reports.frame import load_run
+from ivif_bench.reports.qualitative import scene_of
 from ivif_bench.reports.write import build_report
 
 COLUMNS = ("Visible", "Infrared", "average", "ddfm-lite", "dmnet-lite")
@@ -23,20 +25,24 @@ WIDTH = 1200
 def picture(run: Path, dataset: str = "demo-m3fd") -> bytes:
     """Two rows of one dataset's panel, then mAP@0.5 and mIoU as dots; JPEG bytes, ``WIDTH`` wide."""
     read = load_run(run)
-    items = [
-        {**item, "images": {name: item["images"][name] for name in COLUMNS}}
+    scenes = [
+        scene_of(run, {**item, "images": {name: item["images"][name] for name in COLUMNS}})
         for item in read.panels
         if item["dataset"] == dataset
     ]
-    figures = [
-        dots(table, column)
-        for table in build_report(read).tables
-        if (column := main_column(table)) is not None
-    ]
+    titles = {name: read.methods.get(name, name) for name in COLUMNS}
+    with style.styled():
+        (panel,) = qualitative.draw(scenes[:2], titles, style.PAGE["ieee"])
+        panels = style.files("panel", panel, ["png"])["panel.png"]
+        figures = [
+            style.files("dots", dots.draw(table, column, style.COLUMN["ieee"]), ["png"])["dots.png"]
+            for table in build_report(read).tables
+            if (column := main_column(table)) is not None
+        ]
     left, right = (_resized(figure, WIDTH // 2) for figure in figures[:2])
     height = max(len(left), len(right))
     below = np.hstack([_padded(left, height), _padded(right, height)])
-    whole = np.vstack([_resized(panel(run, items, read.methods, stems=2), WIDTH), below])
+    whole = np.vstack([_resized(panels, WIDTH), below])
     return cv2.imencode(".jpg", whole, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes()
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ivif_bench.config import RunConfig, config_of, plain_values
 from ivif_bench.errors import UserError
 from ivif_bench.pipeline.absent import without_absent
+from ivif_bench.pipeline.executors.base import ExecutorConfig
 from ivif_bench.pipeline.jobs import Job
 from ivif_bench.pipeline.run import Listener, Summary, describe_failures
 from ivif_bench.pipeline.run import run as run_pipeline
@@ -19,6 +20,7 @@ from ivif_bench.reports import frame
 from ivif_bench.reports.formats.markdown import table_text
 from ivif_bench.reports.write import build_report
 from ivif_bench.types import Progress
+from ivif_bench.validation import checked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,6 +88,7 @@ def run(
     *,
     tasks: Sequence[str] | None = None,
     workers: int | None = None,
+    executor: str | Mapping[str, Any] | None = None,
     seeds: Sequence[int] | None = None,
     split: Path | str | Mapping[str, Path | str] | None = None,
     skip_missing: bool = False,
@@ -98,6 +101,8 @@ def run(
         tasks: names of the tasks to do; an empty list only fuses; None means all in the
             configuration.
         workers: number of parallel jobs; default is the number of processors.
+        executor: where jobs run: a name such as ``"ray"``, or ``{"name": ..., "options": {...}}`` as
+            in a configuration, which has the default.
         seeds: training seeds; default is the protocols'.
         split: a name, a file, or a list file by part; default is the configuration's.
         skip_missing: leave out methods whose weights are not here; the log names them.
@@ -119,6 +124,9 @@ def run(
         parsed = parsed.overridden(seeds=tuple(seeds))
     if split is not None:
         parsed = parsed.overridden(split=plain_values(split))
+    if executor is not None:
+        chosen = checked(ExecutorConfig, executor, "executor")
+        parsed = parsed.run_by(chosen.name, chosen.options)
     if skip_missing:
         parsed = without_absent(parsed, _LOG.info)
     for task in tasks or ():

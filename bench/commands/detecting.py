@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ivif_bench.commands.options import parse_options
-from ivif_bench.commands.running import SeedsOption, SplitOption, WorkersOption, run_tasks
+from ivif_bench.commands.running import (
+    ExecutorOption,
+    SeedsOption,
+    SplitOption,
+    WorkersOption,
+    run_tasks,
+)
 from ivif_bench.commands.scoring import SHORT_FORMATS, demand_writable
 from ivif_bench.errors import UserError
 
@@ -18,7 +24,7 @@ if TYPE_CHECKING:
     from ivif_bench.tasks.detection.given_truth import GivenTruth
 
 _WITH_BOXES = "With --boxes, without CONFIG"
-_NOT_FOR_BOXES = ("workers", "seeds", "as_json")
+_NOT_FOR_BOXES = ("workers", "executor", "seeds", "as_json")
 
 
 def detect(
@@ -30,6 +36,7 @@ def detect(
         ),
     ] = None,
     workers: WorkersOption = None,
+    executor: ExecutorOption = "",
     seeds: SeedsOption = "",
     split: SplitOption = "",
     as_json: Annotated[
@@ -151,7 +158,7 @@ def detect(
                 f"{_flag(alien[0])} is for boxes without a configuration; in {config}, boxes are a key "
                 "of its section 'detection'"
             )
-        run_tasks(config, ("detection",), workers, as_json, seeds, split)
+        run_tasks(config, ("detection",), workers, as_json, seeds, split, executor=executor)
         return
     if not boxes:
         raise UserError("detect: give a run configuration, or --boxes NAME=FILE and --truth")

@@ -65,12 +65,14 @@ def validate(
 ) -> None:
     """Check a configuration and open all it uses (datasets, images, weights), without computing.
 
-    Options, methods, networks and metrics are loaded as a run would load them. The first problem is
-    printed in one line; the exit code is then 2. With --verify, every file is read, whatever its times
-    say, and all that do not fit are listed.
+    Data and weights that are still to be downloaded are listed with their size and where they are
+    had, and what the run will roughly cost. Options, methods, networks and metrics are loaded as a
+    run would load them. The first problem is printed in one line; the exit code is then 2. With
+    --verify, every file is read, whatever its times say, and all that do not fit are listed.
     """
     from ivif_bench.commands.progress import counting
     from ivif_bench.config import load_config
+    from ivif_bench.pipeline import outlook
     from ivif_bench.pipeline.loading import load_all
     from ivif_bench.pipeline.plan import RunPlan
     from ivif_bench.pipeline.run import check_report
@@ -78,6 +80,17 @@ def validate(
 
     run_config = load_config(config)
     check_report(run_config)
+    no_data = outlook.absent_data(run_config)
+    for line in (*no_data, *outlook.absent_files(run_config), *outlook.costs(run_config)):
+        typer.echo(line)
+    if no_data:
+        folders = [
+            data.root for data in run_config.datasets.values() if not Path(data.root).is_dir()
+        ]
+        raise UserError(
+            f"{config}: {len(no_data)} datasets are to be downloaded, as listed above; no such folder: "
+            f"{first_few(folders, 3)}"
+        )
     absent = [
         f"datasets.{name}: {data.root} does not exist yet ('run' writes the demo scenes)"
         for name, data in run_config.datasets.items()

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ivif_bench.commands.running import ConfigArgument, WorkersOption, carry_out
+from ivif_bench.commands.running import ConfigArgument, ExecutorOption, WorkersOption, carry_out
 from ivif_bench.commands.scoring import SHORT_FORMATS
 from ivif_bench.errors import UserError
 
@@ -14,6 +14,7 @@ from ivif_bench.errors import UserError
 def ranking(
     config: ConfigArgument,
     workers: WorkersOption = None,
+    executor: ExecutorOption = "",
     form: Annotated[
         str, typer.Option("--format", help="of the table: markdown, latex, csv, json, ...")
     ] = "",
@@ -31,7 +32,7 @@ def ranking(
 
     # an unknown format is refused before anything is computed
     text = load_text(SHORT_FORMATS.get(form, form)) if form else None
-    run_config, summary = carry_out(config, (TASK,), workers)
+    run_config, summary = carry_out(config, (TASK,), workers, executor=executor)
     if summary.failures:
         raise UserError(describe_failures(summary.failures))
     tables = ranking_tables(load_run(run_config.folder))

@@ -37,6 +37,14 @@ SkipOption = Annotated[
         help="leave out methods whose weights are not here, each with a line that says where to get them",
     ),
 ]
+ExecutorOption = Annotated[
+    str,
+    typer.Option(
+        "--executor",
+        metavar="NAME[,KEY=VALUE,...]",
+        help="where jobs run: local, ray or slurm, and its options; default: the configuration's",
+    ),
+]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="print a summary as JSON on standard output")
 ]
@@ -53,6 +61,7 @@ def run(
     seeds: SeedsOption = "",
     skip_missing: SkipOption = False,
     with_published: PublishedOption = False,
+    executor: ExecutorOption = "",
     page: PageOption = False,
     page_images: PageImagesOption = "",
     as_json: JsonOption = False,
@@ -66,25 +75,30 @@ def run(
         seeds,
         skip_missing=skip_missing,
         with_published=with_published,
+        executor=executor,
         page_images=page_count(page, page_images),
     )
 
 
 def fuse(
-    config: ConfigArgument, workers: WorkersOption = None, as_json: JsonOption = False
+    config: ConfigArgument,
+    workers: WorkersOption = None,
+    executor: ExecutorOption = "",
+    as_json: JsonOption = False,
 ) -> None:
     """Fuse only: every method on every dataset of the configuration."""
-    run_tasks(config, (), workers, as_json)
+    run_tasks(config, (), workers, as_json, executor=executor)
 
 
 def quality(
     config: ConfigArgument,
     workers: WorkersOption = None,
     split: SplitOption = "",
+    executor: ExecutorOption = "",
     as_json: JsonOption = False,
 ) -> None:
     """Fuse missing images and compute their quality metrics."""
-    run_tasks(config, ("quality",), workers, as_json, split=split)
+    run_tasks(config, ("quality",), workers, as_json, split=split, executor=executor)
 
 
 def report(
@@ -148,7 +162,7 @@ def report(
         folder = config.folder
     else:
         config = load_report_config(folder)
-    chosen = cast("Spread", spread) or config.report.spread
+    beside = cast("Spread", spread) or config.report.spread
     if with_published:
         config = config.with_published()
     if table:
@@ -157,7 +171,7 @@ def report(
     written = write_report(
         folder,
         config.report.formats,
-        chosen,
+        beside,
         detail or config.report.detail,
         pictures,
         [load_source(name) for name in config.published],
@@ -167,7 +181,7 @@ def report(
         typer.echo(f"wrote {path}", err=True)
     if count is not None:
         write_page(folder, config, count, confidence)
-    _print_tables(folder, config, chosen)
+    _print_tables(folder, config, beside)
 
 
 def run_tasks(
@@ -179,6 +193,7 @@ def run_tasks(
     split: str = "",
     skip_missing: bool = False,
     with_published: bool = False,
+    executor: str = "",
     page_images: int | None = None,
 ) -> None:
     """Run the benchmark, or some tasks of it, print its tables and what was done.
@@ -189,10 +204,26 @@ def run_tasks(
     Raises:
         UserError: the configuration lacks a section, or some work failed.
     """
+    config = chosen(path, tasks, seeds, split, skip_missing, with_published, executor)
+    finish(config, tasks, workers, as_json, page_images)
+
+
+def finish(
+    config: RunConfig,
+    tasks: tuple[str, ...] | None,
+    workers: int | None,
+    as_json: bool,
+    page_images: int | None = None,
+) -> None:
+    """Run what is not finished, print the tables and what was done.
+
+    Raises:
+        UserError: some work failed.
+    """
     from ivif_bench.commands.console import console, print_json
     from ivif_bench.pipeline.run import describe_failures
 
-    config, summary = carry_out(path, tasks, workers, seeds, split, skip_missing, with_published)
+    summary = carried_out(config, tasks, workers)
     if page_images is not None:
         write_page(config.folder, config, page_images)
     if as_json:
@@ -225,6 +256,7 @@ def carry_out(
     split: str = "",
     skip_missing: bool = False,
     with_published: bool = False,
+    executor: str = "",
 ) -> tuple[RunConfig, Summary]:
     """Run what is not finished, with progress and failures on standard error.
 
@@ -232,11 +264,28 @@ def carry_out(
         UserError: a configuration that cannot be run, or one without a section of these tasks.
         typer.Exit: the run was interrupted.
     """
-    from ivif_bench.commands.console import ProgressListener, console
-    from ivif_bench.commands.stopping import Terminated, terminable
+    config = chosen(path, tasks, seeds, split, skip_missing, with_published, executor)
+    return config, carried_out(config, tasks, workers)
+
+
+def chosen(
+    path: Path,
+    tasks: tuple[str, ...] | None,
+    seeds: str = "",
+    split: str = "",
+    skip_missing: bool = False,
+    with_published: bool = False,
+    executor: str = "",
+) -> RunConfig:
+    """A configuration with what the command line changes of it.
+
+    Raises:
+        UserError: as ``load_config``, or one without a section of these tasks.
+    """
+    from ivif_bench.commands.console import console
+    from ivif_bench.commands.options import parse_options
     from ivif_bench.config import load_config
     from ivif_bench.pipeline.absent import without_absent
-    from ivif_bench.pipeline.run import run
 
     config = load_config(path)
     if skip_missing:
@@ -249,9 +298,26 @@ def carry_out(
         config = config.overridden(split=split)
     if with_published:
         config = config.with_published()
+    if executor:
+        name, *settings = executor.split(",")
+        config = config.run_by(name, parse_options(settings, "--executor"))
     for task in tasks or ():
         if task not in config.sections:
             raise UserError(f"{path} has no section {task!r}; add one or choose another command")
+    return config
+
+
+def carried_out(config: RunConfig, tasks: tuple[str, ...] | None, workers: int | None) -> Summary:
+    """Run what is not finished, with progress and failures on standard error.
+
+    Raises:
+        UserError: a configuration that cannot be run.
+        typer.Exit: the run was interrupted.
+    """
+    from ivif_bench.commands.console import ProgressListener, console
+    from ivif_bench.commands.stopping import Terminated, terminable
+    from ivif_bench.pipeline.run import run
+
     try:
         with terminable(), ProgressListener() as listener:
             summary = run(config, tasks=tasks, workers=workers, listener=listener)
@@ -266,7 +332,7 @@ def carry_out(
         raise typer.Exit(143 if terminated else 130) from None
     for failure in summary.failures:
         console.print(f"failed: {failure}", markup=False, soft_wrap=True)
-    return config, summary
+    return summary
 
 
 def _print_tables(folder: Path, config: RunConfig, spread: Spread) -> None:

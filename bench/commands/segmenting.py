@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ivif_bench.commands.running import SeedsOption, SplitOption, WorkersOption, run_tasks
+from ivif_bench.commands.running import (
+    ExecutorOption,
+    SeedsOption,
+    SplitOption,
+    WorkersOption,
+    run_tasks,
+)
 from ivif_bench.commands.scoring import SHORT_FORMATS, demand_writable
 from ivif_bench.errors import UserError
 
@@ -18,7 +24,7 @@ if TYPE_CHECKING:
     from ivif_bench.tasks.segmentation.protocol import SegmentationProtocol
 
 _WITH_LABELS = "With --labels, without CONFIG"
-_NOT_FOR_LABELS = ("workers", "seeds", "as_json")
+_NOT_FOR_LABELS = ("workers", "executor", "seeds", "as_json")
 
 
 def segment(
@@ -30,6 +36,7 @@ def segment(
         ),
     ] = None,
     workers: WorkersOption = None,
+    executor: ExecutorOption = "",
     seeds: SeedsOption = "",
     split: SplitOption = "",
     as_json: Annotated[
@@ -149,7 +156,7 @@ def segment(
                 f"{_flag(alien[0])} is for labels without a configuration; in {config}, labels are a "
                 "key of its section 'segmentation'"
             )
-        run_tasks(config, ("segmentation",), workers, as_json, seeds, split)
+        run_tasks(config, ("segmentation",), workers, as_json, seeds, split, executor=executor)
         return
     if not labels or not truth:
         raise UserError(

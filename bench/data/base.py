@@ -30,6 +30,9 @@ class LayoutSpec:
         summary: one line for ``ivif-bench list datasets``.
         source: paper or repository that published it.
         terms: its owners' terms of use.
+        archive: size of its download and where it lies beside ``source``, as others report them;
+            empty if not known.
+        bibtex: entry for a bibliography; empty if there is none.
         options: model of its settings; what a run gives is checked by it before anything is read.
     """
 
@@ -39,6 +42,8 @@ class LayoutSpec:
     summary: str
     source: str
     terms: str
+    archive: str = ""
+    bibtex: str = ""
     options: type[Options] = NoOptions
 
     def __post_init__(self) -> None:

@@ -18,7 +18,7 @@ from ivif_bench.types import Pair, Unit
 
 # Bytes of a fused PNG by pixel and channel where the run has none yet: 8-bit images of M3FD, MSRS
 # and TNO take 0.4 to 0.7.
-_PNG = 0.6
+PNG_BYTES = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,7 @@ def _fusing(plan: RunPlan, method: MethodConfig, images: list[Mapping[str, Any]]
         pixels = height * width * wanted.get(dataset, 0)
         channels = 3 if spec.output == "rgb" else 1
         there = _bytes_of_one(plan, dataset, method.name, key, pairs)
-        each = there or _PNG * channels * height * width
+        each = there or PNG_BYTES * channels * height * width
         items.append(
             Item(
                 stage=FUSING,

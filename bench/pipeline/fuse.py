@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from ivif_bench.fusion import (
     Recipe,
     WeightsSpec,
 )
+from ivif_bench.held import held
 from ivif_bench.naming import safe_name
 from ivif_bench.pipeline.costs import Costs, fusing_name
 from ivif_bench.pipeline.jobs import FUSING, Job
@@ -192,6 +194,7 @@ def fusing_jobs(
                 "threads": 1,
                 "gpus": int(spec.parameters > 0),
                 "warm": ["torch", *warm],
+                "reuse": True,
                 "log": str(store.root / "logs" / "fuse" / f"{name}-{index}.log"),
                 "measure": measure,
                 "megapixels": share,
@@ -218,7 +221,8 @@ def fuse_job(job: Mapping[str, Any], progress: Progress) -> None:
     """Fuse the images of a job one at a time; each file is written atomically."""
     import torch
 
-    method = load_method(MethodConfig.model_validate(job["method"]))
+    named = json.dumps([job["method"], job["measure"]], sort_keys=True)
+    method = held(named, lambda: load_method(MethodConfig.model_validate(job["method"])))
     if not isinstance(method, FusionMethod):
         raise TypeError(f"{type(method).__name__} has nothing to fuse")
     images = job["images"]

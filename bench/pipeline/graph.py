@@ -1,10 +1,14 @@
-"""A graph of jobs: each starts as soon as its dependencies are finished and a process is free."""
+"""A graph of jobs: each starts as soon as its dependencies are finished and a process is free.
+
+An event costs as much as there are jobs that wait for it, and rows: a run has a hundred thousand jobs.
+"""
 
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ivif_bench.errors import UserError
 from ivif_bench.pipeline.executors.base import Executor
@@ -13,10 +17,13 @@ from ivif_bench.pipeline.jobs import FUSING, Ended, Job, Progress
 Watch = Callable[[Job, int, int, str], None]
 
 
-@dataclass(frozen=True, slots=True)
-class _Continuation:
-    needs: frozenset[str]
-    call: Callable[[], None]
+@dataclass(eq=False, slots=True)
+class _Waiting:
+    """A job, or a function to call, and the number of jobs that it still waits for."""
+
+    what: Job | Callable[[], None]
+    missing: int
+    dropped: bool = False
 
 
 class Graph:
@@ -39,12 +46,14 @@ class Graph:
         self._executor = executor
         self._watch = watch
         self._ended = ended
-        self._waiting: dict[str, Job] = {}
-        self._running: dict[str, Job] = {}
         self._names: set[str] = set()
-        self._later: list[_Continuation] = []
+        self._running: dict[str, Job] = {}
+        self._behind: dict[str, list[_Waiting]] = {}  # by the name of a job
+        self._ready: dict[tuple[str, str], deque[Job]] = {}  # by row, in the order of the rows
+        self._due: deque[Callable[[], None]] = deque()
+        self._open = 0
         self._weights: dict[tuple[str, str], float] = {}
-        self._images: dict[tuple[str, str], dict[str, tuple[int, int]]] = {}
+        self._images: dict[tuple[str, str], _Images] = {}
         self.outcomes: dict[str, Ended] = {}
         self.problems: list[str] = []
 
@@ -54,20 +63,24 @@ class Graph:
             if job.name in self._names:
                 continue
             self._names.add(job.name)
-            self._waiting[job.name] = job
+            self._open += 1
             row = (job.stage, job.label)
             self._weights[row] = self._weights.get(row, 0.0) + job.seconds
+            self._ready.setdefault(row, deque())
             if job.images:
-                self._images.setdefault(row, {})[job.name] = (0, job.images)
+                self._images.setdefault(row, _Images()).total += job.images
+            failed = self._wait(_Waiting(job, 0), job.needs)
+            if failed is not None:
+                self._end(Ended(job, failed.problem, failed.users_fault))
 
     def after(self, needs: Collection[str], call: Callable[[], None]) -> None:
         """Call a function, which may add jobs, when these jobs have succeeded; else never."""
-        self._later.append(_Continuation(frozenset(needs), call))
+        self._wait(_Waiting(call, 0), needs)
 
     @property
     def open(self) -> int:
         """Number of known jobs that have not ended."""
-        return len(self._waiting) + len(self._running)
+        return self._open
 
     def run(self) -> None:
         """Do all jobs, including those that are added meanwhile."""
@@ -80,61 +93,92 @@ class Graph:
                 else:
                     del self._running[event.job.name]
                     self._end(event)
-            if any(isinstance(event, Ended) for event in events):
+            if not events or any(isinstance(event, Ended) for event in events):
                 self._settle()
 
+    def _wait(self, waiting: _Waiting, needs: Collection[str]) -> Ended | None:
+        """Put something behind the jobs that it needs; the outcome of one that has failed already."""
+        for name in dict.fromkeys(needs):
+            outcome = self.outcomes.get(name)
+            if outcome is None:
+                waiting.missing += 1
+                self._behind.setdefault(name, []).append(waiting)
+            elif outcome.problem:
+                waiting.dropped = True
+                return outcome
+        if not waiting.missing:
+            self._release(waiting)
+        return None
+
+    def _release(self, waiting: _Waiting) -> None:
+        if isinstance(waiting.what, Job):
+            self._ready[waiting.what.stage, waiting.what.label].append(waiting.what)
+        else:
+            self._due.append(waiting.what)
+
     def _settle(self) -> None:
-        """Drop jobs with failed dependencies, plan work that has become possible, and start jobs."""
-        changed = True
-        while changed:
-            changed = False
-            for job in list(self._waiting.values()):
-                failed = self._failed(job.needs)
-                if failed is not None:
-                    del self._waiting[job.name]
-                    self._end(Ended(job, failed.problem, failed.users_fault))
-                    changed = True
-            ready = [each for each in self._later if self._all_well(each.needs)]
-            self._later = [each for each in self._later if each not in ready]
-            for each in ready:
-                try:
-                    each.call()
-                except UserError as problem:
-                    self.problems.append(str(problem))
-                changed = True
+        """Plan work that has become possible, and start jobs."""
+        while self._due:
+            try:
+                self._due.popleft()()
+            except UserError as problem:
+                self.problems.append(str(problem))
         self._start()
 
     def _start(self) -> None:
         """Start jobs: fusing first, because other work depends on it, and long rows first.
 
-        A row that was never measured may be long, so it comes before short ones.
+        A row that was never measured may be long, so it comes before short ones. The jobs of a row
+        need the same of the machine, so those behind one without room have none either.
         """
-        ready = [job for job in self._waiting.values() if self._all_well(job.needs)]
-        for job in sorted(ready, key=self._urgency):
-            if self._executor.has_room(job):
-                del self._waiting[job.name]
+        for row in sorted((row for row, jobs in self._ready.items() if jobs), key=self._urgency):
+            jobs = self._ready[row]
+            while jobs and self._executor.has_room(jobs[0]):
+                job = jobs.popleft()
                 self._running[job.name] = job
                 self._executor.start(job)
 
-    def _urgency(self, job: Job) -> tuple[bool, float]:
-        return job.stage != FUSING, -(self._weights[job.stage, job.label] or math.inf)
+    def _urgency(self, row: tuple[str, str]) -> tuple[bool, float]:
+        return row[0] != FUSING, -(self._weights[row] or math.inf)
 
     def _tell(self, event: Progress) -> None:
         job = event.job
         done, total = event.done, event.total
         if job.images:
-            row = self._images[job.stage, job.label]
-            row[job.name] = (min(done, job.images), job.images)
-            done, total = (sum(part) for part in zip(*row.values(), strict=True))
+            images = self._images[job.stage, job.label]
+            done, total = images.at(job.name, min(done, job.images)), images.total
         self._watch(job, done, total, event.what)
 
     def _end(self, event: Ended) -> None:
-        self.outcomes[event.job.name] = event
-        self._ended(event)
+        """Note the outcome of a job, and of those that cannot be done because of it."""
+        outcomes = deque([event])
+        while outcomes:
+            event = outcomes.popleft()
+            self._open -= 1
+            self.outcomes[event.job.name] = event
+            self._ended(event)
+            for waiting in self._behind.pop(event.job.name, ()):
+                waiting.missing -= 1
+                if waiting.dropped:
+                    continue
+                if event.problem:
+                    waiting.dropped = True
+                    if isinstance(waiting.what, Job):
+                        outcomes.append(Ended(waiting.what, event.problem, event.users_fault))
+                elif not waiting.missing:
+                    self._release(waiting)
 
-    def _failed(self, needs: Collection[str]) -> Ended | None:
-        ended = (self.outcomes.get(name) for name in needs)
-        return next((found for found in ended if found is not None and found.problem), None)
 
-    def _all_well(self, needs: Collection[str]) -> bool:
-        return all(name in self.outcomes and not self.outcomes[name].problem for name in needs)
+@dataclass(slots=True)
+class _Images:
+    """Images of a row: how many there are, how many are done, and of which jobs."""
+
+    total: int = 0
+    done: int = 0
+    jobs: dict[str, int] = field(default_factory=dict)
+
+    def at(self, job: str, done: int) -> int:
+        """Note how far a job is; the images that all have done."""
+        self.done += done - self.jobs.get(job, 0)
+        self.jobs[job] = done
+        return self.done

@@ -22,6 +22,7 @@ from ivif_bench.pipeline.fuse import (
     plan_fusing,
     recipe_of,
 )
+from ivif_bench.pipeline.panels import check_panels, panels_of, seen_from
 from ivif_bench.pipeline.precomputed import check_precomputed, find_precomputed
 from ivif_bench.store import Store
 from ivif_bench.task import TASKS, Section, Task, TaskInputs, task_names
@@ -85,6 +86,7 @@ class RunPlan:
         for _, task, section in self.sections:
             task.check(section, self.datasets[section.dataset], self.refs[section.dataset])
         self.pairs = self._pairs_to_fuse()
+        check_panels(config, self.pairs)
         sources = [pair for pairs in self.pairs.values() for pair in pairs]
         store.fingerprint.hold(
             [path for pair in sources for path in (pair.infrared, pair.visible)], progress
@@ -295,7 +297,7 @@ def plan_document(
         "identities": {name: _identity(name, data) for name, data in config.datasets.items()},
         "methods": methods,
         "units": sorted(kept + own, key=lambda entry: order.get(entry["task"], 99)),
-        "panels": _panels(plan, fused),
+        "panels": panels_of(plan.config, plan.pairs, fused, plan.store.root),
         "images": _places(plan.store.root, fused),
     }
 
@@ -325,40 +327,13 @@ def _places(
             for name, each in found.images.items()
         )
         place: str | dict[str, str] = {
-            name: _seen_from(run, each) for name, each in found.images.items() if not regular
+            name: seen_from(run, each) for name, each in found.images.items() if not regular
         }
         if regular:
-            place = _seen_from(run, path.with_name(f"{before}{{stem}}{after}"))
+            place = seen_from(run, path.with_name(f"{before}{{stem}}{after}"))
         places.setdefault(dataset, {})[method] = place
     return places
 
 
 def _title(method: MethodConfig) -> str:
     return METHODS.get(method.type).title if method.type == method.name else method.name
-
-
-def _panels(plan: RunPlan, fused: Mapping[tuple[str, str], FusedSet]) -> list[dict[str, Any]]:
-    """A few pairs that every method has, spread over the dataset, with their images."""
-    sources = {row.name: METHODS.get(row.type).source for row in plan.config.methods}
-    panels = []
-    for dataset, pairs in plan.pairs.items():
-        sets = {name: found for (owner, name), found in fused.items() if owner == dataset}
-        shared = [
-            pair for pair in pairs if all(pair.stem in found.images for found in sets.values())
-        ]
-        count = min(plan.config.report.panels, len(shared))
-        chosen = [shared[(2 * i + 1) * len(shared) // (2 * count)] for i in range(count)]
-        for pair in chosen:
-            files = {"Infrared": pair.infrared, "Visible": pair.visible}
-            files |= {
-                name: found.images[pair.stem] for name, found in sets.items() if not sources[name]
-            }
-            images = {label: _seen_from(plan.store.root, path) for label, path in files.items()}
-            panels.append({"dataset": dataset, "stem": pair.stem, "images": images})
-    return panels
-
-
-def _seen_from(run: Path, path: Path) -> str:
-    """Relative inside the run directory, so that it can be moved; absolute elsewhere."""
-    inside = path.absolute().is_relative_to(run.absolute())
-    return str(path.absolute().relative_to(run.absolute()) if inside else path.absolute())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from ivif_bench.origins import commit, own_version
 from ivif_bench.owner import occupying
 from ivif_bench.pipeline.absent import demand_weights
 from ivif_bench.pipeline.costs import Costs
-from ivif_bench.pipeline.executors.local import LocalExecutor, visible_gpus
+from ivif_bench.pipeline.executors.base import Place, check_executor, open_executor
 from ivif_bench.pipeline.forecast import Countdown, Item, forecast
 from ivif_bench.pipeline.graph import Graph
 from ivif_bench.pipeline.jobs import Ended, Job
@@ -78,7 +77,7 @@ def run(
 
     Args:
         tasks: only these tasks (and the fusing they need); an empty tuple only fuses; None means all.
-        workers: number of parallel jobs; default is the number of processors.
+        workers: number of parallel jobs; default is the number of processors of the executor.
 
     Raises:
         UserError: the input has an error; finished work is kept.
@@ -86,6 +85,7 @@ def run(
     """
     check_report(config)
     demand_weights(config)
+    check_executor(config.executor)
     listener = listener or Listener()
     with occupying(config.folder, listener.note):
         try:
@@ -105,7 +105,7 @@ def _run(
     plan.check_precomputed_methods(listener.note, listener.checking)
     _write_config(config, store)
     try:
-        work, units = _do(plan, workers or os.cpu_count() or 1, listener)
+        work, units = _do(plan, workers, listener)
     finally:
         store.fingerprint.save()
     written = _report(config, store, listener) if units else ()
@@ -114,18 +114,15 @@ def _run(
     return Summary(work.fused, computed, reused, failures, written)
 
 
-def _do(plan: RunPlan, workers: int, listener: Listener) -> tuple[Work, list[Unit]]:
+def _do(plan: RunPlan, workers: int | None, listener: Listener) -> tuple[Work, list[Unit]]:
     """Do all work of a plan; a failed unit leaves empty cells and does not affect others.
 
     Raises:
-        UserError: images could not be fused; everything that does not need them is done.
+        UserError: the executor cannot be used, or images could not be fused; everything that does
+            not need them is done.
     """
     store, units = plan.store, list[Unit]()
-    gpus = len(visible_gpus())
-    costs = Costs(store.root / "cache" / "costs.json", gpus)
     items = forecast(plan, listener.note)
-    countdown = Countdown(items, workers, gpus)
-    listener.begin(items, costs, workers, gpus)
 
     def write_plan(found: list[Unit]) -> None:
         units.extend(found)
@@ -142,10 +139,14 @@ def _do(plan: RunPlan, workers: int, listener: Listener) -> tuple[Work, list[Uni
         listener.expect(graph.open, countdown.seconds(costs))
 
     with temporary_folder() as temporary:
-        executor = LocalExecutor(workers, store.root / "logs" / "processes.log", temporary)
+        place = Place(store.root, temporary, workers, listener.note)
+        executor = open_executor(plan.config.executor, place)
+        costs = Costs(store.root / "cache" / "costs.json", executor.gpus)
         try:
+            countdown = Countdown(items, executor.workers, executor.gpus)
+            listener.begin(items, costs, executor.workers, executor.gpus)
             graph = Graph(executor, listener.progress, ended)
-            work = Work(plan, graph, costs, workers, write_plan)
+            work = Work(plan, graph, costs, executor.workers, write_plan)
             work.begin()
             listener.expect(graph.open, countdown.seconds(costs))
             graph.run()

@@ -40,10 +40,11 @@ def jobs_of(task: Task, unit: Unit, store: Store, costs: Costs, workers: int) ->
             name=shared,
             stage=unit.task,
             label=unit.label,
-            description=common | {"kind": "shared", "log": _beside(log, shared)},
+            description=common | {"kind": "shared", "log": _beside(log, shared), "reuse": False},
             seconds=costs.of_unit(unit, "shared"),
         )
     stems = task.images(unit)
+    common["reuse"] = bool(stems)
     seconds = costs.of_unit(unit, "images", len(stems))
     parts = shards(stems, seconds, workers)
     names = []

@@ -26,11 +26,23 @@ from ivif_bench.files import is_full
 from ivif_bench.pipeline.allocator import keep_memory
 from ivif_bench.types import Progress
 
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)
 PATIENCE = 5.0  # seconds for a job to stop before it is killed
 
 
 class Stopped(BaseException):
     """The run is being stopped; no error of the job's."""
+
+
+def stop_on_sigterm() -> None:
+    """Raise ``Stopped`` on SIGTERM, once."""
+    signal.signal(signal.SIGTERM, _stop)
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
@@ -48,32 +60,54 @@ def main(description: int, events: int) -> int:
         file.seek(0)
         job = json.load(file)
     keep_memory()
-    signal.signal(signal.SIGTERM, _stop)
+    stop_on_sigterm()
     with os.fdopen(events, "w", encoding="utf-8", buffering=1) as told:
+        return do(job, told)
 
-        def progress(done: int, total: int, what: str) -> None:
-            _tell(told, {"progress": [done, total, what]})
 
-        started = time.monotonic()
-        try:
-            _print_into(Path(job["log"]))
-            perform(job, progress)
-        except Stopped:
-            return 128 + signal.SIGTERM
-        except UserError as problem:
-            _tell(told, {"user_error": str(problem)})
+def do(job: Mapping[str, Any], told: TextIO) -> int:
+    """Do a job in this process and write its events, one line of JSON each.
+
+    Returns:
+        Exit code, as ``main``.
+    """
+
+    def progress(done: int, total: int, what: str) -> None:
+        tell(told, {"progress": [done, total, what]})
+
+    started = time.monotonic()
+    try:
+        _print_into(Path(job["log"]))
+        perform(job, progress)
+    except Stopped:
+        return 128 + signal.SIGTERM
+    except UserError as problem:
+        tell(told, {"user_error": str(problem)})
+        return 2
+    except BaseException as problem:
+        if isinstance(problem, OSError) and is_full(problem):
+            where = problem.filename or "a file"
+            tell(told, {"user_error": f"cannot write {where}: {problem.strerror}"})
             return 2
-        except BaseException as problem:
-            if isinstance(problem, OSError) and is_full(problem):
-                where = problem.filename or "a file"
-                _tell(told, {"user_error": f"cannot write {where}: {problem.strerror}"})
-                return 2
-            with contextlib.suppress(OSError):
-                traceback.print_exc()
-            _tell(told, {"crash": f"{type(problem).__name__}: {problem}"})
-            return 1
-        _tell(told, {"seconds": round(time.monotonic() - started, 3)})
+        with contextlib.suppress(OSError):
+            traceback.print_exc()
+        tell(told, {"crash": f"{type(problem).__name__}: {problem}"})
+        return 1
+    tell(told, {"seconds": round(time.monotonic() - started, 3)})
     return 0
+
+
+def environment(threads: int, temporary: Path) -> dict[str, str]:
+    """The variables of a process that does jobs of so many threads; GPUs are the caller's business.
+
+    Args:
+        temporary: folder for its temporary files.
+    """
+    found = os.environ | dict.fromkeys(THREAD_VARIABLES, str(threads))
+    found["TMPDIR"] = str(temporary.absolute())
+    # Asking for devices must not start CUDA in a process that is to be forked.
+    found["PYTORCH_NVML_BASED_CUDA_CHECK"] = "1"
+    return found
 
 
 def perform(job: Mapping[str, Any], progress: Progress) -> None:
@@ -135,7 +169,8 @@ def _print_into(log: Path) -> None:
     os.close(target)
 
 
-def _tell(events: TextIO, event: Mapping[str, Any]) -> None:
+def tell(events: TextIO, event: Mapping[str, Any]) -> None:
+    """Write an event; the process ends if nobody reads it any more."""
     try:
         events.write(json.dumps(event) + "\n")
     except BrokenPipeError:  # the parent is gone; nobody waits for this work

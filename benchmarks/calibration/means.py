@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from numpy.lib.stride_tricks import sliding_window_view
+
 from ivif_bench.data.images import images_in
 from ivif_bench.data.pictures import read_picture
 from ivif_bench.errors import UserError
@@ -62,12 +64,19 @@ def _unit_mse(values: Mapping[str, float], shared: Shared) -> float:
     return values["MSE"] / 255**2
 
 
-def _half(metric: str) -> Callable[[Mapping[str, float], Shared], float]:
-    return lambda values, shared: values[metric] / 2
-
-
 def _uniform_ssim(values: Mapping[str, float], shared: Shared) -> float:
     return structural_similarity(shared, window="uniform", data_range=1.0, sample=True) / 2
+
+
+def _flat_as_equal(values: Mapping[str, float], shared: Shared) -> float:
+    """FMI-pixel where two flat windows count as 1 whatever their levels, as two equal ones do."""
+    fused = sliding_window_view(shared.fused, (3, 3))
+    gained = []
+    for source in (shared.infrared, shared.visible):
+        windows = sliding_window_view(source, (3, 3))
+        flat = [(one.max((2, 3)) == one.min((2, 3))) for one in (windows, fused)]
+        gained.append((flat[0] & flat[1] & (windows[..., 0, 0] != fused[..., 0, 0])).mean())
+    return values["FMI-pixel"] + float(statistics.fmean(gained))
 
 
 _TRIED_EDGES = (
@@ -97,7 +106,12 @@ COLUMNS: Mapping[str, MeanColumn] = {
         None,
         "tried as edges: Prewitt, Sobel (also scaled, also clipped), central differences, Laplacian",
     ),
-    "FMI_pixel": MeanColumn("FMI-pixel", None, "not explained"),
+    "FMI_pixel": MeanColumn(
+        _flat_as_equal,
+        None,
+        "two flat windows count as equal; every method is then 0.0046 to 0.0051 below its value. Tried for "
+        "the rest: windows row by row, φ above 1, four borders, windows of one share that are equal",
+    ),
     "FMI_edge": MeanColumn("FMI-edge", None, "not explained"),
     "FMI_wavelet": MeanColumn("FMI-wavelet", None, "not explained"),
     "FMI_dct": MeanColumn("FMI-dct", None, "not explained"),
@@ -114,7 +128,12 @@ COLUMNS: Mapping[str, MeanColumn] = {
         "mean over the sources, uniform 7x7 window, range 1: the nearest of Gaussian and uniform "
         "windows of 7 and 11 with ranges from 1/255 to 255",
     ),
-    "MS_SSIM": MeanColumn(_half("MS-SSIM"), None, "mean over the sources; not explained"),
+    "MS_SSIM": MeanColumn(
+        "MEF-SSIM",
+        None,
+        "the structural similarity of exposure fusion, not MS-SSIM, which is up to 0.4 lower whatever "
+        "its window, border and range",
+    ),
 }
 NOT_COMPARED = {"MLI": "mean level: no metric here", "NABF1": "no metric here"}
 
@@ -148,7 +167,7 @@ def measure_means(
     """
     folder = data / FOLDER
     names = sorted({one.metric for one in COLUMNS.values() if isinstance(one.metric, str)})
-    evaluator = resolve((*names, "MSE", "MS-SSIM"), CONVENTION)
+    evaluator = resolve((*names, "MSE", "FMI-pixel"), CONVENTION)
     try:
         with (folder / FILE).open(newline="", encoding="utf-8") as file:
             table = {row["Model"]: row for row in csv.DictReader(file)}

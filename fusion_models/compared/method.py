@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -55,19 +55,18 @@ class ComparedOptions(MethodOptions):
     device: Device = Field("auto", description="torch device")
 
     @property
-    def coloured(self) -> str:
-        """End of the recipe's text."""
-        return ", colour restored" if self.colour == "restored" else ""
-
-    @property
     def gray_reading(self) -> str:
         """The name in ``READINGS`` of the reading to use."""
         return self.reading if self.gray == "authors" else "luma"
 
+    def saved_by(self, rule: str) -> str:
+        """End of the recipe's text: the authors' rule if it is used, and colour."""
+        said = rule if self.output == "published" else "saved plainly"
+        return f"{said}, colour restored" if self.colour == "restored" else said
+
     def recipe(self) -> Recipe:
-        published = self.output == "published"
-        text = f"gray by {self.gray_reading}, {self.saving if published else 'saved plainly'}"
-        return Recipe(f"{text}{self.coloured}", published and self.stretched)
+        text = f"gray by {self.gray_reading}, {self.saved_by(self.saving)}"
+        return Recipe(text, self.output == "published" and self.stretched)
 
 
 class ComparedMethod(FusionMethod):
@@ -114,6 +113,10 @@ class ComparedMethod(FusionMethod):
     def read(self, image: StoredImage) -> np.ndarray:
         """One channel by the chosen reading, float32 [H, W] in 0..255."""
         return READINGS[self.options.gray_reading](image).astype(np.float32)
+
+    def units(self, *images: StoredImage) -> Iterator[Tensor]:
+        """Each image by the chosen reading, [1, 1, H, W] on the device, in 0..1."""
+        return (self.tensor(self.read(image) / 255) for image in images)
 
     def tensor(self, *planes: np.ndarray) -> Tensor:
         """[H, W] each -> [1, N, H, W] on the device, in the planes' type."""

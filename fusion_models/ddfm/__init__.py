@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ivif_bench.ablation import AblationSpec
 from ivif_bench.fusion import MethodSpec, Publication, WeightsSpec
 from ivif_bench.fusion_models.ddfm.options import DDFMLiteOptions, DDFMOptions
 from ivif_bench.fusion_models.ddfm.recipes import PRESETS, PriorSettings
@@ -46,6 +47,7 @@ SPECS = (
                 original="256x256_diffusion_uncond.pt",
                 url="https://openaipublic.blob.core.windows.net/diffusion/jul-2021/"
                 "256x256_diffusion_uncond.pt",
+                size=2_210_000_000,
                 converter="ivif_bench.fusion_models.ddfm.convert:convert_file",
                 terms="OpenAI's model card: research only, not for deployment; never shipped here",
             ),
@@ -83,5 +85,16 @@ TRAININGS = (
         title="unconditional diffusion prior of DDFM",
         presets=PRESETS,
         options=PriorSettings,
+    ),
+)
+
+ABLATIONS = (
+    AblationSpec(
+        name="ddfm-2",
+        entry="ivif_bench.fusion_models.ddfm.ablations:TABLE_2",
+        title="Ablation of DDFM, rows of its Table 2",
+        method="ddfm",
+        lite="ddfm-lite",
+        published="ddfm-ablation",
     ),
 )

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ivif_bench.device import device_of, strict_float32
+from ivif_bench.features import FeatureMap
 from ivif_bench.fusion import METHODS, FusionMethod
 from ivif_bench.fusion_models.ddfm.em import ADMM, EM, ADMMSettings, EMSettings, Rectifier
+from ivif_bench.fusion_models.ddfm.maps import maps_of
 from ivif_bench.fusion_models.ddfm.options import DDFMLiteOptions, DDFMOptions
 from ivif_bench.fusion_models.ddfm.prior import load_prior, place
 from ivif_bench.fusion_models.ddfm.reduced import Reduced
@@ -61,6 +63,7 @@ class DDFM(FusionMethod):
         self.device = device_of(self.options.device, self.name)
         self._network: nn.Module | None = None
         self.stride = spec.stride
+        self.moments = nn.Identity()  # gets every step's ``Moment``: a place for hooks
         if self.options.ablation != "no_ddpm":
             network, stride = load_prior(locate(spec, spec.weights[0], self.options.weights))
             self.stride = stride * self.options.chain_scale
@@ -74,11 +77,17 @@ class DDFM(FusionMethod):
         ]
         first, second = sources[::-1] if self.options.visible_is_a else sources
         height, width = infrared.shape[2:]
-        fused = self.fuse_luma(first.to(self.device), second.to(self.device), seeds)
+        fused = self.fuse_luma(first.to(self.device), second.to(self.device), seeds, self.moments)
         stretched = stretch(fused[:, :, :height, :width].cpu())
         if not self.options.rgb:
             return stretched
         return (visible + (stretched - gray)).clamp_(0, 1)
+
+    def feature_maps(self) -> Mapping[str, FeatureMap]:
+        """Maps of ``ddfm.maps``; none for the ablation without a prior."""
+        if self._network is None:
+            return {}
+        return maps_of(self._network, self.moments, self.options.steps, self.options.chain_scale)
 
     def fuse_luma(
         self,

@@ -66,6 +66,7 @@ SPECS = (
                 name="dmfuse/model.model",
                 sha256="68aa21e4dcdfffb6f1bdf2cf081e2348fa3e1fd45ebd9f3b713797625b6257d7",
                 url="https://github.com/Zhishe-Wang/DMFuse/raw/6b763d6/models/model.model",
+                size=2_626_849,
                 source="models/model.model in github.com/Zhishe-Wang/DMFuse",
                 terms=_TERMS,
                 option="head",

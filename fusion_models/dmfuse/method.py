@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,10 @@ from torch import Tensor
 
 from ivif_bench.device import device_of, strict_float32
 from ivif_bench.errors import UserError
+from ivif_bench.features import FeatureMap
 from ivif_bench.fusion import METHODS, FusionMethod, MethodSpec, WeightsSpec
 from ivif_bench.fusion_models.dmfuse.imaging import finish, gray_levels, prepare
+from ivif_bench.fusion_models.dmfuse.maps import maps_of
 from ivif_bench.fusion_models.dmfuse.networks import (
     Networks,
     diffusion_features,
@@ -83,6 +85,10 @@ class DMFuse(FusionMethod):
                 out = self.fuser.output(infrared_levels[one], visible_levels[one], draws)
                 fused.append(finish(out, size).cpu())
         return torch.cat(fused)
+
+    def feature_maps(self) -> Mapping[str, FeatureMap]:
+        """Maps of ``dmfuse.maps``."""
+        return maps_of(self.fuser.head)
 
     def _checked(self, options: dict[str, Any]) -> DMFuseLiteOptions:
         return checked(DMFuseOptions, options, self.name)

@@ -6,6 +6,7 @@ No code or weights of it were published: this is a re-implementation from the pa
 
 from __future__ import annotations
 
+from ivif_bench.ablation import AblationSpec
 from ivif_bench.fusion import MethodSpec, Publication, WeightsSpec
 from ivif_bench.fusion_models.dmnet.options import DMNetOptions
 from ivif_bench.fusion_models.dmnet.recipes import PRESETS, Settings
@@ -83,4 +84,25 @@ TRAININGS = (
         presets=PRESETS,
         options=Settings,
     ),
+)
+
+ABLATIONS = tuple(
+    AblationSpec(
+        name=name,
+        entry=f"ivif_bench.fusion_models.dmnet.ablations:{rows}",
+        title=title,
+        method="dmnet",
+        lite="dmnet-lite",
+        training="dmnet",
+        preset="paper",
+        lite_preset="lite",
+    )
+    for name, rows, title in (
+        ("dmnet-5", "TABLE_5", "Ablation of DMNet, rows of its Table V as its text describes them"),
+        (
+            "dmnet-6",
+            "TABLE_6",
+            "DMNet with other gradient operators in its loss, as in its Table VI",
+        ),
+    )
 )

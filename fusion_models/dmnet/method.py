@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ivif_bench.device import device_of, strict_float32
+from ivif_bench.features import FeatureMap
 from ivif_bench.fusion import METHODS, FusionMethod
 from ivif_bench.fusion_models.baselines import luma
 from ivif_bench.fusion_models.dmnet.files import read_weights
 from ivif_bench.fusion_models.dmnet.inference import fuse_image
+from ivif_bench.fusion_models.dmnet.maps import maps_of
 from ivif_bench.fusion_models.dmnet.options import DMNetOptions
 from ivif_bench.fusion_models.dmnet.strips import use_strips
 from ivif_bench.validation import checked
@@ -55,6 +57,10 @@ class DMNetFusion(FusionMethod):
                 for index, seed in enumerate(seeds)
             ]
         return torch.cat(fused)
+
+    def feature_maps(self) -> Mapping[str, FeatureMap]:
+        """Maps of ``dmnet.maps``; of an image in tiles, those of its first tile."""
+        return maps_of(self.network)
 
 
 class DMNetLite(DMNetFusion):

@@ -11,6 +11,7 @@ from ivif_bench.reports.charts import (
     boxes,
     cost,
     critical,
+    image_curves,
     places,
     radar,
     seeds,
@@ -55,6 +56,9 @@ def _charts(
                 yield key, figure, said
         for number, figure in enumerate(boxes.draw(item.blocks, titles, page), start=1):
             yield f"{name}-boxes-{number}", figure, said
+        pages = image_curves.draw(item.blocks, titles, page)
+        for number, figure in enumerate(pages, start=1):
+            yield f"{name}-images-{number}", figure, said
         for pair in item.against:
             for outcome in pair.headlines:
                 key = safe_name(outcome.key)

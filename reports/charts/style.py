@@ -13,17 +13,19 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from ivif_bench.curves import COLOURS
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLUMN = {"ieee": 3.5, "cvpr": 3.25}  # inches
 PAGE = {"ieee": 7.16, "cvpr": 6.875}
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#9C8A00")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p")
 _HEADS = (0.5, 0.75, 0.25, 0.9, 0.1)
 GRAY = "0.6"
 SIZE = 7.0  # points, of all text but panel titles
 _HANDLE = 0.42  # inches of a legend's column beside its label
+_FINE = 720  # dpi at which letters are measured
 KINDS = ("pdf", "png")
 _SETTINGS: dict[Any, Any] = {
     "font.family": "DejaVu Sans",  # comes with matplotlib, so that figures are alike everywhere
@@ -88,9 +90,11 @@ def look(at: int) -> tuple[str, str]:
 def text_width(text: str, size: float = SIZE) -> float:
     """Inches that a line of text takes."""
     font = _font()
-    font.set_size(size, 72)
+    font.set_size(
+        size, _FINE
+    )  # at 72 dpi letters would have whole pixels, up to a fifth too narrow
     font.set_text(text, 0.0)
-    return float(font.get_width_height()[0]) / 64 / 72
+    return float(font.get_width_height()[0]) / 64 / _FINE
 
 
 def fitted(names: Sequence[str], inches: float, size: float = SIZE, lines: int = 1) -> list[str]:
@@ -98,19 +102,24 @@ def fitted(names: Sequence[str], inches: float, size: float = SIZE, lines: int =
 
     Different names stay different: of those that would look alike, another part is left out.
     """
-    plain = [_plain(name) for name in names]
-    shown = [_broken(text, inches, size, lines, _HEADS[0]) for text in plain]
+    texts = [plain(name) for name in names]
+    shown = [_broken(text, inches, size, lines, _HEADS[0]) for text in texts]
     for label in {label for label in shown if shown.count(label) > 1}:
         alike = [at for at, one in enumerate(shown) if one == label]
-        if len({plain[at] for at in alike}) == 1:
+        if len({texts[at] for at in alike}) == 1:
             continue
-        for head in _HEADS[1:]:
-            other = [_broken(plain[at], inches, size, lines, head) for at in alike]
+        for head in (*_HEADS[1:], None):
+            mine = [texts[at] for at in alike]
+            other = (
+                _from_difference(mine, inches, size)
+                if head is None
+                else [_broken(text, inches, size, lines, head) for text in mine]
+            )
             if len(set(other)) == len(other) and not set(other) & set(shown):
                 break
         else:
             other = [
-                _broken(plain[at], inches - text_width(f"({n})", size), size, lines, 0.5) + f"({n})"
+                _broken(texts[at], inches - text_width(f"({n})", size), size, lines, 0.5) + f"({n})"
                 for n, at in enumerate(alike, start=1)
             ]
         for at, text in zip(alike, other, strict=True):
@@ -131,6 +140,16 @@ def _broken(text: str, inches: float, size: float, lines: int, head: float) -> s
     return f"{' '.join(words[:count])}\n{rest}"
 
 
+def _from_difference(texts: Sequence[str], inches: float, size: float) -> list[str]:
+    """Texts without what all have in common at the beginning, but for some of it, and the middle."""
+    letters = enumerate(zip(*texts, strict=False))
+    shared = next((at for at, each in letters if len(set(each)) > 1), min(map(len, texts)))
+    start = texts[0].rfind(" ", 0, shared) + 1
+    head = _short(texts[0][:start], 0.35 * inches, size, 1.0)[: max(1, start)].rstrip(" …")
+    room = inches - text_width(f"{head}…", size)
+    return [f"{head}…{_short(text[start:], room, size, 0.6)}" for text in texts]
+
+
 def _short(text: str, inches: float, size: float, head: float) -> str:
     """A text without its middle; ``head`` is the share of what is kept that its beginning has."""
     if text_width(text, size) <= inches:
@@ -143,7 +162,18 @@ def _short(text: str, inches: float, size: float, head: float) -> str:
     return text[:2]
 
 
-def _plain(text: str) -> str:
+def wrapped(text: str, inches: float, size: float = SIZE) -> list[str]:
+    """A text on lines of that length; a longer word loses its middle."""
+    lines: list[str] = []
+    for word in plain(text).split(" "):
+        if lines and text_width(f"{lines[-1]} {word}", size) < inches:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(_short(word, inches, size, _HEADS[0]))
+    return lines
+
+
+def plain(text: str) -> str:
     """One line without control characters."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
@@ -218,12 +248,7 @@ def warned(figure: Figure, warnings: Sequence[str]) -> Figure:
     if not warnings:
         return figure
     width, height = (float(side) for side in figure.get_size_inches())
-    lines: list[str] = []
-    for word in _plain(" ".join(warnings)).split(" "):
-        if lines and text_width(f"{lines[-1]} {word}", SIZE - 1) < width - 0.2:
-            lines[-1] += f" {word}"
-        else:
-            lines.append(word)
+    lines = wrapped(" ".join(warnings), width - 0.2, SIZE - 1)
     extra = 0.12 * len(lines) + 0.06
     figure.set_size_inches(width, height + extra)
     where: dict[str, float] = {}  # a layout finds a place itself, unless it is given one

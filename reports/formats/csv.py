@@ -43,15 +43,16 @@ def render(title: str, tables: Sequence[Table], remarks: Sequence[str] = ()) -> 
 def text(title: str, tables: Sequence[Table], remarks: Sequence[str] = ()) -> str:
     """Rows of all tables under one header; title, footers and remarks have no place in rows."""
     sink = io.StringIO()
-    writer = csv.DictWriter(sink, HEADER, lineterminator="\n")
-    writer.writeheader()
+    writer = csv.writer(sink, lineterminator="\n")
+    writer.writerow(HEADER)
     for table in tables:
-        writer.writerows(_rows(table))
+        writer.writerows([row[name] for name in HEADER] for row in _rows(table))
     return sink.getvalue()
 
 
 def _rows(table: Table) -> Iterator[dict[str, Any]]:
     notes = {note.letter: note.text for note in table.notes}
+    caption = table.full_caption
     for row in table.rows:
         for column, cell in zip(table.columns, row.cells, strict=True):
             yield {
@@ -64,7 +65,7 @@ def _rows(table: Table) -> Iterator[dict[str, Any]]:
                 "note": "; ".join(
                     notes[letter] for letter in (row.note, cell.note) if letter in notes
                 ),
-                "caption": table.full_caption,
+                "caption": caption,
             }
 
 

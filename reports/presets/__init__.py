@@ -21,7 +21,7 @@ from ivif_bench.yaml_text import read_yaml
 # Points of a column and of a page of both styles: IEEEtran's two columns; CVPR's 6.875 inches in two
 # columns 0.3125 inches apart, rounded down.
 WIDTHS = {"ieee-column": 252, "ieee-page": 516, "cvpr-column": 237, "cvpr-page": 496}
-_MERGED = ("titles", "names", "cite")
+_MERGED = ("titles", "names", "cite", "undefined", "remarks")
 
 
 class TableOptions(BaseModel):
@@ -70,6 +70,10 @@ class TableOptions(BaseModel):
         "short", description="below the printed table; the appendix always has all of it"
     )
     caption: str = Field("", description="in place of the one made from the run")
+    undefined: dict[str, str] = Field(
+        {}, description="rows without numbers, and the footnote that says why; they stand as named"
+    )
+    remarks: dict[str, str] = Field({}, description="footnote of a row")
 
     @model_validator(mode="before")
     @classmethod

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -72,10 +72,6 @@ def blocks_of(comparison: Comparison) -> list[Blocks]:
         and all(result.about.images or result.scores.stems for result in results)
     }
     metrics = comparison.about("metrics")
-    images = {
-        method: [result.scores.images(list(metrics)) for result in results]
-        for method, results in finished.items()
-    }
     every = frozenset[str]().union(
         *(
             result.scores.stems.union(result.about.missing)
@@ -83,36 +79,38 @@ def blocks_of(comparison: Comparison) -> list[Blocks]:
             for result in results
         )
     )
+    stems = np.array(sorted(every), dtype=object)
+    at = {stem: index for index, stem in enumerate(stems)}
+    values = {
+        method: np.stack([_aligned(result.scores.images(list(metrics)), at) for result in results])
+        for method, results in finished.items()
+    }
     return [
-        _blocks(images, at, str(metric), str(direction), every)
-        for at, (metric, direction) in enumerate(metrics.items())
+        _blocks({m: each[:, :, index] for m, each in values.items()}, stems, metric, direction)
+        for index, (metric, direction) in enumerate(metrics.items())
     ]
 
 
+def _aligned(images: ImageScores, at: Mapping[str, int]) -> np.ndarray:
+    """The values of one result with a row for each image of all results, NaN where it has none."""
+    found = np.full((len(at), images.values.shape[1]), np.nan)
+    found[[at[stem] for stem in images.stems]] = images.values
+    return found
+
+
 def _blocks(
-    images: Mapping[str, Sequence[ImageScores]],
-    at: int,
-    metric: str,
-    direction: str,
-    every: frozenset[str],
+    values: Mapping[str, np.ndarray], stems: np.ndarray, metric: str, direction: str
 ) -> Blocks:
-    """The metric in column ``at`` of the scores."""
-    defined = {method: [_defined(each, at) for each in mine] for method, mine in images.items()}
-    found = {method: mine for method, mine in defined.items() if all(mine)}
-    sets = [stems for mine in found.values() for stems in mine]
-    stems = tuple(sorted(frozenset.intersection(*sets))) if sets else ()
+    """One metric, from float64 [seeds, images] of each method."""
+    defined = {method: ~np.isnan(each) for method, each in values.items()}
+    found = {method: each for method, each in defined.items() if each.any(axis=1).all()}
+    held = np.zeros(len(stems), bool)
+    if found:
+        held = np.logical_and.reduce([each.all(axis=0) for each in found.values()])
     return Blocks(
-        metric=metric,
-        direction=direction,
-        stems=stems,
-        values={
-            method: np.array([each.values[each.rows(stems), at] for each in images[method]])
-            for method in found
-        },
-        left_out=len(every) - len(stems),
+        metric=str(metric),
+        direction=str(direction),
+        stems=tuple(stems[held].tolist()),
+        values={method: values[method][:, held] for method in found},
+        left_out=len(stems) - int(held.sum()),
     )
-
-
-def _defined(images: ImageScores, at: int) -> frozenset[str]:
-    rows = np.flatnonzero(~np.isnan(images.values[:, at]))
-    return frozenset(images.stems[row] for row in rows.tolist())

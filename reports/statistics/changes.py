@@ -5,6 +5,7 @@ is nothing to compute an interval from. Differences within rounding are none. In
 
 * a metric over images: images and seeds resampled together, both runs on the same draws;
 * AP with stored detections: the same, from the matches (``ivif_bench.detections``);
+* IoU with stored pixel counts: the same, from the confusions of the drawn images;
 * other numbers of networks: Student's t over the seeds that both have; none with one seed.
 
 Each interval is for one difference. Where results differ from run to run by chance, as of networks
@@ -21,7 +22,7 @@ import numpy as np
 from ivif_bench.reports.comparison import Comparison, comparisons
 from ivif_bench.reports.frame import RunResults, UnitResult
 from ivif_bench.reports.scores import ImageScores
-from ivif_bench.reports.statistics import stored_boxes
+from ivif_bench.reports.statistics import stored_boxes, stored_pixels
 from ivif_bench.resampling import image_counts, interval, over_seeds
 from ivif_bench.statistics import Estimate
 from ivif_bench.statistics import over_seeds as estimate_over_seeds
@@ -34,6 +35,7 @@ _BETTER_UP = ("mAP", "AP", "mIoU", "IoU", "FWIoU", "mAcc", "accuracy", "class_ac
 _BETTER_DOWN = ("miss_rate", "LAMR", "MR")
 
 Samples = Mapping[tuple[str, str], np.ndarray]
+_RESAMPLED = {"detection": stored_boxes.samples_of, "segmentation": stored_pixels.samples_of}
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +176,7 @@ def _over_all(
     runs: tuple[RunResults, RunResults],
 ) -> Iterator[Change]:
     """Numbers that are about all images: AP, IoU, counts."""
-    boxes: list[Samples] | None = None
+    stored: list[Samples] | None = None
     for key in one[0].scores.overall:
         if _of_the_day(key[0]):
             continue
@@ -194,21 +196,21 @@ def _over_all(
         means = float(first.mean()), float(second.mean())
         n = min(result.about.images for result in (*one, *two))
         draw: Callable[[], np.ndarray] | None = None
-        if np.abs(apart).max() > ROUNDING and where.task == "detection":
-            if boxes is None:
-                boxes = [
-                    stored_boxes.samples_of(run, side, method)
+        if np.abs(apart).max() > ROUNDING and where.task in _RESAMPLED:
+            if stored is None:
+                stored = [
+                    _RESAMPLED[where.task](run, side, method)
                     for run, side in zip(runs, (one, two), strict=True)
                 ]
-            if all(key in each for each in boxes):
-                draw = _difference(boxes, key)
+            if all(key in each for each in stored):
+                draw = _difference(stored, key)
         found = _judged(means, apart, np.abs(apart).max(), n, draw)
         yield Change(_where(where), method, title, name, *means, found, _state(found, _way(key[0])))
 
 
-def _difference(boxes: Sequence[Samples], key: tuple[str, str]) -> Callable[[], np.ndarray]:
+def _difference(stored: Sequence[Samples], key: tuple[str, str]) -> Callable[[], np.ndarray]:
     def draw() -> np.ndarray:
-        apart: np.ndarray = boxes[1][key] - boxes[0][key]
+        apart: np.ndarray = stored[1][key] - stored[0][key]
         return apart
 
     return draw

@@ -186,6 +186,8 @@ class UnitBuilder:
         parts = [self.spec.title, protocol.inference.summary]
         parts.append(f"{'initial weights' if protocol.trained else 'weights'} {weights}")
         parts.append(protocol.training.summary if protocol.trained else "")
+        if protocol.checkpoint == "best":
+            parts.append("the weights with the best validation")
         parts.append(f"trained on {protocol.train_on}" if protocol.train_on else "")
         return ", ".join(filter(None, parts))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import Any
 from ivif_bench.data.base import Dataset, open_ref
 from ivif_bench.data.chroma import fused_rgb
 from ivif_bench.errors import UserError
-from ivif_bench.files import read_json, write_json
+from ivif_bench.files import plain, read_json, write_json
+from ivif_bench.held import held
 from ivif_bench.kept import keeping, read_kept
 from ivif_bench.task import Workspace
 from ivif_bench.tasks.network.adapter import TaskAdapter
@@ -53,8 +55,12 @@ def predict(
     pairs = dataset.select(tuple(stem for stem in files if stem in stems and stem not in found))
     if not pairs:
         return found
-    network = _network(unit, protocol)
-    known = network.load(_checkpoint(task, unit, protocol, dataset, network, workspace))
+
+    def load() -> tuple[Network, Any]:
+        made = _network(unit, protocol)
+        return made, made.load(_checkpoint(task, unit, protocol, dataset, made, workspace))
+
+    network, known = held(_loaded_as(unit, workspace), load)
     task.check_classes(protocol, known)
     done = len(stems) - len(pairs)
     with keeping(workspace.scratch, workspace.origins) as keep:
@@ -83,6 +89,13 @@ def execute(task: TaskAdapter, unit: Unit, workspace: Workspace) -> list[Record]
     protocol, dataset = _opened(task, unit)
     kept = predict(task, unit, stems, workspace)
     return task.score(protocol, unit, {stem: kept[stem] for stem in stems}, dataset, workspace)
+
+
+def _loaded_as(unit: Unit, workspace: Workspace) -> str:
+    """What a loaded network depends on."""
+    names = ("kind", "protocol", "training_key", "weights", "workers")
+    said = [unit.payload.get(name) for name in names]
+    return json.dumps([*said, unit.threads, str(workspace.shared)], sort_keys=True, default=plain)
 
 
 def _opened(task: TaskAdapter, unit: Unit) -> tuple[NetworkProtocol, Dataset]:

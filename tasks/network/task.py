@@ -38,7 +38,7 @@ class NetworkSection(Section):
         workers: processes that prepare training images for each training, beside its threads; 0
             prepares them in the training's own process. No number depends on it.
         gpus: GPUs of each unit, for itself, where there are any; 0 keeps it on the CPU. With more
-            than one, detectors that can do it divide each batch of a training among them.
+            than one, networks that can do it divide each batch of a training among them.
     """
 
     model: ClassVar[type[NetworkProtocol]]

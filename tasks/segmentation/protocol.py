@@ -123,6 +123,12 @@ class SegmentationProtocol(NetworkProtocol):
     def training_part(self) -> Any:
         return super().training_part if self.format == 2 else self.digest(_NOT_TRAINING)
 
+    @property
+    def training_remarks(self) -> tuple[str, ...]:
+        """Tells trainings from those of versions whose learning rate never rose in this case."""
+        risen = getattr(self.training, "warmup", 0) == 1
+        return (*super().training_remarks, *(["a warm-up of one step ends"] if risen else []))
+
     def training_run(self, seed: int, by_method: bool) -> tuple[Any, ...]:
         return super().training_run(seed, by_method) if self.format == 2 else (seed,)
 

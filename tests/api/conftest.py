@@ -8,7 +8,7 @@ import pytest
 from in_process import InProcess
 from small_runs import write_pairs
 
-from ivif_bench.pipeline import run as pipeline
+from ivif_bench.pipeline.executors import local
 
 
 @pytest.fixture(autouse=True)
@@ -17,7 +17,7 @@ def _in_this_process(request, monkeypatch):
     if request.node.get_closest_marker("slow"):
         return
 
-    monkeypatch.setattr(pipeline, "LocalExecutor", InProcess)
+    monkeypatch.setattr(local, "LocalExecutor", InProcess)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from small_runs import ivif
 import ivif_bench
 from ivif_bench.config import load_config
 from ivif_bench.errors import UserError
-from ivif_bench.pipeline import run as pipeline
+from ivif_bench.pipeline.executors import local
 
 METRICS = ["EN", "SD", "SCD"]
 
@@ -42,6 +42,7 @@ def test_a_mapping_with_paths_runs_and_is_read_back(config, small):
     assert done.tables["quality-pairs"] in text
 
 
+@pytest.mark.slow
 def test_a_file_and_a_mapping_and_the_command_line_are_one_run(config, small):
     plain = {**config, "runs": str(config["runs"])}
     plain["datasets"] = {"pairs": {"layout": "folder", "root": "${PAIRS:-pairs}"}}
@@ -107,7 +108,7 @@ def test_what_failed_is_an_error_after_the_rest_is_done(config, monkeypatch):
                 return "the disk is full"
             return super().problem_of(job)
 
-    monkeypatch.setattr(pipeline, "LocalExecutor", OneFails)
+    monkeypatch.setattr(local, "LocalExecutor", OneFails)
     with pytest.raises(UserError, match=r"^1 units failed; .* empty: the disk is full$"):
         ivif_bench.run(config)
     found = ivif_bench.load_run(config)

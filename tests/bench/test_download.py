@@ -109,6 +109,7 @@ def test_a_content_length_that_is_no_number_is_one_line(length, tmp_path):
         assert "Content-Length" in _refusal(url, tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("pieces", "pause"),
     [
@@ -126,6 +127,7 @@ def test_a_server_that_hardly_sends_is_given_up(pieces, pause, tmp_path):
     assert "run it again to resume" in text
 
 
+@pytest.mark.slow
 def test_a_slow_download_ends_at_the_total_limit_and_is_kept(tmp_path):
     pieces = (OK + b"Content-Length: 9000\r\n\r\n", *([b"x" * 200] * 40))
     with answering(*pieces, pause=0.1) as url:

@@ -132,6 +132,7 @@ def test_every_preset_sets_only_what_the_training_takes(training, preset):
             assert getattr(settings, name) == value
 
 
+@pytest.mark.slow
 def test_every_model_of_options_is_read_without_a_network_library():
     code = (
         "import sys\n"

@@ -21,6 +21,7 @@ def _claim(root, machine: str, age: float) -> None:
     os.utime(root / FILE, (then, then))
 
 
+@pytest.mark.slow
 def test_the_second_says_who_runs_and_waits_for_its_end(tmp_path):
     notes, order = [], []
 
@@ -58,6 +59,7 @@ def test_an_owner_that_was_killed_is_named_and_not_waited_for(tmp_path):
     assert not (tmp_path / FILE).exists()
 
 
+@pytest.mark.slow
 def test_an_owner_on_another_machine_counts_until_it_is_old(tmp_path):
     notes = []
     _claim(tmp_path, "elsewhere", age=STALE_AFTER + 60)
@@ -82,6 +84,7 @@ def test_a_file_with_foreign_content_is_one_line(content, tmp_path):
     assert [("\n" in note) for note in notes] == [False]
 
 
+@pytest.mark.slow
 def test_a_second_run_names_an_owner_that_writes_its_name_late(tmp_path):
     notes = []
 

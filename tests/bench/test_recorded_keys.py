@@ -36,6 +36,7 @@ def test_keys_of_the_demo_are_those_recorded(repository: Path, tmp_path: Path) -
     assert found == _expected("demo")
 
 
+@pytest.mark.slow
 @pytest.mark.golden
 def test_keys_of_the_real_sample_are_those_recorded(
     repository: Path, shared: Path, tmp_path: Path

@@ -86,6 +86,7 @@ def _quiet(done, total, name):
     pass
 
 
+@pytest.mark.slow
 def test_download_arrives_whole_with_progress_and_checksum(server, tmp_path):
     seen = []
     found = fetch(server.url, tmp_path / "w.bin", SHA, lambda *args: seen.append(args))
@@ -95,6 +96,7 @@ def test_download_arrives_whole_with_progress_and_checksum(server, tmp_path):
     assert list(tmp_path.iterdir()) == [tmp_path / "w.bin"]
 
 
+@pytest.mark.slow
 def test_broken_download_is_taken_up_where_it_stopped(server, tmp_path):
     server.break_after = 1_000_000
     with pytest.raises(UserError, match="run it again to resume"):
@@ -105,23 +107,27 @@ def test_broken_download_is_taken_up_where_it_stopped(server, tmp_path):
     assert server.asked == ["", "bytes=1000000-"]
 
 
+@pytest.mark.slow
 def test_a_server_without_ranges_starts_again(server, tmp_path):
     (tmp_path / "w.bin.part").write_bytes(b"x" * 500)
     server.ranges = False
     assert fetch(server.url, tmp_path / "w.bin", SHA, _quiet) == SHA
 
 
+@pytest.mark.slow
 def test_a_part_that_is_complete_already_is_checked_and_kept(server, tmp_path):
     (tmp_path / "w.bin.part").write_bytes(CONTENT)
     assert fetch(server.url, tmp_path / "w.bin", SHA, _quiet) == SHA
 
 
+@pytest.mark.slow
 def test_another_checksum_deletes_the_download(server, tmp_path):
     with pytest.raises(UserError, match=f"sha256 is {SHA}, expected 0000"):
         fetch(server.url, tmp_path / "w.bin", "0000", _quiet)
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_file_that_is_here_is_only_checked(server, tmp_path):
     (tmp_path / "w.bin").write_bytes(CONTENT)
     assert fetch(server.url, tmp_path / "w.bin", SHA, _quiet) == SHA
@@ -130,6 +136,7 @@ def test_a_file_that_is_here_is_only_checked(server, tmp_path):
         fetch(server.url, tmp_path / "w.bin", "0000", _quiet)
 
 
+@pytest.mark.slow
 def test_an_answer_other_than_the_file_is_said(server, tmp_path):
     with pytest.raises(UserError, match="the server answered 404"):
         fetch(server.url.replace("weights.bin", "nothing"), tmp_path / "w.bin", SHA, _quiet)

@@ -60,6 +60,7 @@ def stored(repository):
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 @pytest.mark.golden
 def test_every_recorded_value_is_compared(golden, rows):
     assert uncompared(golden) == []
@@ -73,6 +74,7 @@ def test_every_recorded_value_is_compared(golden, rows):
     assert compared == recorded
 
 
+@pytest.mark.slow
 @pytest.mark.golden
 def test_the_listed_exceptions_are_exactly_the_comparisons_that_fail(rows):
     failing = {
@@ -140,6 +142,7 @@ def test_every_documented_metric_is_as_the_page_says():
         assert fresh.get(name) == line, f"docs/metrics.md {STALE}"
 
 
+@pytest.mark.slow
 def test_documented_metrics_are_undefined_where_the_page_says_and_only_there():
     stated, fresh = table_lines(block("undefined")), table_lines(undefined_block())
     assert set(stated) <= set(documented())
@@ -294,6 +297,7 @@ def calibrate_as_printed(repository, *arguments):
     )
 
 
+@pytest.mark.slow
 def test_the_command_writes_sheet_and_values_and_fails_on_an_unexplained_difference(
     tmp_path, repository
 ):
@@ -316,6 +320,7 @@ def test_the_command_writes_sheet_and_values_and_fails_on_an_unexplained_differe
     assert "differs: HuXiangyu EN one" in done.stdout
 
 
+@pytest.mark.slow
 def test_tables_that_need_no_recorded_values_are_made_without_them(tmp_path):
     page = tmp_path / "metrics.md"
     page.write_text(

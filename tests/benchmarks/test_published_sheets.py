@@ -45,6 +45,7 @@ def check_tno42(entries):
         assert entry.allowed <= widest.get(entry.column, 1e-9), entry
 
 
+@pytest.mark.slow
 @pytest.mark.golden
 def test_tno42_is_reproduced_within_its_own_rounding_on_two_pairs(data):
     """The first has white areas that are almost flat, where VIF hangs on rounding; 23 has none."""
@@ -73,6 +74,7 @@ def check_vifb(entries):
     assert apart == {"SwinFusion", "YDTR"} == set(VIFB.apart)
 
 
+@pytest.mark.slow
 @pytest.mark.golden
 def test_vifb_agrees_to_half_the_fifth_digit_on_one_pair(data):
     methods = ("ADF", "CNN", "LP_SR", "SwinFusion", "YDTR")

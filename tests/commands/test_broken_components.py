@@ -81,6 +81,7 @@ USES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("path", "kind", "changes"), USES, ids=[path for path, _, _ in USES])
 def test_list_shows_a_broken_file_and_what_uses_it_is_refused(tree, path, kind, changes):
     config = write_config(tree, **changes)
@@ -123,6 +124,7 @@ def plugin(folder, text):
     return {"PYTHONPATH": str(folder / "site")}
 
 
+@pytest.mark.slow
 def test_a_broken_plug_in_is_listed_and_stops_only_its_users(tmp_path):
     variables = plugin(tmp_path, 'SPECS = (\n    "third"\n    2,\n')
     write_pairs(tmp_path / "pairs", 2, (176, 208))
@@ -149,6 +151,7 @@ def test_a_broken_plug_in_is_listed_and_stops_only_its_users(tmp_path):
         assert "SyntaxError" in line
 
 
+@pytest.mark.slow
 def test_a_plug_in_whose_module_is_gone_is_listed(tmp_path):
     write_plugin(tmp_path, {}, {"ivif_bench.methods": "plug_gone"})
     done = ivif("list", "methods", variables={"PYTHONPATH": str(tmp_path)})

@@ -8,6 +8,7 @@ import pytest
 from small_runs import command, write_pairs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["list", "kinds", "score"])
 def test_output_into_a_closed_pipe_ends_with_code_0_and_no_words(what, tmp_path):
     arguments = {

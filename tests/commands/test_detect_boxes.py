@@ -103,6 +103,7 @@ def test_a_list_for_each_image_and_the_file_of_a_run_are_read_too(files: GivenFi
     _right(files.detect(files.write("run.json", of_a_run)))
 
 
+@pytest.mark.slow
 def test_yolo_text_gives_the_numbers_of_the_json(files: GivenFiles) -> None:
     boxes = files.yolo("boxes", scored=True)
     _right(files.detect(boxes, "--classes", "People,Car"))

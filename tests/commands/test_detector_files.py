@@ -69,6 +69,7 @@ def edited(path: Path, change) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_the_header_says_what_was_trained_how_and_on_what(run, exported, stems):
     done = ivif_here("detector", "show", exported, "--json")
     found = json.loads(done.stdout)
@@ -96,6 +97,7 @@ def test_the_header_says_what_was_trained_how_and_on_what(run, exported, stems):
     assert f"3 of scenes (layout m3fd), sha256 {found['training_images'][0]['sha256']}" in plain
 
 
+@pytest.mark.slow
 def test_the_exported_weights_are_those_of_the_run_and_equal_from_its_directory(
     run, exported, tmp_path
 ):
@@ -168,6 +170,7 @@ def test_import_refuses_a_header_that_was_edited(exported, change, says, tmp_pat
     assert not (tmp_path / "mine").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["released", "zeroshot-coco", "retrain", "frozen"])
 def test_a_test_on_training_images_is_refused_before_anything_is_computed(
     run, exported, stems, tmp_path, mode

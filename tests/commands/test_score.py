@@ -39,6 +39,7 @@ def score(root, *more):
     return done
 
 
+@pytest.mark.slow
 def test_every_value_is_written_and_whatever_has_no_partner_is_listed(root):
     out, table = root / "scores.json", root / "scores.csv"
     fused = f"mine={root / 'fused' / 'vi'}"
@@ -146,6 +147,7 @@ def test_methods_must_have_different_names(root):
         score(root, "--fused", folder, "--fused", f"vi={folder}")
 
 
+@pytest.mark.slow
 def test_a_file_that_cannot_be_read_is_named_and_nothing_is_written(root):
     cv2.imwrite(str(root / "fused" / "vi" / "00001.png"), np.full((176, 208), 999, np.uint16))
     out = root / "scores.json"
@@ -156,6 +158,7 @@ def test_a_file_that_cannot_be_read_is_named_and_nothing_is_written(root):
     assert not out.exists()
 
 
+@pytest.mark.slow
 def test_the_cpu_engine_starts_without_torch(root):
     code = (
         "import sys\nfrom ivif_bench.cli import app\n"

@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from ivif_bench.cli import app
 from ivif_bench.config import load_config
 from ivif_bench.pipeline import run as pipeline
+from ivif_bench.pipeline.executors import local
 
 METHODS = {"average": "Average", "laplacian": "Laplacian pyramid", "max": "Maximum"}
 METRICS = ["EN", "MI", "VIF", "CC", "MSE"]
@@ -37,7 +38,7 @@ def made(tmp_path_factory):
     quality = {"dataset": "pairs", "convention": "cddfuse", "metrics": METRICS}
     config = load_config(write_config(root, methods=list(METHODS), quality=quality))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pipeline, "LocalExecutor", InProcess)
+        patch.setattr(local, "LocalExecutor", InProcess)
         pipeline.run(config)
     fused = [
         f"--fused={title}={next((config.folder / 'fused' / 'pairs').glob(f'{name}-*'))}"
@@ -64,6 +65,7 @@ def _markdown_lines(text):
     return [line for line in text.splitlines() if line.startswith("|")]
 
 
+@pytest.mark.slow
 def test_the_latex_table_is_that_of_the_run(made):
     report, printed = made
     lines = _latex_lines(printed["latex"])

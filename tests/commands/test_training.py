@@ -112,6 +112,7 @@ def test_weights_list_says_what_is_here_and_what_is_missing(monkeypatch, tmp_pat
     assert "ddfm-lite: " in output
 
 
+@pytest.mark.slow
 def test_weights_convert_writes_what_ddfm_reads(monkeypatch, tmp_path):
     from ivif_bench.fusion_models.ddfm.prior import load_prior
 
@@ -126,6 +127,7 @@ def test_weights_convert_writes_what_ddfm_reads(monkeypatch, tmp_path):
     assert torch.equal(network.state_dict()["conv_in.weight"], state["input_blocks.0.0.weight"])
 
 
+@pytest.mark.slow
 def test_weights_fetch_downloads_checks_and_converts(monkeypatch, tmp_path):
     """The whole way, from a server to a file that loads."""
     from ivif_bench.fusion_models.ddfm.prior import load_prior

@@ -7,18 +7,22 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
+import shutil
 from math import prod
 from pathlib import Path
 
 import numpy as np
 import pytest
 from option_values import other_values
+from published_weights import DATA, published
 from random_weights import random_file, random_tensors
 
 from ivif_bench.data.images import encode_png, read_stored
 from ivif_bench.errors import UserError
 from ivif_bench.fusion import METHODS
 from ivif_bench.fusion_models.compared.method import ComparedOptions
+from ivif_bench.weights import convert
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 SPECS = {
@@ -184,6 +188,26 @@ def test_the_spec_has_the_number_of_learned_values_of_the_network(name):
     assert spec.published.repository
 
 
+@pytest.mark.parametrize("name", SPECS)
+def test_the_entry_for_a_bibliography_says_what_the_reference_says(name):
+    spec = SPECS[name]
+    entry = dict(re.findall(r"^  (\w+) = \{(.+)\},?$", spec.published.bibtex, re.MULTILINE))
+    title = entry["title"].translate({ord(brace): None for brace in "{}"})
+    first = entry["author"].partition(",")[0]
+    assert spec.paper.startswith(first)
+    assert f", {title}, " in spec.paper
+    assert entry["year"] == str(spec.published.year)
+    assert entry["pages"].replace("--", "-") in spec.paper
+    key = re.match(r"@(article|inproceedings)\{(\w+),\n", spec.published.bibtex)
+    assert key
+    assert key[2].startswith(first.lower() + entry["year"])
+    same = {
+        one.published.bibtex for one in SPECS.values() if f"{{{key[2]}," in one.published.bibtex
+    }
+    assert len(same) == 1  # one key, one paper
+    assert spec.published.bibtex.count("{") == spec.published.bibtex.count("}")
+
+
 def _renamed(tensors):
     key = next(iter(tensors))
     return {f"{key}x" if name == key else name: value for name, value in tensors.items()}, key
@@ -222,6 +246,99 @@ def test_weights_that_do_not_fit_are_refused_by_the_name_of_the_tensor(tmp_path,
     assert key in str(refused.value)
 
 
+@pytest.mark.parametrize("name", SPECS)
+def test_the_authors_file_and_the_converted_one_give_the_same_tensors(tmp_path, name):
+    import torch
+
+    loaded, file = METHODS.load(name), SPECS[name].weights[0]
+    original, converted = published(loaded, tmp_path), tmp_path / file.name
+    convert(file, original, converted)
+    wanted = random_tensors(loaded)
+    for path in (original, converted):
+        found = loaded(weights=str(path), device="cpu").tensors
+        assert found.keys() == wanted.keys()
+        assert all(torch.equal(found[key], value) for key, value in wanted.items())
+
+
+def _changed(path: Path, change) -> None:
+    path.write_bytes(bytes(change(bytearray(path.read_bytes()))))
+
+
+def _bit(place: int):
+    def change(data: bytearray) -> bytearray:
+        data[place] ^= 1
+        return data
+
+    return change
+
+
+def _compressed(data: bytearray) -> bytearray:
+    data[data.index(b"\0\0\0\0\1\0\0\0\0") + 8] = 1  # restart points and type of the first block
+    return data
+
+
+def _data_of(path: Path) -> Path:
+    return path.with_name(path.name.removesuffix(".index") + DATA)
+
+
+CHECKPOINT_DAMAGE = {
+    "bit of the index": (lambda path: _changed(path, _bit(20)), "checksum of a block"),
+    "bit of the data": (lambda path: _changed(_data_of(path), _bit(1)), "checksum does not fit"),
+    "cut index": (lambda path: _changed(path, lambda data: data[:-9]), "cut off"),
+    "compressed": (lambda path: _changed(path, _compressed), "snappy"),
+    "beyond the end": (None, "beyond the end"),
+    "data of another": (
+        lambda path: _changed(_data_of(path), lambda data: data[::-1]),
+        "of another checkpoint",
+    ),
+}
+FILE_DAMAGE = {
+    "first bit": (lambda path: _changed(path, _bit(0)), "refused to load"),
+    "cut": (lambda path: _changed(path, lambda data: data[: len(data) // 2]), "refused to load"),
+    "empty": (lambda path: path.write_bytes(b""), "refused to load"),
+    "text": (lambda path: path.write_text("404: Not Found"), "refused to load"),
+    "single tensor": (lambda path: _saved_alone(path), "expected a state dict"),
+    "folder": (lambda path: (path.unlink(), path.mkdir()), "no weights file"),
+}
+
+
+def _saved_alone(path: Path) -> None:
+    import torch
+
+    torch.save(torch.zeros(3), path)
+
+
+@pytest.fixture(scope="module")
+def originals(tmp_path_factory):
+    """The authors' files of a method, made once."""
+    folder, kept = tmp_path_factory.mktemp("published"), {}
+
+    def make(name: str, target: Path, beyond: int = 0) -> Path:
+        if beyond not in kept.get(name, {}):
+            kept.setdefault(name, {})[beyond] = published(
+                METHODS.load(name), folder / name / str(beyond), beyond=beyond
+            )
+        path = kept[name][beyond]
+        shutil.copytree(path.parent, target, dirs_exist_ok=True)
+        return target / path.name
+
+    return make
+
+
+@pytest.mark.parametrize("index", range(6))
+@pytest.mark.parametrize("name", SPECS)
+def test_a_damaged_file_of_the_authors_is_refused_by_name(originals, tmp_path, name, index):
+    tensorflow = SPECS[name].weights[0].original.endswith(".index")
+    damage = CHECKPOINT_DAMAGE if tensorflow else FILE_DAMAGE
+    change, said = list(damage.values())[index]
+    path = originals(name, tmp_path / "there", 0 if change else 1 << 30)
+    if change:
+        change(path)
+    with pytest.raises(UserError, match=said) as refused:
+        METHODS.load(name)(weights=str(path), device="cpu")
+    assert path.name.removesuffix(".index") in str(refused.value)
+
+
 class Witness:
     """Makes a folder when it is unpickled by a careless loader."""
 
@@ -237,13 +354,24 @@ class Witness:
 def test_a_file_that_would_run_code_is_refused_and_runs_nothing(tmp_path, name, how):
     import torch
 
-    loaded, original = METHODS.load(name), Path(SPECS[name].weights[0].original)
-    path = tmp_path / (original.name if original.suffix != ".index" else "hostile.ckpt")
+    loaded, file = METHODS.load(name), SPECS[name].weights[0]
     content = {**random_tensors(loaded), "more": Witness(tmp_path / "ran")}
-    if how == "torch":
-        torch.save(content, path)
+    if file.original.endswith(".index"):
+        first = tmp_path / "hostile.ckpt"
+        places = [first]
     else:
-        path.write_bytes(pickle.dumps(content))
-    with pytest.raises(UserError, match="refused to load weights"):
-        loaded(weights=str(path), device="cpu")
+        first = published(loaded, tmp_path)
+        places = sorted(first.parent.glob(f"*{first.suffix}"))
+    for place in places:  # each of several files alone
+        kept = place.read_bytes() if place.exists() else b""
+        if how == "torch":
+            torch.save(content, place)
+        else:
+            place.write_bytes(pickle.dumps(content))
+        with pytest.raises(UserError, match=rf"refused to load weights .*{re.escape(place.name)}"):
+            loaded(weights=str(first), device="cpu")
+        with pytest.raises(UserError, match="refused to load weights"):
+            convert(file, first, tmp_path / "converted.safetensors")
+        place.write_bytes(kept)
+    assert not (tmp_path / "converted.safetensors").exists()
     assert not (tmp_path / "ran").exists()

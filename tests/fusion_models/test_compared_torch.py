@@ -117,7 +117,7 @@ def steps(name: str, tensors, infrared, visible, gray):
     found = {}
 
     def recorder(prefix: str = ""):
-        return lambda step, value: found.__setitem__(prefix + step, value)
+        return lambda step, value: found.__setitem__(prefix + step, value.clone())
 
     first, second = planes(infrared), None if gray is None else planes(gray)
     if name.startswith("tardal"):
@@ -213,6 +213,7 @@ def test_every_recorded_picture_is_met(shared, tmp_path, name, case):
         assert (difference > 0).mean() <= 0.005, picture
 
 
+@pytest.mark.slow
 def test_a_patch_of_mufusion_is_met(shared):
     import torch
 

@@ -55,6 +55,7 @@ def test_output_has_the_size_of_the_input_and_stays_in_range(name, size):
     assert 0 <= float(fused.min()) <= float(fused.max()) <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", COMPUTED)
 def test_an_image_does_not_depend_on_its_batch_or_on_being_run_again(name):
     infrared, visible = _batch(3, (40, 56))
@@ -144,6 +145,7 @@ def test_stored_pairs_of_odd_sizes_are_fused_and_no_two_alike(name, stored):
     assert len(corners) == 3
 
 
+@pytest.mark.slow
 def test_listing_methods_imports_no_network_library():
     code = (
         "import sys; from ivif_bench.fusion import METHODS; METHODS.specs(); "

@@ -83,6 +83,7 @@ def test_gray_is_read_as_the_released_script_reads_it(shared):
     assert ((read_luma(rgb) * 255).round().numpy()[0, 0] == arrays["gray_out"]).all()
 
 
+@pytest.mark.slow
 @pytest.mark.golden
 def test_every_step_of_the_released_script_is_reproduced(recorded, adm_file):
     """Each step from the recorded image, with the EM state carried on."""
@@ -116,6 +117,7 @@ def test_every_step_of_the_released_script_is_reproduced(recorded, adm_file):
         x = torch.from_numpy(recorded[f"s{step}_xprev"])
 
 
+@pytest.mark.slow
 @pytest.mark.golden
 def test_free_running_loop_stays_with_the_released_script_and_saves_its_image(recorded, adm_file):
     method = DDFM(weights=adm_file, steps=4, seed=3407)
@@ -156,6 +158,7 @@ def test_a_batch_gives_what_single_images_give(tiny_file, variant):
             assert torch.allclose(together[n : n + 1], alone, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_batch_gives_what_single_images_give_with_attention(adm_file):
     infrared, visible = _pair((64, 64), count=2)
     method = DDFM(weights=adm_file, steps=4)

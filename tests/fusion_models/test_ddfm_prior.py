@@ -49,6 +49,7 @@ def test_full_size_checkpoint_has_the_expected_names_shapes_and_count(shared):
     assert sum(int(np.prod(part.shape)) for part in parts.values()) == 552_814_086
 
 
+@pytest.mark.slow
 def test_full_size_checkpoint_converts_onto_the_network():
     with torch.device("meta"):
         network = build(ADM)
@@ -120,6 +121,7 @@ def test_cutting_qkv_into_thirds_gives_another_network(recorded, official_state)
     assert difference == pytest.approx(float(recorded["neg_new_order_maxdiff0"]), rel=1e-3)
 
 
+@pytest.mark.slow
 def test_checkpoint_file_becomes_a_prior_that_loads(tmp_path, monkeypatch, official_state):
     monkeypatch.setattr("ivif_bench.fusion_models.ddfm.convert.ADM", SMALL)
     torch.save(official_state, tmp_path / "official.pt")

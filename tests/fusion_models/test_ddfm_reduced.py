@@ -161,6 +161,7 @@ def test_the_start_noise_decides_and_another_seed_gives_another_image():
     assert float((first - other).abs().max()) > 2 / 255
 
 
+@pytest.mark.slow
 def test_a_step_at_640x480_takes_less_than_30_gflop():
     infrared, visible = torch.rand(1, 1, 480, 640), torch.rand(1, 3, 480, 640)
     with FlopCounterMode(display=False) as counter, torch.inference_mode():

@@ -85,6 +85,7 @@ def test_gradients_are_right():
     assert torch.autograd.gradcheck(lambda *x: criss_cross(*x, WHOLE), inputs)
 
 
+@pytest.mark.slow
 def test_maps_computed_again_for_the_gradient_give_the_same_gradient(monkeypatch):
     _lines(monkeypatch, 2, 12)
     inputs = [x.double().requires_grad_() for x in _inputs((10, 12))]
@@ -107,6 +108,7 @@ def test_a_new_module_adds_nothing_and_learns_its_share():
     assert float(module.gamma.grad.abs()) > 0
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:flex_attention called without")
 @pytest.mark.parametrize("size", [(7, 9), (16, 16), (1, 5)])
 def test_the_fused_form_computes_the_same(monkeypatch, size):

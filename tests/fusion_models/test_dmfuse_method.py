@@ -85,6 +85,7 @@ def test_another_head_in_the_place_of_the_published_one_is_refused(no_files, net
     DMFuse(head=str(no_files / "dmfuse/model.model"))
 
 
+@pytest.mark.slow
 def test_two_files_and_one_joint_file_are_the_same_method(tmp_path, networks, weights):
     diffusion, head = networks
     torch.save(unet_tensors(diffusion, "cosine"), tmp_path / "d.pth")
@@ -121,6 +122,7 @@ def test_a_file_of_another_network_is_refused(networks):
         load_networks(tensors | wide, "file")
 
 
+@pytest.mark.slow
 def test_an_image_depends_on_its_own_seed_and_not_on_its_neighbours(weights):
     infrared, visible = _pair()
     method = DMFuse(weights=weights)
@@ -133,6 +135,7 @@ def test_an_image_depends_on_its_own_seed_and_not_on_its_neighbours(weights):
     assert 0 <= float(together.min()) <= float(together.max()) <= 1
 
 
+@pytest.mark.slow
 def test_in_the_official_order_an_image_depends_on_those_before_it(weights):
     infrared, visible = _pair(2)
     both = DMFuse(weights=weights, official_seeds=[1, 2]).fuse(infrared, visible, [0, 0])
@@ -176,6 +179,7 @@ def test_the_fused_attention_is_refused_without_cuda(weights):
         DMFuse(weights=weights, fused=True)
 
 
+@pytest.mark.slow
 def test_the_budget_changes_nothing_in_the_picture(weights):
     pair = _pair(1, (64, 80))
     small = DMFuse(weights=weights, memory_budget=1).fuse(*pair, [4])

@@ -76,6 +76,7 @@ def test_the_head_has_the_parameters_of_the_released_file():
     assert sum(parameter.numel() for parameter in head.parameters()) == 651_006
 
 
+@pytest.mark.slow
 def test_the_diffusion_network_has_the_expected_parameters(diffusion):
     assert sum(parameter.numel() for parameter in diffusion.parameters()) == 24_473_315
 
@@ -154,6 +155,7 @@ def test_the_released_head_file_is_the_known_one():
     assert sha256_of(_released()) == METHODS.get("dmfuse").weights[1].sha256
 
 
+@pytest.mark.slow
 def test_end_to_end_draws_features_and_levels(golden, diffusion, rule_head):
     arrays = np.load(golden / "dmfuse_e2e.npz")
     draws = Draws.official(*map(int, arrays["seeds"]))
@@ -215,6 +217,7 @@ def _compare_features(arrays, modality, features):
             assert np.abs(statistics - arrays[f"{name}_stat"]).max() < 5e-5, name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("which", "expected"), [("rule", "u8"), ("released", "realhead_u8")])
 def test_the_method_gives_the_picture_that_the_program_saved(
     golden, tmp_path, diffusion_state, head_state, which, expected

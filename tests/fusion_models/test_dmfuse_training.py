@@ -58,6 +58,7 @@ def trained(pairs, prior, tmp_path_factory):
     return train("dmfuse", request)
 
 
+@pytest.mark.slow
 def test_the_prior_is_written_under_the_published_names_with_its_schedule(prior):
     tensors = read_tensors(prior)
     assert len(tensors) == 374
@@ -130,6 +131,7 @@ def test_a_picture_that_stands_in_the_features_is_read_off_without_error():
     assert torch.allclose(off[1], torch.full((5,), 0.25), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_larger_first_convolution_leaves_the_first_block_as_it_was():
     torch.manual_seed(0)
     plain, favoured = UNet(diffusion_config(8)), UNet(diffusion_config(8))
@@ -254,6 +256,7 @@ def test_mixed_precision_leaves_the_loss_in_float32(pairs, prior):
     assert torch.equal(*slopes)
 
 
+@pytest.mark.slow
 def test_a_head_goes_on_from_another_one_s_weights(pairs, prior, trained, tmp_path):
     options = {"prior": str(prior), "start": str(trained), "learning_rate": 1e-12, "average": 0.0}
     again = train("dmfuse", TrainingRequest((pairs,), tmp_path, "tiny", steps=1, options=options))

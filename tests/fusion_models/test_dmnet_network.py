@@ -238,6 +238,7 @@ def test_separate_encoders_tell_the_modalities_apart():
     assert not torch.equal(network.encode(infrared, 0)[0], network.encode(infrared, 1)[0])
 
 
+@pytest.mark.slow
 def test_checkpointing_changes_no_gradient():
     infrared, visible = pair()
     gradients = []
@@ -250,6 +251,7 @@ def test_checkpointing_changes_no_gradient():
         assert torch.allclose(plain, recomputed, atol=1e-7)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [4, 8, 16, 100])
 @pytest.mark.parametrize("changes", [{}, {"unet_attention": "eighth"}], ids=str)
 @torch.inference_mode()
@@ -294,6 +296,7 @@ def test_minmax_output_spans_the_whole_range():
     assert (float(fused.min()), float(fused.max())) == (0.0, 1.0)
 
 
+@pytest.mark.slow
 def test_weights_come_back_with_their_architecture(tmp_path):
     network = tiny(projection="single_3x3", noise_steps=(7, 70))
     path = tmp_path / "w.safetensors"
@@ -354,6 +357,7 @@ def test_impossible_inference_options_are_refused(changes, message, tmp_path):
         DMNetFusion(weights=str(path), **changes)
 
 
+@pytest.mark.slow
 def test_noise_depends_on_the_image_s_seed(tmp_path):
     network = tiny()
     path = tmp_path / "w.safetensors"

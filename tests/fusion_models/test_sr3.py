@@ -119,6 +119,7 @@ def test_attention_can_be_placed_at_any_level_or_nowhere():
     assert attended == {"mid.0", "downs.9", "downs.10", "ups.4", "ups.5", "ups.6"}
 
 
+@pytest.mark.slow
 def test_a_file_loads_with_and_without_its_schedule_tables():
     source, target = UNet(TINY), UNet(TINY)
     bare, full = unet_tensors(source), unet_tensors(source, "cosine")

@@ -59,6 +59,7 @@ def test_a_table_of_several_blocks_is_read(shared):
         assert np.array_equal(tensors[name], np.array([index, index / 3], np.float32))
 
 
+@pytest.mark.slow
 def test_every_tensor_of_the_authors_files_is_what_tensorflow_reads(shared):
     recorded = json.loads((shared / "golden/compared/tf/tf_checkpoints.json").read_text())
     folder = shared / "data/weights/compared/tf"

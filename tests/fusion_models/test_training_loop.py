@@ -113,6 +113,7 @@ def test_a_finished_training_returns_its_weights_at_once(tmp_path):
     assert all(torch.equal(first[name], again[name]) for name in first)
 
 
+@pytest.mark.slow
 def test_training_learns_and_leaves_log_curves_and_samples(tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "draw_curves", draw_curves)
     _run(tmp_path)

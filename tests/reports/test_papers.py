@@ -47,7 +47,7 @@ def _texts(table: Table, method: str) -> list[str]:
 
 def test_every_preset_is_known_and_has_its_columns(run: Path) -> None:
     tables = {t.name: t for t in _report(run, *preset_names()).tables if t.paper}
-    assert set(tables) >= {*preset_names()} - {"dmnet-3", "dmnet-4"}
+    assert set(tables) >= {*preset_names()} - {"ddfm-2", "dmnet-3", "dmnet-4", "dmnet-6"}
     assert [c.title for c in tables["dmnet-1"].columns] == list(METRICS[:10])
     assert [c.title for c in tables["dmnet-7"].columns] == [
         "People", "Car", "Bus", "Motor", "Truck", "Lamp", "mAP@0.5",
@@ -67,6 +67,29 @@ def test_every_preset_is_known_and_has_its_columns(run: Path) -> None:
     ]
     assert _texts(tables["dmnet-8"], "ddfm")[:2] == ["5.01", "1.25"]
     assert _texts(tables["dmnet-8"], "ddfm")[-1] == f"{value_of('msrs', 'ddfm', 'SF'):.3f}"
+
+
+def test_the_published_cost_of_dmnet_is_beside_ours_in_our_units(run: Path) -> None:
+    table = _table(run, "dmnet-8", published=True)
+    assert _texts(table, "DMNet (published)") == ["386", "—", "1.50", "9940", "14.655"]
+    assert _texts(table, "Diff-IF (published)")[0] == "23.74"
+
+
+def test_rows_that_are_not_defined_stand_in_the_table_with_their_reason(run: Path) -> None:
+    given = {
+        "preset": "dmnet-2",
+        "methods": ["max", "ae4", "average"],
+        "undefined": {"ae4": "the text does not describe it"},
+        "remarks": {"average": "thresholds are ours"},
+    }
+    table = _table(run, given)
+    assert [row.name for row in table.rows] == ["max", "ae4", "average"]
+    assert table.rows[1].title == "ae4 (not defined)"
+    notes = {note.letter: note.text for note in table.notes}
+    assert notes[table.rows[1].note] == "the text does not describe it"
+    assert notes[table.rows[2].note] == "thresholds are ours"
+    assert {cell.text for cell in table.rows[1].cells} == {"—"}
+    assert not any(cell.mark for cell in table.rows[1].cells)
 
 
 def test_a_preset_without_its_dataset_is_left_out_and_the_report_says_so(run: Path) -> None:

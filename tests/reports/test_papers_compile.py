@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import pytest
 from fixed_table import HOSTILE
 from latex_text import check_compiles
 from paper_runs import paper_run
+from required import skip_unless
 
 from ivif_bench.reports.frame import load_run
 from ivif_bench.reports.paper_files import paper_files
@@ -40,6 +40,13 @@ def _all_presets() -> list[Any]:
     return [
         *({"preset": name} for name in preset_names()),
         *({**wide, "name": f"wide-{width}", "width": width} for width in WIDTHS),
+        {
+            "preset": "dmnet-5",
+            "name": "undefined",
+            "undefined": {HOSTILE[1]: f"not described: {HOSTILE[0]}", "ae4": "not described"},
+            "remarks": {"max": HOSTILE[2]},
+            "groups": groups,
+        },
         {**wide, "name": "long", "footer": "long", "width": "cvpr-column"},
     ]
 
@@ -48,10 +55,11 @@ def _all_presets() -> list[Any]:
 def test_presets_compile_without_overfull_boxes(
     names: list[str], tmp_path: Path, new_run: Any
 ) -> None:
-    run = paper_run(new_run(tmp_path / "run"), tuple(names))
+    run = paper_run(new_run(tmp_path / "run"), tuple(names), ("roadscene", "llvip"))
     folder = tmp_path / "tex"
     folder.mkdir()
     documents = _write(run, folder, _all_presets())
+    assert {f"{name}.tex" for name in preset_names()} <= {path.name for path in folder.iterdir()}
     assert documents == ["paper-cvpr.tex", "paper-ieee.tex"]
     for document in documents:
         check_compiles(folder, document)
@@ -62,8 +70,7 @@ def test_presets_compile_without_overfull_boxes(
 
 
 def test_names_survive_in_the_pdf(tmp_path: Path, new_run: Any) -> None:
-    if shutil.which("pdftotext") is None or shutil.which("pdflatex") is None:
-        pytest.skip("pdflatex or pdftotext is not installed")
+    skip_unless("latex", "pdflatex", "pdftotext")
     names = ("a_b%&#{}~^", "100 % <b>", "plain", "A\\B $x$", "[2pt] * x")
     run = paper_run(new_run(tmp_path / "run"), names)
     folder = tmp_path / "tex"

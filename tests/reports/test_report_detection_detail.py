@@ -66,6 +66,7 @@ def _value(report: Path, part: str, name: str, metric: str, method: str = "visib
     return float(row["value"])
 
 
+@pytest.mark.slow
 def test_scores_of_a_condition_are_those_of_its_images(
     report: Path, truth_and_found: tuple[Found, Found]
 ) -> None:

@@ -99,6 +99,7 @@ def run(tmp_path: Path, new_run: Any) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_report_has_a_picture_of_the_image_where_methods_differ_most(run: Path) -> None:
     written = {path.name for path in write_report(run, ["markdown"])}
     assert {"detection-m3fd-boxes-a.png", "detection-m3fd-boxes-a.pdf"} <= written
@@ -109,6 +110,7 @@ def test_a_report_has_a_picture_of_the_image_where_methods_differ_most(run: Path
     assert (213, 94, 0) in colours  # a wrong one
 
 
+@pytest.mark.slow
 def test_images_by_name_are_drawn_and_an_unknown_one_is_refused(run: Path) -> None:
     written = {
         path.name for path in write_report(run, ["markdown"], pictures=Pictures(stems=("b",)))

@@ -77,6 +77,7 @@ def test_differences_are_to_the_best_source_and_in_the_middle_of_their_interval(
     assert values["good"].low < values["good"].value < values["good"].high
 
 
+@pytest.mark.slow
 def test_the_verdict_and_its_meaning_are_in_every_format(builder: Any) -> None:
     run = builder.write()
     write_report(run, ["markdown", "latex", "csv", "json"], "interval")

@@ -41,6 +41,7 @@ def test_quality_is_the_mean_over_images_in_the_plans_order(tmp_path: Path, new_
     assert best == [lowest]
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(
     victim=st.sampled_from(METHODS), gone=st.sets(st.sampled_from(STEMS), min_size=1, max_size=5)

@@ -39,6 +39,7 @@ def _rows(run):
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 def test_every_training_is_a_row_with_costs_and_values_of_its_last_epoch(builder):
     for method, seed in (("max", 0), ("max", 1), ("average", 0)):
         _training(builder, f"detector-{method}{seed}")
@@ -64,6 +65,7 @@ def test_every_training_is_a_row_with_costs_and_values_of_its_last_epoch(builder
     assert len({tuple(colour) for colour in image.reshape(-1, 3).tolist()}) > 10
 
 
+@pytest.mark.slow
 def test_a_network_that_judges_all_methods_is_one_training(builder):
     _training(builder, "detector-one")
     for method in ("max", "average"):

@@ -15,7 +15,7 @@ from latex_text import check_compiles
 
 from ivif_bench.data.images import encode_png
 from ivif_bench.errors import UserError
-from ivif_bench.reports.figures import most_different_box
+from ivif_bench.reports.qualitative import most_different_box
 from ivif_bench.reports.write import write_report
 
 
@@ -110,22 +110,28 @@ def test_panel_is_drawn_from_the_plan(tmp_path: Path, new_run: Any) -> None:
             "dataset": "msrs",
             "stem": "s1",
             "images": dict(list(images.items())[:2]),
-            "box": [0, 0, 9, 9],
+            "boxes": [[0, 0, 9, 9], [10, 20, 30, 40]],
         },
     ]
     run = builder.write()
     path = run / "report" / "panel-msrs.png"
     assert path in write_report(run)
     drawn = cv2.imread(str(path))
-    assert drawn.shape[1] > drawn.shape[0]
+    assert drawn.shape[1] == 2148  # 7.16 inches, a page of IEEE
     assert drawn.std() > 10
+    pdf = path.with_suffix(".pdf").read_bytes()
+    assert b"/Type3" not in pdf
+    caption = path.with_suffix(".txt").read_text().splitlines()
+    assert caption[0].startswith("Image s0 (")
+    assert "where the images differ most" in caption[0]
+    assert "enlarged orange: x 0 to 9, y 0 to 9; blue: x 10 to 30, y 20 to 40" in caption[1]
 
 
 @pytest.mark.parametrize(
     ("change", "word"),
     [
-        ({"box": [0, 0, 900, 9]}, "does not lie"),
-        ({"box": "here"}, "box must be"),
+        ({"boxes": [[0, 0, 900, 9]]}, "does not lie"),
+        ({"boxes": "here"}, "boxes must be"),
         ({"images": {}}, "expected 'stem'"),
     ],
 )

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from ivif_bench.pipeline import worker
-from ivif_bench.pipeline.executors.base import Executor
+from ivif_bench.pipeline.executors.base import Executor, Place
 from ivif_bench.pipeline.jobs import Ended, Job, Progress
 
 
 class InProcess(Executor):
-    """Does each job at once, in this process; takes the arguments of ``LocalExecutor``.
+    """Does each job at once, in this process; takes the place of ``local.LocalExecutor``.
 
     Attributes:
         started: all jobs, in the order in which they were started.
@@ -20,6 +20,14 @@ class InProcess(Executor):
         self.workers = workers
         self.started: list[Job] = []
         self._happened: list[Progress | Ended] = []
+
+    @classmethod
+    def open(cls, options: object, place: Place) -> InProcess:
+        return cls(place.workers or 2)
+
+    @property
+    def gpus(self) -> int:
+        return 0
 
     def has_room(self, job: Job) -> bool:
         return not self._happened

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
+from required import skip_unless
 
 
 def _without_escapes(text: str) -> str:
@@ -34,11 +33,9 @@ def check_structure(text: str, columns: int) -> None:
 
 def check_compiles(folder: Path, name: str) -> None:
     """Compile a document; skips where no engine is installed (texlive-latex-recommended has one)."""
-    program = shutil.which("pdflatex")
-    if program is None:
-        pytest.skip("pdflatex is not installed")
+    skip_unless("latex", "pdflatex")
     done = subprocess.run(
-        [program, "-draftmode", "-halt-on-error", "-interaction=nonstopmode", name],
+        ["pdflatex", "-draftmode", "-halt-on-error", "-interaction=nonstopmode", name],
         cwd=folder,
         capture_output=True,
         text=True,

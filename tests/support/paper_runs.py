@@ -34,11 +34,11 @@ def entry(method: str) -> str:
     return published.bibtex.strip()
 
 
-def paper_run(builder: Any, names: tuple[str, ...] = NAMES) -> Path:
-    """Write the run directory; ``names`` are the titles of ``NAMES``."""
+def paper_run(builder: Any, names: tuple[str, ...] = NAMES, more: tuple[str, ...] = ()) -> Path:
+    """Write the run directory; ``names`` are the titles of ``NAMES``, ``more`` datasets of quality."""
     builder.sources = ("visible", "infrared")
     titles = dict(zip(NAMES, names, strict=True))
-    for dataset in QUALITY:
+    for dataset in (*QUALITY, *more):
         for method in NAMES:
             scores = {metric: values(dataset, method, metric) for metric in METRICS}
             builder.quality(method, scores, dataset=dataset)
@@ -62,7 +62,7 @@ def paper_run(builder: Any, names: tuple[str, ...] = NAMES) -> Path:
         )
     return builder.write(
         datasets={"m3fd": "M3FD", "msrs": "MSRS", "tno": "TNO"},
-        identities={n: {"names": [n], "drawn": False} for n in QUALITY},
+        identities={n: {"names": [n], "drawn": False} for n in (*QUALITY, *more)},
         methods=[
             {
                 "name": name,

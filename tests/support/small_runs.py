@@ -80,9 +80,9 @@ def ivif_here(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     from in_process import InProcess
 
     from ivif_bench.cli import main
-    from ivif_bench.pipeline import run as pipeline
+    from ivif_bench.pipeline.executors import local
 
-    with mock.patch.object(pipeline, "LocalExecutor", InProcess):
+    with mock.patch.object(local, "LocalExecutor", InProcess):
         return called(main, "ivif-bench", *arguments)
 
 

@@ -118,6 +118,7 @@ def test_records_hold_bytes_and_seconds(finished: Path) -> None:
     assert values["flops[112x96]"] is None or math.isnan(values["flops[112x96]"])
 
 
+@pytest.mark.slow
 def test_methods_by_name_need_no_configuration() -> None:
     command = ["complexity", "--method", "average", "--method", "dmnet", "--size", "112x96"]
     done = CliRunner().invoke(app, [*command, "--runs", "1"])

@@ -116,6 +116,7 @@ def test_options_that_are_no_model_are_refused_with_the_name_of_the_spec(part):
         NetworkSpec(**values, **{part: {"epochs": "how many"}})
 
 
+@pytest.mark.slow
 def test_loading_adapters_and_recipes_imports_no_network_library():
     code = (
         "import json, sys\n"

@@ -8,6 +8,7 @@ from precisions import STRICT, recorded_precisions
 from small_trainings import RGB
 
 
+@pytest.mark.slow
 @pytest.mark.ultralytics
 def test_a_detector_trains_and_judges_in_float32(tmp_path):
     pytest.importorskip("ultralytics")
@@ -27,6 +28,7 @@ def test_an_original_checkpoint_judges_in_float32(shared):
     assert judging == STRICT
 
 
+@pytest.mark.slow
 @pytest.mark.mmseg
 def test_a_segmenter_trains_and_judges_in_float32(tmp_path):
     pytest.importorskip("mmseg")

@@ -1,4 +1,4 @@
-"""Every shipped protocol has the hashes that it had at f38c4d2, before recipes were models."""
+"""Shipped protocols have the hashes that they had at f38c4d2, before recipes were models, or when added."""
 
 from __future__ import annotations
 

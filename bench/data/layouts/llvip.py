@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ivif_bench.data import known
+from ivif_bench.data import known, references
 from ivif_bench.data.base import LayoutSpec
 from ivif_bench.data.coco import read_coco
 from ivif_bench.data.layouts.paired_folders import CornerOptions, PairedFolders, PairFolders
@@ -20,6 +20,7 @@ SPECS = (
         summary="15,488 pairs, boxes of persons: {infrared,visible}/{train,test} with Annotations",
         source="Jia et al., LLVIP, ICCV workshops 2021; github.com/bupt-ai-cz/LLVIP",
         terms="non-commercial, cite, do not identify people",
+        bibtex=references.LLVIP,
         options=CornerOptions,
     ),
 )

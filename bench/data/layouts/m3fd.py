@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from ivif_bench.data import known
+from ivif_bench.data import known, references
 from ivif_bench.data.base import LayoutSpec
 from ivif_bench.data.layouts.paired_folders import (
     CornerOptions,
@@ -39,6 +39,8 @@ SPECS = (
         summary="4,200 pairs, 34,407 boxes of six classes: {Ir,Vis,Annotation} with XML",
         source="Liu et al., TarDAL, CVPR 2022; github.com/JinyuanLiu-CV/TarDAL",
         terms="no licence stated for the images; some labels may be wrong or missing (authors)",
+        archive="about 5.7 GB as others report, on Google Drive and Baidu, linked there",
+        bibtex=references.M3FD,
         options=M3FDOptions,
     ),
 )

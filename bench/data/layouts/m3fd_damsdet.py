@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ivif_bench.data import known
+from ivif_bench.data import known, references
 from ivif_bench.data.base import LayoutSpec
 from ivif_bench.data.coco import read_coco
 from ivif_bench.data.layouts.m3fd import CLASSES
@@ -20,6 +20,7 @@ SPECS = (
         summary="M3FD in DAMSDet's layout: {train,val}_{ir,vis}_img, annotations/*.json; unverified",
         source="Liu et al., TarDAL, CVPR 2022; layout of github.com/gjj45/DAMSDet",
         terms="no licence stated for the images; some labels may be wrong or missing (authors)",
+        bibtex=references.M3FD,
         options=BoxOptions,
     ),
 )

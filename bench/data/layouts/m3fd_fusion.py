@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ivif_bench.data import known
+from ivif_bench.data import known, references
 from ivif_bench.data.base import LayoutSpec
 from ivif_bench.data.layouts.m3fd import FOLDERS
 from ivif_bench.data.layouts.paired_folders import PairedFolders, PairFolders
@@ -15,6 +15,7 @@ SPECS = (
         summary="300 pairs without boxes: {Ir,Vis}",
         source="Liu et al., TarDAL, CVPR 2022; github.com/JinyuanLiu-CV/TarDAL",
         terms="no licence stated; overlap with the detection set is likely: not held out from it",
+        bibtex=references.M3FD,
     ),
 )
 

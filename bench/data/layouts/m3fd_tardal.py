@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import Field, field_validator
 
-from ivif_bench.data import known
+from ivif_bench.data import known, references
 from ivif_bench.data.base import LayoutSpec
 from ivif_bench.data.layouts.m3fd import CLASSES, FOLDERS
 from ivif_bench.data.layouts.paired_folders import (
@@ -49,6 +49,7 @@ SPECS = (
         summary="M3FD in TarDAL's layout: {ir,vi,labels,meta} with YOLO text; needs class_order",
         source="Liu et al., TarDAL, CVPR 2022; github.com/JinyuanLiu-CV/TarDAL",
         terms="no licence stated for the images; some labels may be wrong or missing (authors)",
+        bibtex=references.M3FD,
         options=M3FDTarDALOptions,
     ),
 )

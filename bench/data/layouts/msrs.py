@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ivif_bench.data import known
+from ivif_bench.data import known, references
 from ivif_bench.data.base import LayoutSpec
 from ivif_bench.data.layouts.paired_folders import PairedFolders, PairFolders
 
@@ -14,6 +14,7 @@ SPECS = (
         summary="1,444 pairs, nine classes, day/night: {train,test}/{ir,vi,Segmentation_labels}",
         source="Tang et al., PIAFusion, Information Fusion 2022; github.com/Linfeng-Tang/MSRS",
         terms="no licence file; derived from MFNet",
+        bibtex=references.MSRS,
     ),
 )
 

@@ -6,7 +6,7 @@ import csv
 import io
 from pathlib import Path
 
-from ivif_bench.data import known
+from ivif_bench.data import known, references
 from ivif_bench.data.base import LayoutSpec
 from ivif_bench.data.layouts.msrs import day_or_night
 from ivif_bench.data.layouts.paired_folders import BoxOptions, PairedFolders, PairFolders
@@ -23,6 +23,7 @@ SPECS = (
         summary="80 pairs, boxes of person and car: detection/{ir,vi,labels} with YOLO text",
         source="Tang et al., PIAFusion, Information Fusion 2022; github.com/Linfeng-Tang/MSRS",
         terms="no licence file; derived from MFNet",
+        bibtex=references.MSRS,
         options=BoxOptions,
     ),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ivif_bench.data import known
+from ivif_bench.data import known, references
 from ivif_bench.data.base import LayoutSpec
 from ivif_bench.data.layouts.paired_folders import PairedFolders, PairFolders
 
@@ -14,6 +14,7 @@ SPECS = (
         summary="221 pairs without boxes: {cropinfrared,crop_LR_visible} or {ir,vi}",
         source="Xu et al., U2Fusion, TPAMI 2020; github.com/hanna-xu/RoadScene",
         terms="no licence; derived from FLIR video, FLIR terms apply",
+        bibtex=references.ROADSCENE,
     ),
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ivif_bench.data import known
+from ivif_bench.data import known, references
 from ivif_bench.data.base import LayoutSpec
 from ivif_bench.data.layouts.paired_folders import PairedFolders, PairFolders
 
@@ -14,6 +14,7 @@ SPECS = (
         summary="pairs without boxes: {ir,vi}; the pack of 42 or any other choice",
         source="Toet, The TNO multiband image data collection, Data in Brief 2017",
         terms="free for research with citation; packs differ, so tables must name theirs",
+        bibtex=references.TNO,
     ),
 )
 

@@ -13,18 +13,19 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+from ivif_bench.options import NoOptions
 from ivif_bench.pipeline import worker
-from ivif_bench.pipeline.executors.base import Executor
-from ivif_bench.pipeline.jobs import Ended, Job, Progress
+from ivif_bench.pipeline.executors.base import Executor, ExecutorSpec, Place, ended
+from ivif_bench.pipeline.jobs import Ended, Job, Progress, encoded
 
-THREAD_VARIABLES = (
-    "OMP_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "NUMBA_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
+SPECS = (
+    ExecutorSpec(
+        name="local",
+        entry="LocalExecutor",
+        summary="processes on this machine",
+    ),
 )
 _PATIENCE = worker.PATIENCE + 3.0  # seconds until a warm process has stopped its jobs
 # Forking a process that has loaded libraries is safe on Linux only; elsewhere each job imports anew.
@@ -72,7 +73,7 @@ class LocalExecutor(Executor):
         self._free = self.workers
         self._log = log
         self._temporary = temporary
-        self._devices: list[str] | None = None  # found when a job asks for one
+        self._devices: list[str] | None = None  # found when somebody asks for one
         self._all_devices = 0
         self._servers: dict[tuple[Any, ...], _Server] = {}
         self._running: dict[int, _Running] = {}
@@ -80,17 +81,28 @@ class LocalExecutor(Executor):
         self._selector = selectors.DefaultSelector()
         self._happened: list[Progress | Ended] = []
 
-    def has_room(self, job: Job) -> bool:
-        if job.gpus and self._devices is None:
+    @classmethod
+    def open(cls, options: NoOptions, place: Place) -> Self:
+        workers = place.workers or os.cpu_count() or 1
+        return cls(workers, place.run / "logs" / "processes.log", place.temporary)
+
+    @property
+    def gpus(self) -> int:
+        if self._devices is None:
             self._devices = visible_gpus()
             self._all_devices = len(self._devices)
-        if len(self._devices or ()) < self._share(job):
+        return self._all_devices
+
+    def has_room(self, job: Job) -> bool:
+        share = self._share(job)
+        if len(self._devices or ()) < share:
             return False
         return self._slots(job) <= self._free
 
     def start(self, job: Job) -> None:
         # A comma separates GPUs, as in CUDA_VISIBLE_DEVICES.
-        devices = [self._devices.pop(0) for _ in range(self._share(job))] if self._devices else []
+        share = self._share(job)
+        devices = [self._devices.pop(0) for _ in range(share)] if self._devices else []
         device = ",".join(devices) if devices else None
         read, write = os.pipe()
         os.set_blocking(read, False)
@@ -101,7 +113,7 @@ class LocalExecutor(Executor):
         self._selector.register(read, selectors.EVENT_READ, running)
         try:
             with tempfile.TemporaryFile() as file:  # has no name, so nothing is left of it
-                file.write(json.dumps(dict(job.description)).encode())
+                file.write(encoded(job.description))
                 file.flush()
                 if _CAN_FORK:
                     self._send(self._number, running, file.fileno(), write)
@@ -144,7 +156,7 @@ class LocalExecutor(Executor):
 
     def _share(self, job: Job) -> int:
         """GPUs that a job gets; it does with those that this machine has."""
-        return min(job.gpus, self._all_devices)
+        return min(job.gpus, self.gpus) if job.gpus else 0
 
     def _slots(self, job: Job) -> int:
         return self.workers if job.alone else min(max(1, job.threads), self.workers)
@@ -197,10 +209,7 @@ class LocalExecutor(Executor):
 
     def _environment(self, threads: int, device: str | None, gpus: bool) -> Mapping[str, str]:
         self._temporary.mkdir(parents=True, exist_ok=True)
-        environment = os.environ | dict.fromkeys(THREAD_VARIABLES, str(threads))
-        environment["TMPDIR"] = str(self._temporary.absolute())
-        # Asking for devices must not start CUDA in a process that is to be forked.
-        environment["PYTORCH_NVML_BASED_CUDA_CHECK"] = "1"
+        environment = worker.environment(threads, self._temporary)
         if device is not None:
             environment["CUDA_VISIBLE_DEVICES"] = device
         elif not gpus:
@@ -265,15 +274,7 @@ class LocalExecutor(Executor):
         self._free += running.slots
         if running.device is not None and self._devices is not None:
             self._devices += running.device.split(",")
-        job, said = running.job, running.said
-        users_fault = "user_error" in said
-        problem = problem or said.get("user_error") or said.get("crash") or ""
-        if not problem and "seconds" not in said:  # it says that last, when all is done
-            problem = f"the process ended with exit code {code}"
-        if problem and not users_fault:
-            problem = f"{job.label}: {problem}; see {job.description['log']}"
-        seconds = float(said.get("seconds", 0.0))
-        self._happened.append(Ended(job, problem, users_fault, seconds))
+        self._happened.append(ended(running.job, running.said, code, problem))
 
 
 def visible_gpus() -> list[str]:

@@ -33,7 +33,7 @@ def main(handle: int, entries: list[str]) -> int:
     worker.die_with(os.getppid())
     for number in (signal.SIGINT, signal.SIGTERM):  # sent to all of a group; the parent decides
         signal.signal(number, signal.SIG_IGN)
-    _warm_up(entries)
+    warm_up(entries)
     gc.collect()
     gc.freeze()  # what is shared stays shared: the collector does not write into it
     wakeup, waker = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -64,7 +64,7 @@ def main(handle: int, entries: list[str]) -> int:
                 os.close(file)
 
 
-def _warm_up(entries: list[str]) -> None:
+def warm_up(entries: list[str]) -> None:
     """Import what jobs need; if an entry fails, the job itself reports the error."""
     for entry in entries:
         name, _, function = entry.partition(":")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ivif_bench.device import deterministic_kernels, strict_float32
 from ivif_bench.errors import UserError
-from ivif_bench.processes import Processes, join
+from ivif_bench.processes import Processes, in_processes, join
 from ivif_bench.tasks.detection.yolov5.anchors import box_sizes, checked
 from ivif_bench.tasks.detection.yolov5.building import SIZES, STRIDES, build
 from ivif_bench.tasks.detection.yolov5.images import TrainingImages
@@ -221,27 +221,7 @@ def launch(job: Job, samples: Sequence[Sample], processes: int) -> Mapping[str, 
     Raises:
         UserError: from the first process that failed with one.
     """
-    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
-    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
-
-    config = LaunchConfig(
-        min_nodes=1,
-        max_nodes=1,
-        nproc_per_node=processes,
-        run_id=job.folder.name,
-        rdzv_backend="c10d",
-        rdzv_endpoint="localhost:0",
-        max_restarts=0,
-        monitor_interval=0.5,
-    )
-    run: Callable[..., Any] = elastic_launch(config, _one_process)
-    try:
-        run(job, samples)
-    except ChildFailedError as problem:
-        message = job.folder / "error.txt"
-        if message.is_file():
-            raise UserError(message.read_text(encoding="utf-8")) from problem
-        raise
+    in_processes(_one_process, (job, samples), processes, job.folder)
     state = read_state(job.folder, _identity(job, samples))
     assert state is not None
     found: Mapping[str, Tensor] = (
@@ -256,8 +236,4 @@ def remove_state(folder: Path) -> None:
 
 
 def _one_process(job: Job, samples: Sequence[Sample]) -> None:
-    try:
-        train(job, samples, lambda *_: None)
-    except UserError as problem:
-        (job.folder / "error.txt").write_text(str(problem), encoding="utf-8")
-        raise
+    train(job, samples, lambda *_: None)

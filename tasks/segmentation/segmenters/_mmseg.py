@@ -6,39 +6,32 @@ import contextlib
 import importlib
 import io
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ivif_bench.device import strict_float32
-from ivif_bench.errors import UserError, first_few
-from ivif_bench.files import write_bytes, write_json
+from ivif_bench.errors import UserError
+from ivif_bench.files import write_json
 from ivif_bench.origins import sign
 from ivif_bench.registry import suggest
 from ivif_bench.tasks.network.contract import Sample
 from ivif_bench.tasks.segmentation.registry import Segmenter
 from ivif_bench.tasks.segmentation.segmenters._mmseg_config import built_model, types_of
-from ivif_bench.tasks.segmentation.segmenters._mmseg_views import predicted_classes
-from ivif_bench.tasks.segmentation.segmenters.mmseg_networks import (
-    IMAGENET_MEAN,
-    IMAGENET_STD,
-    around,
-    network_config,
+from ivif_bench.tasks.segmentation.segmenters._mmseg_statistics import (
+    Statistics,
+    taken_from,
+    without_statistics,
 )
+from ivif_bench.tasks.segmentation.segmenters._mmseg_views import predicted_by
+from ivif_bench.tasks.segmentation.segmenters._mmseg_weights import apply_weights, write_weights
+from ivif_bench.tasks.segmentation.segmenters.mmseg_networks import around, network_config
 from ivif_bench.tensors import read_tensors
 from ivif_bench.types import Progress
 
-if TYPE_CHECKING:
-    from torch import Tensor, nn
-
 _CHECKPOINT = "model.safetensors"
-# Of segmentation checkpoints, and the classifiers of ImageNet checkpoints (timm, torchvision, mmpretrain).
-_HEADS = (
-    "decode_head.", "auxiliary_head.", "head.",
-    *(f"backbone.{name}." for name in ("head", "fc", "classifier")),
-)  # fmt: skip
 
 
 class MmsegSegmenter(Segmenter):
@@ -56,14 +49,43 @@ class MmsegSegmenter(Segmenter):
         initial: Path | None,
         progress: Progress,
     ) -> Path:
-        import_mmseg(log)
-        from ivif_bench.tasks.segmentation.segmenters import _mmseg_train
-
         checkpoint = folder / _CHECKPOINT
         if checkpoint.is_file():  # finished in an earlier attempt that was stopped right after
             return checkpoint
+        import_mmseg(log)
+        from ivif_bench.tasks.segmentation.segmenters import _mmseg_train
+
+        count = self._processes()
+        if count == 1:
+            self.train(train, seed, folder, log, initial, progress)
+        else:
+            progress(0, 1, f"training on {count} GPUs")
+            self.launch(train, seed, folder, log, initial, count)
+        _mmseg_train.remove_restart(folder)
+        return checkpoint
+
+    def train(
+        self,
+        train: Sequence[Sample],
+        seed: int,
+        folder: Path,
+        log: Path,
+        initial: Path | None,
+        progress: Progress,
+    ) -> None:
+        """Train as this process of those that torch's launcher started, or alone.
+
+        The first process leaves the checkpoint.
+        """
+        import_mmseg(log)
+        import torch
+
+        from ivif_bench.processes import join
+        from ivif_bench.tasks.segmentation.segmenters import _mmseg_train
+
+        processes = join(torch.device(self.device))
         model = self._initial_model(seed, initial, log)
-        _mmseg_train.train(
+        statistics = _mmseg_train.train(
             model,
             train,
             self.protocol,
@@ -72,23 +94,48 @@ class MmsegSegmenter(Segmenter):
             log,
             progress,
             self.restart_seconds,
+            self._predicted,
             self.workers,
+            processes,
         )
-        write_json(
-            folder / "model.json",
-            {
-                "network": self.name,
-                "classes": self.protocol.classes,
-                "protocol": self.protocol.model_dump(mode="json"),
-                "protocol_sha256": self.protocol.sha256,
-                "seed": seed,
-                "images": len(train),
-            },
-        )
+        if processes.rank:
+            return
+        own = self.protocol.inference.normalisation == "training-images"
+        about = {
+            "network": self.name,
+            "classes": self.protocol.classes,
+            "protocol": self.protocol.model_dump(mode="json"),
+            "protocol_sha256": self.protocol.sha256,
+            "seed": seed,
+            "images": len(train),
+        }
+        if processes.count > 1:
+            about["processes"] = processes.count
+        write_json(folder / "model.json", about)
         sign(folder)
-        write_weights(model.state_dict(), checkpoint)
-        _mmseg_train.remove_restart(folder)
-        return checkpoint
+        extra = statistics.tensors() if own else {}
+        write_weights({**model.state_dict(), **extra}, folder / _CHECKPOINT)
+
+    def launch(
+        self,
+        train: Sequence[Sample],
+        seed: int,
+        folder: Path,
+        log: Path,
+        initial: Path | None,
+        count: int,
+    ) -> None:
+        """As ``train``, by several processes of torch's launcher, each on its part of every batch."""
+        from ivif_bench.processes import in_processes
+
+        in_processes(_one_process, (self, train, seed, folder, log, initial), count, folder)
+
+    def _processes(self) -> int:
+        if self.device == "cpu":
+            return 1
+        import torch
+
+        return max(torch.cuda.device_count(), 1)
 
     def check_initial(self, weights: Path | None) -> None:
         import_mmseg()
@@ -97,28 +144,27 @@ class MmsegSegmenter(Segmenter):
     def load(self, checkpoint: Path) -> tuple[str, ...]:
         import_mmseg()
         model = self._build()
-        apply_weights(model, read_tensors(checkpoint), str(checkpoint))
+        own = self.protocol.inference.normalisation == "training-images"
+        self._statistics, state = taken_from(read_tensors(checkpoint), str(checkpoint), own)
+        apply_weights(model, state, str(checkpoint))
         self._model = model.eval().to(self.device)
         return self.protocol.classes  # the file has none; their number is that of its last layer
 
     def predict(self, image: np.ndarray) -> np.ndarray:
         import torch
 
-        options = self.protocol.inference
-        mean, deviation = np.array(IMAGENET_MEAN, np.float32), np.array(IMAGENET_STD, np.float32)
-
-        def normalised(rgb: np.ndarray) -> Tensor:
-            normal = (rgb.astype(np.float32) - mean) / deviation
-            return torch.from_numpy(normal.transpose(2, 0, 1)[None]).to(self.device)
-
-        def logits_of(batch: Tensor) -> Tensor:
-            found: Tensor = self._model.encode_decode(
-                batch, [{"img_shape": tuple(batch.shape[2:])}]
-            )
-            return found
-
         with torch.inference_mode(), strict_float32():
-            return predicted_classes(image, options, normalised, logits_of)
+            return predicted_by(self._model, image, self._statistics, self.protocol.inference)
+
+    def _predicted(self, model: Any, image: np.ndarray, statistics: Statistics) -> np.ndarray:
+        """Predict in a training: with one view, so that weights do not depend on other options."""
+        import torch
+
+        plain = {"scales": (1.0,), "flip": False, "window": None, "stride": None}
+        with torch.no_grad():
+            return predicted_by(
+                model, image, statistics, self.protocol.inference.model_copy(update=plain)
+            )
 
     def _build(self) -> Any:
         from mmengine.config import ConfigDict
@@ -150,7 +196,8 @@ class MmsegSegmenter(Segmenter):
     def _start_from(self, model: Any, initial: Path | None, log: Path | None = None) -> None:
         if initial is not None:
             backbone = self.protocol.transfer == "backbone"
-            left_out = apply_weights(model, read_tensors(initial), str(initial), backbone)
+            state = without_statistics(read_tensors(initial))  # a training takes its own
+            left_out = apply_weights(model, state, str(initial), backbone)
             if left_out and log is not None:
                 with log.open("a", encoding="utf-8") as file:
                     file.write(f"initial weights {initial}: left out {', '.join(left_out)}\n")
@@ -171,12 +218,27 @@ class ConfiguredSegmenter(MmsegSegmenter):
 
     def _build(self) -> Any:
         try:
-            return super()._build()
+            model = super()._build()
         except (AssertionError, AttributeError, KeyError, TypeError, ValueError) as problem:
             reason = " ".join(str(problem).split()) or type(problem).__name__
             raise UserError(
                 f"mmsegmentation cannot build this configuration: {reason[:300]}"
             ) from problem
+        for module in model.modules():  # heads without a loss in the file have one too
+            if hasattr(module, "avg_non_ignore"):
+                module.avg_non_ignore = True
+        return model
+
+
+def _one_process(
+    segmenter: MmsegSegmenter,
+    train: Sequence[Sample],
+    seed: int,
+    folder: Path,
+    log: Path,
+    initial: Path | None,
+) -> None:
+    segmenter.train(train, seed, folder, log, initial, lambda *_: None)
 
 
 def _registered() -> set[str]:
@@ -226,56 +288,3 @@ def warm_up() -> None:
     import_mmseg()
     importlib.import_module("ivif_bench.tasks.segmentation.segmenters._mmseg_train")
     importlib.import_module("torch._dynamo")  # the first optimiser imports it: 0.7 CPU-s
-
-
-def apply_weights(
-    model: nn.Module, state: Mapping[str, Tensor], where: str, backbone: bool = False
-) -> list[str]:
-    """Put weights into a model; every name and shape must fit. Half precision becomes float32.
-
-    Args:
-        backbone: take the backbone only (names with or without ``backbone.``) and keep the
-            model's own heads. Heads and classifiers of the file are left out.
-
-    Returns:
-        Names that were left out.
-
-    Raises:
-        UserError: names that are missing, left over or of another shape.
-    """
-    wanted = model.state_dict()
-    given = dict(state)
-    if backbone:
-        wanted = {name: value for name, value in wanted.items() if name.startswith("backbone.")}
-        if not any(name.startswith("backbone.") for name in given):
-            given = {f"backbone.{name}": value for name, value in given.items()}
-    left_out = sorted(name for name in given if backbone and name.startswith(_HEADS))
-    for name in left_out:
-        del given[name]
-    wrong = {
-        "lacks": sorted(set(wanted) - set(given)),
-        "has unknown": sorted(set(given) - set(wanted)),
-        "has other shapes for": sorted(
-            f"{name} {tuple(given[name].shape)} instead of {tuple(value.shape)}"
-            for name, value in wanted.items()
-            if name in given and given[name].shape != value.shape
-        ),
-    }
-    problems = [f"{what} {first_few(names, 3)}" for what, names in wrong.items() if names]
-    if problems and not backbone:
-        problems.append("for a backbone alone set transfer: backbone (format 1: reinit_head: true)")
-    if problems:
-        raise UserError(f"weights {where} do not fit the network: it {'; '.join(problems)}")
-    model.load_state_dict(
-        {name: given[name].to(value.dtype) for name, value in wanted.items()},
-        strict=not backbone,
-    )
-    return left_out
-
-
-def write_weights(state: Mapping[str, Tensor], path: Path) -> None:
-    """Write weights as safetensors; equal weights are equal bytes."""
-    from safetensors.torch import save
-
-    plain = {name: value.detach().cpu().contiguous() for name, value in state.items()}
-    write_bytes(path, save(plain))

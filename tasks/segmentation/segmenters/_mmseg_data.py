@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import random
 from collections.abc import Sequence
+from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
@@ -164,6 +165,7 @@ class SamplesInMemory(Sequence[Sample]):
         self._samples = samples
         self._protocol = protocol
         self._kept: dict[int, Sample] = {}
+        self._names: dict[int, str] = {}
         self._left, self._lock = memory, Lock()
         in_threads(self._keep, range(len(samples)))
 
@@ -174,12 +176,36 @@ class SamplesInMemory(Sequence[Sample]):
         kept = self._kept.get(index)
         return self._samples[index] if kept is None else kept
 
+    @property
+    def stems(self) -> list[str]:
+        """Their names, in their order."""
+        return [self._names[index] for index in range(len(self))]
+
+    def only(self, positions: Sequence[int]) -> Sequence[Sample]:
+        """Some of the samples, read as these are."""
+        return _Chosen(self, tuple(positions))
+
     def _keep(self, index: int) -> None:
         sample = self._samples[index]
         labels_of(sample.target, sample.stem, self._protocol)
+        self._names[index] = sample.stem
         size = sample.image.nbytes + sample.target.nbytes
         with self._lock:
             keep = size <= self._left
             self._left -= size if keep else 0
         if keep:
             self._kept[index] = sample
+
+
+@dataclass(frozen=True)
+class _Chosen(Sequence[Sample]):
+    """Some of the samples."""
+
+    samples: Sequence[Sample]
+    positions: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def __getitem__(self, index: int) -> Sample:  # type: ignore[override]
+        return self.samples[self.positions[index]]

@@ -10,35 +10,45 @@ file of every training here (``ivif_bench.tasks.network.training_state``): tenso
 
 from __future__ import annotations
 
-import contextlib
-import logging
 import multiprocessing
 import shutil
 import uuid
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 import torch
-from mmengine.config import Config
 from mmengine.dataset import InfiniteSampler, pseudo_collate
-from mmengine.logging import MMLogger
-from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
 from ivif_bench.device import deterministic_kernels, strict_float32
 from ivif_bench.errors import UserError
+from ivif_bench.processes import Processes
 from ivif_bench.tasks.network.contract import Sample
 from ivif_bench.tasks.network.training_state import STATE, stop_requests
 from ivif_bench.tasks.segmentation.protocol import SegmentationProtocol
 from ivif_bench.tasks.segmentation.segmenters._mmseg_data import SamplesInMemory, TrainingData
+from ivif_bench.tasks.segmentation.segmenters._mmseg_processes import (
+    Parts,
+    Together,
+    share_statistics,
+)
 from ivif_bench.tasks.segmentation.segmenters._mmseg_recipe import MmsegTraining, training_of
 from ivif_bench.tasks.segmentation.segmenters._mmseg_resume import Restartable, StopTraining
+from ivif_bench.tasks.segmentation.segmenters._mmseg_runner import (
+    SilentRunner,
+    same_threads,
+    silent,
+)
+from ivif_bench.tasks.segmentation.segmenters._mmseg_statistics import Statistics, of_images
+from ivif_bench.tasks.segmentation.segmenters._mmseg_validation import Validation, kept_apart
 from ivif_bench.types import Progress
 
 _OLD_STATE = "restart.pt"  # of versions that kept a state of their own
+_ALONE = Processes()
 
 
 def train(
@@ -50,39 +60,78 @@ def train(
     log: Path,
     progress: Progress,
     restart_seconds: float,
+    predict: Callable[[Any, np.ndarray, Statistics], np.ndarray],
     workers: int = 0,
-) -> None:
+    processes: Processes = _ALONE,
+) -> Statistics:
     """Train a model in place, going on from the state in the folder if there is one.
 
     Args:
+        predict: from a model, an image (RGB uint8 [H, W, 3]) and statistics to class ids, for the
+            validation.
         workers: processes that prepare batches; the order of samples does not depend on it.
+        processes: those that train together, each on its part of every batch.
+
+    Returns:
+        What the images were normalised by.
 
     Raises:
         UserError: labels that are no class, or a state that is damaged or of another training.
         KeyboardInterrupt: the process was asked to end; the state is saved.
     """
     recipe = training_of(protocol)
+    if recipe.batch < processes.count:
+        raise UserError(
+            f"protocol {protocol.name!r}: batch {recipe.batch} is smaller than the number of GPUs, "
+            f"{processes.count}; use fewer 'gpus'"
+        )
     (folder / _OLD_STATE).unlink(missing_ok=True)
     work = folder / "work"
     gpu = torch.cuda.is_available()
     stopped = False
     with (
-        _silent(log),
-        _same_threads(),
+        silent(log),
+        same_threads(),
         deterministic_kernels(gpu),
         strict_float32(),
-        stop_requests() as stop_requested,
+        # Several processes would have to stop at the same step; theirs end at once.
+        stop_requests() if processes.count == 1 else nullcontext(lambda: False) as stop_requested,
     ):
         identity = {"training": protocol.training_part, "seed": seed, "images": len(samples)}
-        hook = Restartable(
-            folder, seed, identity, progress, restart_seconds, len(samples), stop_requested
-        )
         images = SamplesInMemory(samples, protocol)
-        data = TrainingData(images, protocol, seed, start=hook.done * recipe.batch)
-        runner = _Runner(
+        kept = kept_apart(images.stems, recipe.validation)
+        chosen = [at for at in range(len(images)) if at not in set(kept)]
+        training = images.only(chosen) if kept else images
+        statistics = Statistics()
+        if protocol.inference.normalisation == "training-images":
+            statistics = of_images(sample.image for sample in training)
+        statistics.put_into(model)
+        share_statistics(model, processes)
+        together = Together(processes)
+        validation = Validation(
+            images.only(kept),
+            protocol,
+            recipe.validation_every,
+            protocol.checkpoint == "best",
+            lambda model, image: predict(model, image, statistics),
+        )
+        hook = Restartable(
+            folder,
+            seed,
+            identity,
+            progress,
+            restart_seconds,
+            len(training),
+            recipe.batch,
+            stop_requested,
+            validation,
+            together,
+        )
+        data = TrainingData(training, protocol, seed, start=hook.done * recipe.batch)
+        runner = SilentRunner(
             model=model,
             work_dir=str(work),
-            train_dataloader=_loader(data, recipe.batch, seed, workers),
+            train_dataloader=_loader(data, recipe, seed, workers, processes),
             train_cfg={"type": "IterBasedTrainLoop", "max_iters": recipe.iterations},
             optim_wrapper=_optimizer(recipe, gpu),
             param_scheduler=_schedule(recipe),
@@ -116,7 +165,17 @@ def train(
             ) from problem
     if stopped:
         raise KeyboardInterrupt  # in case nobody else ends the process
-    shutil.rmtree(work, ignore_errors=True)
+    if validation.best is not None:
+        model.load_state_dict(validation.best["state"])
+        _note(log, f"validation: the best weights are those of epoch {validation.best['epoch']}")
+    if processes.rank == 0:
+        shutil.rmtree(work, ignore_errors=True)
+    return statistics
+
+
+def _note(log: Path, line: str) -> None:
+    with log.open("a", encoding="utf-8") as file:
+        file.write(f"{line}\n")
 
 
 def remove_restart(folder: Path) -> None:
@@ -125,11 +184,18 @@ def remove_restart(folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
 
 
-def _loader(data: TrainingData, batch: int, seed: int, workers: int) -> DataLoader[Any]:
+def _loader(
+    data: TrainingData, recipe: MmsegTraining, seed: int, workers: int, processes: Processes
+) -> DataLoader[Any]:
+    batches: dict[str, Any] = {
+        "batch_size": recipe.batch,
+        "sampler": InfiniteSampler(data, shuffle=False, seed=seed),
+    }
+    if processes.count > 1:
+        batches = {"batch_sampler": Parts(recipe.iterations, recipe.batch, processes)}
     return DataLoader(
         data,
-        batch_size=batch,
-        sampler=InfiniteSampler(data, shuffle=False, seed=seed),
+        **batches,
         collate_fn=pseudo_collate,
         num_workers=workers,
         generator=torch.Generator(),  # else a number is drawn from the training's
@@ -173,7 +239,7 @@ def _schedule(recipe: MmsegTraining) -> list[dict[str, Any]]:
         "end": recipe.iterations,
         "by_epoch": False,
     }
-    if not recipe.warmup:
+    if recipe.warmup < 2:  # a rise over one step would never leave its start
         return [poly]
     rise = {
         "type": "LinearLR",
@@ -183,80 +249,3 @@ def _schedule(recipe: MmsegTraining) -> list[dict[str, Any]]:
         "by_epoch": False,
     }
     return [rise, poly]
-
-
-class _NoVisualizer:
-    """In place of mmengine's, which imports matplotlib (two seconds) to draw nothing."""
-
-    dataset_meta: Any = None
-
-    def add_config(self, *_: Any, **__: Any) -> None: ...
-
-    def add_scalars(self, *_: Any, **__: Any) -> None: ...
-
-    def close(self) -> None: ...
-
-
-class _Unprinted(Config):  # type: ignore[misc]
-    """An empty configuration that is not printed: for that, mmengine imports yapf (0.2 s), which
-    writes into the user's cache."""
-
-    pretty_text = ""
-
-
-class _Runner(Runner):  # type: ignore[misc]
-    """mmengine's runner, with messages to one file and with weights that are already there."""
-
-    def __init__(self, log_file: Path, **config: Any) -> None:
-        self._messages = log_file
-        super().__init__(**config)
-
-    def build_logger(self, log_level: str = "INFO", **_: Any) -> MMLogger:
-        logger = MMLogger.get_instance(
-            self.experiment_name, log_file=str(self._messages), log_level=log_level, file_mode="a"
-        )
-        logger.handlers[:] = [
-            each for each in logger.handlers if isinstance(each, logging.FileHandler)
-        ]
-        return logger
-
-    def build_visualizer(self, visualizer: Any = None) -> _NoVisualizer:
-        return _NoVisualizer()
-
-    def _init_model_weights(self) -> None:
-        """Nothing: initial weights were set before training."""
-
-    def dump_config(self) -> None:
-        """Nothing: the configuration is the protocol."""
-        self.cfg = _Unprinted()
-
-    def _log_env(self, env_cfg: Any) -> None:
-        """Nothing: results carry their own provenance, and asking compilers takes a second."""
-
-
-@contextlib.contextmanager
-def _silent(log: Path) -> Iterator[None]:
-    """Send what mmengine prints to the log file, and forget its loggers afterwards."""
-    before = set(MMLogger._instance_dict)
-    with (
-        log.open("a", encoding="utf-8") as file,
-        contextlib.redirect_stdout(file),
-        warnings.catch_warnings(),
-    ):
-        warnings.simplefilter("ignore")
-        try:
-            yield
-        finally:
-            for name in set(MMLogger._instance_dict) - before:
-                for handler in MMLogger._instance_dict.pop(name).handlers:
-                    handler.close()
-
-
-@contextlib.contextmanager
-def _same_threads() -> Iterator[None]:
-    """OpenCV keeps its number of threads, which mmengine sets to one."""
-    threads = cv2.getNumThreads()
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(threads)

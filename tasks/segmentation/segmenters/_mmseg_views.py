@@ -3,18 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
 from ivif_bench.tasks.segmentation.segmenters._mmseg_recipe import MmsegInference
+from ivif_bench.tasks.segmentation.segmenters._mmseg_statistics import Statistics
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 Logits = Callable[["Tensor"], "Tensor"]
 """From normalised images [1, 3, h, w] to logits [1, classes, h, w]."""
+
+
+def predicted_by(
+    model: Any, image: np.ndarray, statistics: Statistics, options: MmsegInference
+) -> np.ndarray:
+    """Class ids of an image by a network of mmsegmentation, as ``predicted_classes``."""
+    import torch
+
+    mean, deviation = (
+        np.array(values, np.float32) for values in (statistics.mean, statistics.deviation)
+    )
+    device = next(model.parameters()).device
+
+    def normalised(rgb: np.ndarray) -> Tensor:
+        normal = (rgb.astype(np.float32) - mean) / deviation
+        return torch.from_numpy(normal.transpose(2, 0, 1)[None]).to(device)
+
+    def logits_of(batch: Tensor) -> Tensor:
+        found: Tensor = model.encode_decode(batch, [{"img_shape": tuple(batch.shape[2:])}])
+        return found
+
+    return predicted_classes(image, options, normalised, logits_of)
 
 
 def predicted_classes(

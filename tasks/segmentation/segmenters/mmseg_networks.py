@@ -49,6 +49,7 @@ SPECS = tuple(
         licence="Apache-2.0 (mmsegmentation)",
         family="mmseg",
         modes=("retrain", "frozen", "released"),
+        checkpoints=("last", "best"),
         inference=MmsegInference,
         training=MmsegTraining,
         version=2,
@@ -59,7 +60,7 @@ SPECS = tuple(
 )
 
 _NORM = {"type": "BN", "requires_grad": True}
-# ImageNet statistics for every fusion method: statistics per method would favour some of them.
+# For every fusion method alike, unless a protocol asks for those of the training images.
 IMAGENET_MEAN = (123.675, 116.28, 103.53)
 IMAGENET_STD = (58.395, 57.12, 57.375)
 

@@ -321,6 +321,7 @@ def test_swapped_lamps_and_motorcycles_are_told_by_their_totals() -> None:
     assert order_error({**swapped, "Bus": 1}, readme) is None
 
 
+@pytest.mark.slow
 @pytest.mark.golden
 @pytest.mark.parametrize(
     ("layout", "inside", "options", "facts"),

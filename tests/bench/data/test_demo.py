@@ -72,6 +72,7 @@ def test_shapes_types_and_box_limits(task: str, size: tuple[int, int]) -> None:
             assert y2 <= size[0]
 
 
+@pytest.mark.slow
 def test_boxes_are_tight_around_the_silhouettes_of_the_mask() -> None:
     """Cars and people have both a box and mask pixels: the two must agree to the pixel."""
     ids = {"Car": 1, "People": 2}
@@ -90,6 +91,7 @@ def test_boxes_are_tight_around_the_silhouettes_of_the_mask() -> None:
             assert covered[rows, columns].all()
 
 
+@pytest.mark.slow
 def test_every_class_occurs_often_enough_to_be_learnt() -> None:
     for name in demo.DETECTION_CLASSES:
         share = np.mean([name in dict(item.boxes) for item in scenes("detection")])
@@ -133,6 +135,7 @@ def measured(task: str) -> np.ndarray:
     return np.array(rows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["detection", "segmentation"])
 def test_each_source_misses_what_their_average_shows(task: str) -> None:
     visible, infrared, average = measured(task).T
@@ -172,6 +175,7 @@ def test_detection_layout_and_xml_round_trip(tmp_path: Path) -> None:
         assert tuple(read) == item.boxes
 
 
+@pytest.mark.slow
 def test_segmentation_layout(tmp_path: Path) -> None:
     root = tmp_path / "MSRS"
     demo.write_segmentation(root, train=3, test=3, seed=2)

@@ -98,6 +98,7 @@ def test_shared_images_are_an_error_and_one_list_needs_a_dataset(tmp_path: Path)
         leak(test, "--layout", "m3fd")
 
 
+@pytest.mark.slow
 def test_split_and_leak_on_the_demo(tmp_path: Path) -> None:
     """Every drawn scene is one picture, so nothing is cut; the rest of a test list is train."""
     root = tmp_path / "M3FD_Detection"

@@ -47,6 +47,7 @@ def command(*words: object) -> Any:
     return CliRunner().invoke(app, ["data", "prepare", *map(str, words)])
 
 
+@pytest.mark.slow
 def test_pycocotools_reads_back_the_boxes_of_the_dataset(demo: Path, tmp_path: Path) -> None:
     from pycocotools.coco import COCO
 
@@ -76,6 +77,7 @@ def test_pycocotools_reads_back_the_boxes_of_the_dataset(demo: Path, tmp_path: P
                 assert item["iscrowd"] == 0
 
 
+@pytest.mark.slow
 def test_real_sample_gives_the_boxes_of_the_published_coco_file(
     shared: Path, tmp_path: Path
 ) -> None:
@@ -212,6 +214,7 @@ def test_lists_and_summary_carry_the_canonical_hashes(demo: Path, tmp_path: Path
     assert {"ivif-bench", "numpy"} <= summary["versions"].keys()
 
 
+@pytest.mark.slow
 def test_part_without_annotations_gets_a_list_only(shared: Path, tmp_path: Path) -> None:
     done = prepared(open_dataset("llvip", shared / "data" / "LLVIP"), tmp_path / "out")
     assert done.summary["parts"]["test"]["classes"] == {"person": 16}
@@ -299,6 +302,7 @@ def test_command_unpacks_strips_the_top_folder_and_prepares(demo: Path, tmp_path
     assert "leave out --archive" in str(again.exception)
 
 
+@pytest.mark.slow
 def test_command_without_official_split_says_that_all_is_test(shared: Path, tmp_path: Path) -> None:
     root = shared / "data" / "M3FD_Detection"
     result = command("m3fd", "--root", root, "--out", tmp_path / "out")

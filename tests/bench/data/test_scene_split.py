@@ -42,6 +42,7 @@ def root_of(root: Path, lengths: list[int], seed: int = 0) -> Path:
     return root
 
 
+@pytest.mark.slow
 def test_no_scene_is_on_both_sides_and_the_shares_are_near_the_wanted_ones(drawn: Any) -> None:
     dataset, scenes = drawn
     made = scene_split(dataset, "mine", test=0.25, val=0.15)
@@ -57,6 +58,7 @@ def test_no_scene_is_on_both_sides_and_the_shares_are_near_the_wanted_ones(drawn
     assert made.shares["boxes of Car"]["test"] == sum(cars)
 
 
+@pytest.mark.slow
 def test_its_file_is_a_split_and_the_same_each_time(drawn: Any, tmp_path: Path) -> None:
     dataset, _ = drawn
     for name in ("a", "b"):
@@ -68,6 +70,7 @@ def test_its_file_is_a_split_and_the_same_each_time(drawn: Any, tmp_path: Path) 
     assert found.sha256 == made.split.sha256
 
 
+@pytest.mark.slow
 def test_a_random_split_of_the_frames_is_found_by_picture_and_the_rule_leaves_little(
     drawn: Any,
 ) -> None:

@@ -27,6 +27,7 @@ def dataset(root: Path) -> Dataset:
     return open_dataset("m3fd", root)
 
 
+@pytest.mark.slow
 def test_a_random_split_takes_the_stems_with_the_smallest_hashes(dataset: Dataset) -> None:
     found = resolve_split(dataset, "random:test=0.2,seed=3")
     stems = [pair.stem for pair in dataset.pairs]

@@ -68,6 +68,7 @@ def test_the_split_hash_changes_with_any_part() -> None:
     assert len({split.sha256, moved.sha256, swapped.sha256}) == 3
 
 
+@pytest.mark.slow
 def test_the_shipped_split_is_damsdets(tmp_path: Path) -> None:
     assert shipped_splits() == ["m3fd-damsdet"]
     dataset = Numbered(tmp_path, list(stems(*range(4200))))

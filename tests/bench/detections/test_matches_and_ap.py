@@ -97,6 +97,7 @@ def test_more_than_100_detections_of_a_class_in_an_image_are_cut_as_by_pycocotoo
     np.testing.assert_allclose(average_precision(boxes, match(boxes)), theirs, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_a_resample_is_scored_like_a_data_set_that_holds_images_several_times() -> None:
     truth, found = drawn_boxes(7, images=15, ties=False)
     boxes = judged(truth, found, CLASSES)

@@ -145,6 +145,7 @@ def _huge(path: Path) -> None:
     path.write_bytes(_png(16000, 16000, pixels=bytes(16001 * 16000)))
 
 
+@pytest.mark.slow
 def test_score_compares_all_headers_before_the_first_image(tmp_path: Path) -> None:
     write_pairs(tmp_path, 3, (72, 96))
     write_pairs(tmp_path / "fused", 3, (72, 96), seed=1)
@@ -163,6 +164,7 @@ def test_score_compares_all_headers_before_the_first_image(tmp_path: Path) -> No
     assert done == []
 
 
+@pytest.mark.slow
 def test_a_pair_of_two_sizes_is_not_decoded(tmp_path: Path) -> None:
     write_pairs(tmp_path, 1, (72, 96))
     _huge(tmp_path / "ir" / "00000.png")
@@ -171,6 +173,7 @@ def test_a_pair_of_two_sizes_is_not_decoded(tmp_path: Path) -> None:
     assert "infrared is 16000x16000 but visible is 96x72" in message
 
 
+@pytest.mark.slow
 def test_a_run_refuses_precomputed_images_by_their_headers(tmp_path: Path) -> None:
     write_pairs(tmp_path / "pairs", 2, (72, 96))
     fused = tmp_path / "fused"

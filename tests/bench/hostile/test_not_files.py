@@ -162,6 +162,7 @@ def test_score_of_single_files_names_the_one_that_is_none(kind: str, tmp_path: P
     assert f"fused.png: {said}" in outcome(lambda: score_folder(*sources, fused, metrics=["EN"]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["FIFO", "device"])
 def test_a_run_names_the_image(kind: str, tmp_path: Path) -> None:
     write_pairs(tmp_path / "pairs", 2, (72, 96))

@@ -26,6 +26,7 @@ print(json.dumps([kept, faults, digest]))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc's allocator")
 def test_kept_memory_is_not_fetched_again_and_changes_no_byte() -> None:
     def churn(how: str) -> list:

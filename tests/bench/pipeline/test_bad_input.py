@@ -76,6 +76,7 @@ def test_a_stem_with_one_side_only(small):
     _refused(small, write_config(small), "00003")
 
 
+@pytest.mark.slow
 def test_an_unknown_key(small):
     config = write_config(small, qualty={"dataset": "pairs"})
     _refused(small, config, "runs.yaml", "'qualty'", "quality", command=ivif)
@@ -155,6 +156,7 @@ def test_a_missing_xml(tmp_path):
     _refused(tmp_path, config, "00001.xml")
 
 
+@pytest.mark.slow
 def test_an_unknown_class(tmp_path):
     config = _m3fd(tmp_path)
     path = tmp_path / "m3fd" / "Annotation" / "00002.xml"

@@ -9,8 +9,8 @@ from in_process import InProcess
 from small_runs import ivif, write_config, write_pairs
 
 from ivif_bench.config import load_config
-from ivif_bench.pipeline import run as pipeline
 from ivif_bench.pipeline.costs import Costs, fusing_name, section_name
+from ivif_bench.pipeline.executors import local
 from ivif_bench.pipeline.forecast import Countdown, Item, forecast, total_seconds
 from ivif_bench.pipeline.jobs import FUSING, Ended, Job
 from ivif_bench.pipeline.plan import RunPlan
@@ -77,7 +77,7 @@ def test_processors_and_gpus_work_side_by_side(tmp_path):
 
 def test_a_run_is_forecast_exactly_and_counted_down_to_nothing(tmp_path, monkeypatch):
     write_pairs(tmp_path / "pairs", 5, (40, 48))
-    monkeypatch.setattr(pipeline, "LocalExecutor", InProcess)
+    monkeypatch.setattr(local, "LocalExecutor", InProcess)
     config = load_config(write_config(tmp_path))
     items = forecast(RunPlan(config, Store(config.folder)))
     counted = {(item.stage, item.label): (item.missing, item.total) for item in items}
@@ -103,7 +103,7 @@ def test_a_run_is_forecast_exactly_and_counted_down_to_nothing(tmp_path, monkeyp
 
 def test_the_forecast_of_disk_space_is_of_the_right_size(tmp_path, monkeypatch):
     write_pairs(tmp_path / "pairs", 4, (160, 200))
-    monkeypatch.setattr(pipeline, "LocalExecutor", InProcess)
+    monkeypatch.setattr(local, "LocalExecutor", InProcess)
     config = load_config(write_config(tmp_path))
     expected = sum(item.bytes for item in forecast(RunPlan(config, Store(config.folder))))
     run(config, workers=1)
@@ -111,6 +111,7 @@ def test_the_forecast_of_disk_space_is_of_the_right_size(tmp_path, monkeypatch):
     assert found / 2 < expected < 2 * found
 
 
+@pytest.mark.slow
 def test_plan_prints_what_is_left_and_computes_nothing(tmp_path):
     write_pairs(tmp_path / "pairs", 3, (40, 48))
     config = write_config(tmp_path)

@@ -11,12 +11,18 @@ from ivif_bench.pipeline.jobs import FUSING, Ended, Job, Progress
 class Pretended(Executor):
     """Of the jobs that run, ``workers`` at once, the shortest ends next."""
 
+    gpus = 0
+
     def __init__(self, workers: int, failing: tuple[str, ...] = ()) -> None:
         self.workers = workers
         self.failing = failing
         self.running: list[Job] = []
         self.history: list[str] = []
         self.most = 0
+
+    @classmethod
+    def open(cls, options, place):
+        return cls(place.workers)
 
     def has_room(self, job):
         return len(self.running) < self.workers

@@ -83,6 +83,7 @@ def _ended(executor: LocalExecutor, count: int) -> tuple[dict[str, dict], dict[s
     return said, ended
 
 
+@pytest.mark.slow
 def test_jobs_of_one_kind_share_a_warm_process_and_nothing_else(executor, tmp_path):
     executor.start(_job(tmp_path, "first", "change"))
     said, _ = _ended(executor, 1)
@@ -134,6 +135,7 @@ def test_a_gpu_serves_one_job_at_a_time_and_others_see_none(executor, tmp_path, 
     assert executor.has_room(_job(tmp_path, "b", gpus=1))
 
 
+@pytest.mark.slow
 def test_a_job_gets_the_gpus_that_it_asks_for_and_all_there_are_at_most(
     executor, tmp_path, monkeypatch
 ):
@@ -160,6 +162,7 @@ def test_jobs_that_ask_for_a_gpu_where_there_is_none_run_on_the_processor(
     assert all(not end.problem for end in ended.values())
 
 
+@pytest.mark.slow
 def test_a_killed_warm_process_takes_its_jobs_and_another_serves_the_next(executor, tmp_path):
     executor.start(_job(tmp_path, "lost", "sleep"))
     (told,) = executor.wait()
@@ -171,6 +174,7 @@ def test_a_killed_warm_process_takes_its_jobs_and_another_serves_the_next(execut
     assert not _ended(executor, 1)[1]["next"].problem
 
 
+@pytest.mark.slow
 def test_a_warm_process_that_was_killed_without_a_job_costs_none(executor, tmp_path):
     executor.start(_job(tmp_path, "first"))
     _ended(executor, 1)
@@ -192,6 +196,7 @@ def test_without_forking_each_job_has_a_process_of_its_own(executor, tmp_path, m
     assert "fresh: KeyError: 'about'" in ended["fresh"].problem  # it reached the real worker
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="processes die with their parent on Linux only")
 def test_processes_die_with_their_parent(tmp_path):
     (tmp_path / "pretended.py").write_text(

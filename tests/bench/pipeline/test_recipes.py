@@ -15,6 +15,7 @@ from ivif_bench.config import load_config
 from ivif_bench.errors import UserError
 from ivif_bench.fusion import METHODS, STRETCHED
 from ivif_bench.pipeline import run as pipeline
+from ivif_bench.pipeline.executors import local
 from ivif_bench.reports.frame import load_run
 
 METHODS_OF_RUN = ["average", "average-stretched", "laplacian"]
@@ -29,7 +30,7 @@ def folder(tmp_path_factory) -> Path:
 
 
 def _run(config: Path) -> Path:
-    with mock.patch.object(pipeline, "LocalExecutor", InProcess):
+    with mock.patch.object(local, "LocalExecutor", InProcess):
         loaded = load_config(config)
         pipeline.run(loaded, workers=1)
         return loaded.folder

@@ -14,6 +14,7 @@ from small_runs import ivif, ivif_here, write_config, write_pairs
 from ivif_bench.config import load_config
 from ivif_bench.errors import UserError
 from ivif_bench.pipeline import run as pipeline
+from ivif_bench.pipeline.executors import local
 from ivif_bench.pipeline.run import Listener
 
 
@@ -26,8 +27,8 @@ def small(tmp_path: Path) -> Path:
 
 def _run(config: Path, processes: bool = False, **options):
     """A run in this process, where it is not about processes: those take seconds each."""
-    executor = pipeline.LocalExecutor if processes else InProcess
-    with mock.patch.object(pipeline, "LocalExecutor", executor):
+    executor = local.LocalExecutor if processes else InProcess
+    with mock.patch.object(local, "LocalExecutor", executor):
         return pipeline.run(load_config(config), workers=2, **options)
 
 

@@ -11,7 +11,7 @@ from in_process import InProcess
 from small_runs import write_config, write_pairs
 
 from ivif_bench.config import load_config
-from ivif_bench.pipeline import run as pipeline
+from ivif_bench.pipeline.executors import local
 from ivif_bench.pipeline.run import run
 from ivif_bench.pipeline.shards import VARIABLE, shards
 
@@ -54,17 +54,25 @@ def _bytes(folder):
     return {str(path.relative_to(folder)): path.read_bytes() for path in found}
 
 
+def _remembered(monkeypatch):
+    """The executors of runs from now on."""
+    executors = []
+
+    class Remembered(InProcess):
+        def __init__(self, *given):
+            super().__init__(*given)
+            executors.append(self)
+
+    monkeypatch.setattr(local, "LocalExecutor", Remembered)
+    return executors
+
+
+@pytest.mark.slow
 def test_a_run_gives_the_same_bytes_whatever_its_shards(tmp_path, monkeypatch):
     write_pairs(tmp_path / "pairs", 5, (40, 48))
     jobs, found = {}, {}
     for size in ("1", "2", "5"):
-        executors = []
-
-        def remember(*given, executors=executors):
-            executors.append(InProcess(*given))
-            return executors[0]
-
-        monkeypatch.setattr(pipeline, "LocalExecutor", remember)
+        executors = _remembered(monkeypatch)
         monkeypatch.setenv(VARIABLE, size)
         done = run(load_config(write_config(tmp_path, f"by{size}")), workers=2)
         assert (done.fused, done.computed, done.failures) == (15, 3, ())
@@ -80,13 +88,7 @@ def test_a_run_gives_the_same_bytes_whatever_its_shards(tmp_path, monkeypatch):
 
 def test_a_method_is_judged_as_soon_as_it_has_fused(tmp_path, monkeypatch):
     write_pairs(tmp_path / "pairs", 3, (40, 48))
-    executors = []
-
-    def remember(*given):
-        executors.append(InProcess(*given))
-        return executors[0]
-
-    monkeypatch.setattr(pipeline, "LocalExecutor", remember)
+    executors = _remembered(monkeypatch)
     finished = {"name": "mine", "type": "precomputed", "options": {"root": f"{tmp_path}/pairs/ir"}}
     config = write_config(tmp_path, methods=["average", finished], quality={"dataset": "pairs"})
     run(load_config(config))

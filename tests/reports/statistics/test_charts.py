@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import re
 import subprocess
 import sys
 
+import drawn_charts
 import pytest
 from drawn_charts import NAMES, drawn
 from matplotlib.text import Text
@@ -15,6 +18,7 @@ from typer.testing import CliRunner
 
 from ivif_bench.cli import app
 from ivif_bench.errors import UserError
+from ivif_bench.reports import charts
 from ivif_bench.reports.charts import critical, of_run, style
 from ivif_bench.reports.comparison import comparisons
 from ivif_bench.reports.frame import load_run
@@ -34,10 +38,21 @@ WARNING = "PSEUDO LABELS: a network's output, no ground truth; never report a nu
 )
 def test_no_text_overlaps_or_is_cut_off_with_long_names_tex_specials_and_gaps(methods, venue):
     with style.styled():
-        charts = drawn(methods, style.COLUMN[venue], style.PAGE[venue])
+        figures = drawn(methods, style.COLUMN[venue], style.PAGE[venue])
         if venue == "ieee":
-            charts = {name: style.warned(chart, [WARNING]) for name, chart in charts.items()}
-        assert {name: found for name, chart in charts.items() if (found := faults(chart))} == {}
+            figures = {name: style.warned(each, [WARNING]) for name, each in figures.items()}
+        assert {name: found for name, each in figures.items() if (found := faults(each))} == {}
+
+
+def test_every_module_of_charts_is_drawn_by_the_tests_of_overlap():
+    """A chart that is added must be added to ``drawn_charts``."""
+    names = {
+        module.name
+        for module in pkgutil.iter_modules(charts.__path__)
+        if hasattr(importlib.import_module(f"{charts.__name__}.{module.name}"), "draw")
+    }
+    assert len(names) >= 10
+    assert names <= set(vars(drawn_charts))
 
 
 def test_texts_that_overlap_or_leave_the_figure_are_found():
@@ -104,6 +119,7 @@ def test_a_run_gets_its_figures_by_a_command_and_a_venue_must_be_known(tmp_path)
     assert {name.removeprefix("statistics-") for name in names} == {
         "quality-m3fd-critical-VIF.pdf",
         "quality-m3fd-boxes-1.pdf",
+        "quality-m3fd-images-1.pdf",
         "quality-m3fd-detection-m3fd-mAP50.pdf",
         "quality-m3fd-detection-m3fd-mAP50-cost-64x48.pdf",
         "quality-m3fd-detection-m3fd-mAP50_95.pdf",
@@ -129,17 +145,17 @@ def test_what_a_table_warns_of_is_on_its_statistics_and_charts(tmp_path):
     assert len(tables) == 2
     assert all(WARNING in table.warnings for table in tables)
     with style.styled():
-        charts = {
+        figures = {
             name: style.warned(figure, warnings)
             for name, figure, warnings in of_run._charts(items, every, "cvpr")
         }
-        warned = {name for name, chart in charts.items() if "PSEUDO" in chart.get_suptitle()}
+        warned = {name for name, each in figures.items() if "PSEUDO" in each.get_suptitle()}
         assert warned == {
             "quality-m3fd-detection-m3fd-mAP50",
             "quality-m3fd-detection-m3fd-mAP50_95",
             "m3fd-places",
         }
-        assert {name: found for name in warned if (found := faults(charts[name]))} == {}
+        assert {name: found for name in warned if (found := faults(figures[name]))} == {}
 
 
 def test_statistics_and_charts_import_no_torch():

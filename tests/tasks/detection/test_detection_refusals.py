@@ -68,6 +68,7 @@ def test_a_mode_that_the_detector_does_not_serve_is_refused(
         bench.check(protocol=bench.protocol())
 
 
+@pytest.mark.slow
 def test_what_fits_passes_the_check_without_loading_a_network_library(bench: Bench) -> None:
     arguments = (str(bench.dataset.root), bench.old_protocol())
     code = (

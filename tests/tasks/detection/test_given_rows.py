@@ -54,6 +54,7 @@ def _table(bench: Bench) -> dict[str, Any]:
     return tables[0]
 
 
+@pytest.mark.slow
 def test_a_row_of_boxes_stands_beside_methods_with_its_own_file_in_the_footer(
     bench: Bench, judged: dict[str, Any]
 ) -> None:
@@ -69,6 +70,7 @@ def test_a_row_of_boxes_stands_beside_methods_with_its_own_file_in_the_footer(
     assert "Seeds: 3." in footer
 
 
+@pytest.mark.slow
 def test_a_run_of_boxes_alone_says_nothing_of_a_network(
     bench: Bench, judged: dict[str, Any]
 ) -> None:
@@ -80,6 +82,7 @@ def test_a_run_of_boxes_alone_says_nothing_of_a_network(
         assert word not in footer
 
 
+@pytest.mark.slow
 def test_only_a_row_whose_file_changed_is_scored_again(
     bench: Bench, judged: dict[str, Any]
 ) -> None:
@@ -97,6 +100,7 @@ def test_only_a_row_whose_file_changed_is_scored_again(
     assert found == {"visible": 0.0, "Mine": 0.0, "Same": 1.0}
 
 
+@pytest.mark.slow
 def test_lacking_images_are_refused_before_anything_is_computed_and_allowed_apart(
     bench: Bench, judged: dict[str, Any]
 ) -> None:

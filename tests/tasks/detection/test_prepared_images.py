@@ -144,6 +144,7 @@ def _kept(config):
     return [path for path in places if path.is_dir()]
 
 
+@pytest.mark.slow
 def test_a_run_removes_them_after_the_last_seed_of_a_method(config, monkeypatch):
     there = []
     fit = FakeDetector.fit
@@ -161,6 +162,7 @@ def test_a_run_removes_them_after_the_last_seed_of_a_method(config, monkeypatch)
     assert len(list((config.parent / "runs/small/checkpoints").glob("detector-*/"))) == 4
 
 
+@pytest.mark.slow
 def test_gc_removes_what_a_kill_left_only_when_the_units_are_finished(config, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(work.shutil, "rmtree", lambda *_, **__: None)

@@ -81,6 +81,7 @@ def test_a_protocol_of_rtdetr_has_no_suppression_and_no_weights_of_the_loss() ->
         protocol("rtdetr-l", nms_iou=0.6)
 
 
+@pytest.mark.slow
 def test_a_file_of_the_package_is_read_without_its_code(tmp_path: Path) -> None:
     import torch
 

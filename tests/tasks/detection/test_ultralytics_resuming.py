@@ -67,6 +67,7 @@ def test_curves_have_losses_and_the_learning_rate_of_every_epoch(whole):
     assert falling == sorted(falling, reverse=True)
 
 
+@pytest.mark.slow
 def test_another_recipe_or_a_damaged_state_in_the_folder_is_refused(tmp_path):
     folder = tmp_path / "a"
     with pytest.raises(Killed):

@@ -128,6 +128,7 @@ def test_half_precision_files_are_half_as_large_and_load_as_float32(
         read_weights(broken, "yolov5n")
 
 
+@pytest.mark.slow
 def test_a_pickled_ultralytics_network_is_opened_by_name_only(tmp_path: Path) -> None:
     import torch
 
@@ -150,6 +151,7 @@ def test_a_pickled_ultralytics_network_is_opened_by_name_only(tmp_path: Path) ->
         read_weights(path, "yolov5n")
 
 
+@pytest.mark.slow
 def test_our_boxes_equal_those_of_ultralytics_own_suppression(tmp_path: Path) -> None:
     import torch
     from ultralytics.utils.nms import non_max_suppression

@@ -72,6 +72,7 @@ def find(shared: Path) -> Find:
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.golden
 def test_every_recorded_ap_comes_out_of_our_letterbox_suppression_and_scorer(
     shared: Path, find: Find

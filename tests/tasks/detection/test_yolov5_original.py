@@ -107,6 +107,7 @@ def _decoded(level: np.ndarray, anchors: list[int], stride: int) -> tuple[np.nda
     return boxes.reshape(-1, 4), scores.reshape(-1, 80)
 
 
+@pytest.mark.slow
 @pytest.mark.golden
 @pytest.mark.ultralytics
 @pytest.mark.parametrize("path", ["MSRS/detection/vi/345.png", "M3FD_Detection/Ir/00000.png"])
@@ -146,6 +147,7 @@ def test_outputs_are_those_of_another_programs_layers_with_the_same_weights(
     assert np.abs(boxes - own_boxes)[own_scores.max(axis=1) > 0.001].max() < 2e-3
 
 
+@pytest.mark.slow
 @pytest.mark.ultralytics
 def test_parameter_counts_of_all_sizes_follow_from_body_and_anchor_head() -> None:
     """The body is that of ultralytics' yolov5.yaml; the head has 3 anchors of 85 outputs."""

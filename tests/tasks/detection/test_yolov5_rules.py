@@ -178,6 +178,7 @@ def test_before_v6_2_a_pair_made_at_one_half_stands_at_every_threshold() -> None
     assert before == pytest.approx([single] * 3 + [0] * 7, abs=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.golden
 def test_the_form_before_v6_2_differs_in_the_mean_over_thresholds_only(shared: Path) -> None:
     for key in YOLOV5:

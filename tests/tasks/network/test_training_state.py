@@ -106,6 +106,7 @@ print("not reached")
 """
 
 
+@pytest.mark.slow
 def test_a_process_without_a_handler_ends_by_the_signal(tmp_path):
     with subprocess.Popen(
         [sys.executable, "-c", _TRAINING, str(tmp_path)], stdout=subprocess.PIPE, text=True
@@ -133,6 +134,7 @@ sys.exit(worker.main(os.dup(file.fileno()), os.open(os.devnull, os.O_WRONLY)))
 """
 
 
+@pytest.mark.slow
 def test_a_job_of_a_run_that_is_stopped_saves_its_state_and_ends_as_stopped(tmp_path):
     with subprocess.Popen(
         [sys.executable, "-c", _WORKER, str(tmp_path), _TRAINING], stdout=subprocess.PIPE, text=True
@@ -186,6 +188,7 @@ def test_another_file_of_that_name_has_no_rows(tmp_path, text):
     assert read_curves(tmp_path / CURVES) == []
 
 
+@pytest.mark.slow
 def test_the_figure_has_a_panel_for_each_curve_and_is_the_same_each_time(tmp_path):
     curves = Curves(tmp_path)
     for epoch in (1, 2, 3):

@@ -100,6 +100,7 @@ def test_the_peak_may_be_that_of_the_fused_image(triple):
         peak_signal_to_noise(Shared(triple[0], triple[1], black), peak="fused")
 
 
+@pytest.mark.slow
 @pytest.mark.golden
 def test_published_errors_of_tno_pairs_are_reproduced(shared):
     """One method per pair, each in turn."""

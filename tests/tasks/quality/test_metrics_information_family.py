@@ -116,6 +116,7 @@ def test_stretching_the_levels_first_changes_no_value(images):
         assert function(Shared(*stretched)) == pytest.approx(expected, abs=1e-11), name
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(triples())
 def test_values_are_in_range_symmetric_and_blind_to_positions(images):

@@ -23,6 +23,7 @@ def triple():
     return a, b, ((a.astype(int) + b) // 2).astype(np.uint8)
 
 
+@pytest.mark.slow
 @pytest.mark.golden
 @pytest.mark.parametrize(
     "name",

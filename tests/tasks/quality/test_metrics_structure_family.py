@@ -48,6 +48,7 @@ def golden(shared):
     return {n: (tuple(read(n, s) for s in ("ir", "vi", "fu")), values[n]) for n in values}
 
 
+@pytest.mark.slow
 @pytest.mark.golden
 def test_recorded_values_of_the_public_programs_are_reproduced(golden):
     assert len(golden) == 12

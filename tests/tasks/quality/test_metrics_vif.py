@@ -89,6 +89,7 @@ def test_vif_is_that_of_exact_arithmetic_at_any_size(content, size):
     assert_vif(measure(*images, ["VIF"])["VIF"], vif(content, size))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", CONTENTS)
 def test_vif_of_batches_is_that_of_exact_arithmetic(content):
     from ivif_bench.tasks.quality.on_device import BatchedEvaluator

@@ -65,6 +65,7 @@ def differing(root, scene, method, published):
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.golden
 def test_published_values_are_reproduced_to_the_fifth_digit_on_one_method_per_scene(vifb):
     """Of all scenes and methods: tests/benchmarks/test_published_sheets.py."""

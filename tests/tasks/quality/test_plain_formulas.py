@@ -91,6 +91,7 @@ def test_a_kernel_gives_the_value_of_the_plain_formula(name):
         compare(name, what, triple)
 
 
+@pytest.mark.slow
 @pytest.mark.golden
 @pytest.mark.parametrize("recorded", ["tno05_max_odd", "road04269_lap_odd", "ddfm03952_avg"])
 def test_kernels_give_the_values_of_the_plain_formulas_on_real_images(recorded, shared):

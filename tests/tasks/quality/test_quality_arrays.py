@@ -320,6 +320,7 @@ def test_sizes_that_differ_are_refused_in_batches_too():
         evaluate(small, large, small)
 
 
+@pytest.mark.slow
 def test_arrays_do_not_load_torch():
     code = (
         "import sys, numpy as np; from ivif_bench import evaluate; x = np.full((2, 1, 50, 50), .5); "

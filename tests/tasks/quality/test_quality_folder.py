@@ -429,6 +429,7 @@ def test_a_method_without_some_images_is_compared_on_those_that_all_have(tmp_pat
         assert "two: 1 infrared without partners: 4." in table.footer
 
 
+@pytest.mark.slow
 def test_all_metrics_of_a_convention_can_be_asked_for(folders):
     everything = score(folders, "one", metrics="all")
     assert set(TEN) | {"SSIM", "MSE"} <= set(everything.metrics)

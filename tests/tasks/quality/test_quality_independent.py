@@ -97,6 +97,7 @@ def summed(triple, function):
     return float(function(f, a) + function(f, b))
 
 
+@pytest.mark.slow
 def test_vif_is_that_of_torchmetrics_and_piq(halving):
     import piq
     from torchmetrics.functional.image import visual_information_fidelity
@@ -109,6 +110,7 @@ def test_vif_is_that_of_torchmetrics_and_piq(halving):
     )
 
 
+@pytest.mark.slow
 def test_ssim_is_that_of_piq_and_of_the_inner_map_of_torchmetrics(halving):
     import piq
     from torchmetrics.functional.image import structural_similarity_index_measure

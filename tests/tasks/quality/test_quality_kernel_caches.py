@@ -68,11 +68,13 @@ def copies(tmp_path: Path) -> Path:
     return shutil.copytree(HERE, tmp_path / "kernels", ignore=ignored)
 
 
+@pytest.mark.slow
 def test_kernels_are_cached_where_the_user_says_and_found_again(tmp_path: Path) -> None:
     assert [_result(_start(tmp_path)) for _ in range(2)] == [COMPILED, FOUND]
     assert list(tmp_path.rglob("*.nbc"))
 
 
+@pytest.mark.slow
 def test_of_three_processes_one_compiles_and_two_load(tmp_path: Path) -> None:
     cache, gate = tmp_path / "cache", tmp_path / "gate"
     processes = [_start(cache, gate) for _ in range(3)]
@@ -83,6 +85,7 @@ def test_of_three_processes_one_compiles_and_two_load(tmp_path: Path) -> None:
     assert sorted(_result(process) for process in processes) == sorted([COMPILED, FOUND, FOUND])
 
 
+@pytest.mark.slow
 def test_who_finds_the_lock_held_waits_until_its_holder_dies(tmp_path: Path) -> None:
     hold = (
         "import sys, time, filelock; lock = filelock.FileLock(sys.argv[1]); "
@@ -132,6 +135,7 @@ def test_a_damaged_file_is_compiled_again(
     assert [count(), count()] == [(0, 1), (1, 0)]
 
 
+@pytest.mark.slow
 def test_another_kind_of_processor_has_entries_of_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

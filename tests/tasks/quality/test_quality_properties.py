@@ -43,6 +43,7 @@ def check_ranges(triple, convention):
             assert value.reason == "", measurement.name
 
 
+@pytest.mark.slow
 @settings(max_examples=120, deadline=None)
 @given(triples(), st.sampled_from(sorted(CONVENTIONS.specs())))
 def test_every_value_is_in_its_range_or_has_a_reason(triple, convention):
@@ -57,6 +58,7 @@ def test_constant_images_of_any_level_have_values_in_range_or_a_reason(levels, c
     check_ranges([np.full((170, 161), level, np.uint8) for level in levels], convention)
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(triples(smallest=41, largest=60))
 def test_swapping_the_sources_changes_nothing(triple):

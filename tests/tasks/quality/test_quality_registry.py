@@ -76,6 +76,7 @@ def dropped_in(monkeypatch):
         monkeypatch.setattr(registry, "_specs", None)
 
 
+@pytest.mark.slow
 def test_a_dropped_in_metric_is_found_and_measured(dropped_in):
     assert METRICS.get("Bright").direction == "down"
     assert "Bright" in metrics_of("reference")

@@ -43,6 +43,7 @@ def test_the_metrics_are_those_that_count_no_levels():
     assert not {"EN", "MI", "NMI", "CE", "FMI"} & set(NAMES)
 
 
+@pytest.mark.slow
 def test_whole_levels_have_the_values_of_uint8(triple):
     levels = [np.rint(image) for image in triple]
     expected = evaluate(*(image.astype(np.uint8) for image in levels), NAMES)
@@ -52,6 +53,7 @@ def test_whole_levels_have_the_values_of_uint8(triple):
     assert evaluate(*of_bytes, NAMES, quantise=False) == exact
 
 
+@pytest.mark.slow
 def test_values_are_those_of_the_plain_formulas(triple, found):
     """The formulas in the metrics' files, which are tested themselves, on the same real levels."""
     expected = {name: plain_metric(name)(*triple) for name in NAMES}

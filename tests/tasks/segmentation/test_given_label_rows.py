@@ -62,6 +62,7 @@ def test_a_folder_that_does_not_fit_is_refused_before_anything_is_computed(world
         world.check(world.section(labels={"mine": wrong}))
 
 
+@pytest.mark.slow
 @pytest.mark.golden
 def test_the_command_gives_camvids_numbers_in_any_format(shared, tmp_path):
     folder, found = shared / "data" / "CamVid", {}

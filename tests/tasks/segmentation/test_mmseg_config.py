@@ -126,6 +126,7 @@ def _network(made):
     return SEGMENTERS.load("mmseg-config")("mmseg-config", made)
 
 
+@pytest.mark.slow
 @pytest.mark.mmseg
 def test_names_that_mmsegmentation_does_not_have_are_refused_before_it_looks_for_them(file):
     pytest.importorskip("mmseg")
@@ -138,6 +139,7 @@ def test_names_that_mmsegmentation_does_not_have_are_refused_before_it_looks_for
         _network(protocol(model=wrong)).check_initial(None)
 
 
+@pytest.mark.slow
 @pytest.mark.mmseg
 def test_a_network_of_the_users_is_trained_and_predicts(file, tmp_path):
     pytest.importorskip("mmseg")

@@ -126,6 +126,7 @@ def test_a_missing_label_is_found_before_anything_is_computed(world, stem):
         world.check(world.section())
 
 
+@pytest.mark.slow
 def test_the_check_loads_no_network_library(world):
     protocol = "demo-seg.v1"
     code = (

@@ -111,10 +111,12 @@ def _threads():
     return torch.get_num_threads()
 
 
+@pytest.mark.slow
 def test_another_seed_gives_other_weights(tmp_path, trained):
     assert sha256(fit(tmp_path, seed=1)) != sha256(trained)
 
 
+@pytest.mark.slow
 def test_a_killed_training_goes_on_to_the_same_weights(tmp_path, trained):
     steps = []
 
@@ -144,6 +146,7 @@ def _losses(folder):
     return [{k: v for k, v in row.items() if k not in COSTS} for row in rows]
 
 
+@pytest.mark.slow
 def test_a_finished_training_is_not_repeated(tmp_path):
     fit(tmp_path)
     steps = []
@@ -195,6 +198,7 @@ def test_training_lowers_the_loss_on_what_it_saw(tmp_path):
     assert accuracy[1] > accuracy[0] + 0.15
 
 
+@pytest.mark.slow
 def test_initial_weights_must_fit_by_name_and_shape(tmp_path, trained):
     with pytest.raises(UserError, match="instead of"):
         fit(tmp_path / "a", segmenter="segformer-b1", initial=str(trained))
@@ -206,6 +210,7 @@ def test_initial_weights_must_fit_by_name_and_shape(tmp_path, trained):
         fit(tmp_path / "c", segmenter="deeplabv3plus-r18", initial=str(trained))
 
 
+@pytest.mark.slow
 def test_a_backbone_alone_is_taken_only_if_the_protocol_draws_a_new_head(tmp_path, trained):
     from ivif_bench.tensors import read_tensors
 
@@ -218,6 +223,7 @@ def test_a_backbone_alone_is_taken_only_if_the_protocol_draws_a_new_head(tmp_pat
     assert not np.allclose(new[head], old[head])
 
 
+@pytest.mark.slow
 def test_a_classifier_of_an_imagenet_file_is_left_out_and_named_in_the_log(tmp_path, trained):
     import torch
     from safetensors.torch import load_file, save_file
@@ -295,6 +301,7 @@ def test_every_epoch_sees_every_sample_once_whatever_was_read_before(tmp_path):
     assert (fresh[5]["inputs"] == late).all()
 
 
+@pytest.mark.slow
 def test_shipped_half_precision_weights_predict_the_same(tmp_path, trained):
     from safetensors.torch import save_file
 

@@ -11,6 +11,7 @@ from ivif_bench.data.images import read_rgb
 from ivif_bench.errors import UserError
 from ivif_bench.reports import segmentation_pictures
 from ivif_bench.reports.segmentation_pictures import ERRORS, error_map
+from ivif_bench.reports.windows import differing_window
 from ivif_bench.reports.write import Pictures, write_report
 
 KINDS = ["right", "background", "missed", "wrong", "alarm", "ignored"]
@@ -28,6 +29,20 @@ def test_every_pixel_gets_its_kind_of_error():
         "right", "wrong", "wrong", "right", "wrong", "ignored", "missed"
     ]  # fmt: skip
     assert len(ERRORS) == len(KINDS)
+
+
+def test_the_window_is_where_the_methods_variance_is_largest():
+    generator = np.random.default_rng(1)
+    wrong = generator.random((3, 31, 40)) < generator.random((1, 31, 40))
+    rows, columns = differing_window(wrong)
+    assert (rows.stop - rows.start, columns.stop - columns.start) == (10, 13)
+    sums = {
+        (top, left): round(wrong[:, top : top + 10, left : left + 13].var(axis=0).sum(), 9)
+        for top in range(22)
+        for left in range(28)
+    }
+    assert (rows.start, columns.start) == max(sums, key=sums.get)
+    assert differing_window(np.repeat(wrong[:1], 3, axis=0)) is None
 
 
 @pytest.fixture
@@ -48,7 +63,10 @@ def run(world):
 @pytest.mark.slow
 def test_a_report_has_the_image_where_methods_differ_most_as_png_and_pdf(run):
     written = {path.name for path in write_report(run, ["markdown"])}
-    (name,) = [each for each in written if "-labels-" in each and each.endswith(".png")]
+    name, crop = sorted(
+        (each for each in written if "-labels-" in each and each.endswith(".png")), key=len
+    )
+    assert crop == name.replace(".png", "-crop.png")
     assert name.replace(".png", ".pdf") in written
     image = read_rgb(run / "report" / name)
     colours = {tuple(colour) for colour in image.reshape(-1, 3)[::5].tolist()}
@@ -59,6 +77,7 @@ def test_a_report_has_the_image_where_methods_differ_most_as_png_and_pdf(run):
     assert (run / "report" / name).read_bytes() == first
 
 
+@pytest.mark.slow
 def test_images_by_name_are_drawn_and_unknown_ones_refused(run):
     pictures = Pictures(stems=(TEST[1],))
     written = {path.name for path in write_report(run, ["markdown"], pictures=pictures)}

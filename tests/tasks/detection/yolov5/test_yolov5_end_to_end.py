@@ -81,6 +81,7 @@ def _digest(values: torch.Tensor, length: int) -> np.ndarray:
     return found[:length].numpy()
 
 
+@pytest.mark.slow
 def test_order_images_targets_and_rates_of_all_batches(recorded, samples, run):
     expected = recorded.json("j_end_to_end.json")["batches"]
     batches, trainer = run

@@ -12,6 +12,7 @@ from ivif_bench.tasks.detection.yolov5.loader import validation_batches, validat
 from ivif_bench.tasks.detection.yolov5.samples import ResizedImages
 
 
+@pytest.mark.slow
 @pytest.mark.golden
 def test_shapes_scales_and_pads_are_the_recorded_ones(recorded):
     table = recorded.arrays("e_letterbox.npz")["letterbox_table"]

@@ -23,6 +23,7 @@ def train() -> list[Sample]:
     return made()
 
 
+@pytest.mark.slow
 def test_equal_seeds_give_equal_files_and_workers_change_nothing(tmp_path, train, capfd):
     first = fit(tmp_path / "a", train)
     assert [path.name for path in sorted((tmp_path / "a").iterdir())] == [
@@ -49,6 +50,7 @@ def _stop_at(epoch: int):
     return progress
 
 
+@pytest.mark.slow
 def test_a_training_that_broke_off_after_an_epoch_ends_at_the_same_weights(tmp_path, train):
     whole = fit(tmp_path / "whole", train)
     with pytest.raises(Stopped):
@@ -62,6 +64,7 @@ def test_a_training_that_broke_off_after_an_epoch_ends_at_the_same_weights(tmp_p
     ]
 
 
+@pytest.mark.slow
 def test_after_sigterm_it_goes_on_inside_the_epoch(tmp_path, train, monkeypatch):
     from ivif_bench.tasks.detection.yolov5.trainer import Trainer
 
@@ -117,6 +120,7 @@ def test_a_trained_detector_finds_what_it_was_shown(tmp_path, train):
     assert np.abs(found.xyxy[0] - train[0].target.xyxy[0]).max() < 8
 
 
+@pytest.mark.slow
 def test_the_best_epoch_is_chosen_on_a_part_of_the_training_images(tmp_path, train):
     changes = {"validation": 0.3, "epochs": 4}
     best = fit(tmp_path / "best", train, recipe=protocol(changes, checkpoint="best"))
@@ -141,6 +145,7 @@ def _ultralytics() -> dict:
     return shipped.model_dump(mode="json")["recipe"]["ultralytics"]
 
 
+@pytest.mark.slow
 def test_training_ends_early_if_the_validation_gets_no_better_also_after_a_break(
     tmp_path, train, monkeypatch
 ):
@@ -163,6 +168,7 @@ def test_training_ends_early_if_the_validation_gets_no_better_also_after_a_break
     assert len(calls) == 3
 
 
+@pytest.mark.slow
 def test_a_row_of_curves_without_its_state_is_made_again(tmp_path, train, monkeypatch):
     from ivif_bench.tasks.detection.yolov5.trainer import Trainer
 
@@ -193,6 +199,7 @@ def test_the_line_under_a_table_names_what_differs_from_the_published_file():
     assert own.summary.endswith("hyper-parameters scratch-low but for lr0, mosaic")
 
 
+@pytest.mark.slow
 def test_images_drawn_by_the_last_validation_are_the_same_after_a_break(tmp_path, train):
     recipe = protocol({"validation": 0.3, "image_weights": True})
     whole = fit(tmp_path / "whole", train, recipe=recipe)
@@ -201,6 +208,7 @@ def test_images_drawn_by_the_last_validation_are_the_same_after_a_break(tmp_path
     assert fit(tmp_path / "broken", train, recipe=recipe).read_bytes() == whole.read_bytes()
 
 
+@pytest.mark.slow
 def test_anchors_are_fitted_to_boxes_that_none_matches(tmp_path, train):
     thin = [
         Sample(each.stem, each.image, Boxes(np.array([[3.0, 20, 43 + index, 22.5]]), ("Car",)))
@@ -229,6 +237,7 @@ def test_a_gpu_recipe_is_refused_on_a_cpu(tmp_path, train):
         fit(tmp_path / "a", train, recipe=protocol({"precision": "bf16"}))
 
 
+@pytest.mark.slow
 @pytest.mark.golden
 def test_published_weights_start_a_training_with_the_heads_of_other_classes_anew(
     tmp_path, train, shared

@@ -171,6 +171,7 @@ def test_predictions_in_both_modes_are_the_recorded_ones(recorded):
         np.testing.assert_allclose(found, arrays[name], atol=5e-5, rtol=1e-5, err_msg=name)
 
 
+@pytest.mark.slow
 @pytest.mark.golden
 @pytest.mark.parametrize(
     "name",

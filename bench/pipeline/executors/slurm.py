@@ -1,0 +1,322 @@
+"""Jobs as tasks of SLURM arrays, submitted by submitit: an array for each stage of a run.
+
+The run directory must be on a disk that all nodes share. A task says what it does in a file there,
+``squeue`` tells which tasks are left; one that is gone without having said its end is submitted again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import importlib.util
+import os
+import re
+import secrets
+import shutil
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from pydantic import Field
+
+from ivif_bench.errors import UserError, first_few
+from ivif_bench.files import parse_json, read_json, write_bytes, write_json
+from ivif_bench.options import Options
+from ivif_bench.pipeline import worker
+from ivif_bench.pipeline.executors.base import Executor, ExecutorSpec, Place, ended
+from ivif_bench.pipeline.jobs import Ended, Job, Progress, encoded
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+_PROGRAMS = ("sbatch", "squeue", "scancel", "srun")
+_NAME = re.compile(r"ivif-bench-[0-9a-f]{16}")
+_LONGEST = 60.0  # seconds for an answer of SLURM's
+
+
+class SlurmOptions(Options):
+    """How arrays are submitted."""
+
+    parallel: int = Field(
+        64, ge=1, description="tasks of an array that run at a time; default of --workers"
+    )
+    array: int = Field(1000, ge=1, description="tasks of an array at most (MaxArraySize)")
+    gather: float = Field(
+        60.0,
+        ge=0,
+        description="how long jobs wait for others of their stage while arrays are running (s)",
+    )
+    minutes: int = Field(1440, ge=1, description="time limit of a task (minutes)")
+    memory: float = Field(8.0, gt=0, description="memory of a task (GB)")
+    gpus_per_node: int = Field(0, ge=0, description="GPUs of a node; 0 runs all jobs on processors")
+    parameters: dict[str, str | int] = Field(
+        {}, description="further options of sbatch, such as partition or account"
+    )
+    gpu_parameters: dict[str, str | int] = Field(
+        {}, description="the same, for jobs that ask for GPUs; in place of `parameters`"
+    )
+    setup: list[str] = Field(
+        [], description="lines of shell before each task, such as module load cuda"
+    )
+    retries: int = Field(3, ge=0, description="how often a job is submitted again when it is lost")
+    poll: float = Field(5.0, gt=0, description="time between looks at the queue (s)")
+    settle: float = Field(
+        30.0,
+        ge=0,
+        description="how long a task that left the queue may take to show its end on the shared disk (s)",
+    )
+
+
+SPECS = (
+    ExecutorSpec(
+        name="slurm",
+        entry="SlurmExecutor",
+        summary="arrays of a SLURM cluster (pip install 'ivif-bench[slurm]')",
+        options=SlurmOptions,
+    ),
+)
+
+
+@dataclass(eq=False, slots=True)
+class _Task:
+    """A job that waits or runs in SLURM."""
+
+    job: Job
+    attempt: int
+    since: float
+    number: str = ""  # as squeue prints it
+    events: Path = Path()
+    read: int = 0  # bytes of the events
+    gone: float | None = None  # since when it is not in the queue
+    said: dict[str, Any] = field(default_factory=dict)
+
+
+class SlurmExecutor(Executor):
+    """Runs jobs in arrays.
+
+    Jobs that become ready are gathered and submitted together: at once when no array is left, else
+    after ``gather`` seconds. SLURM decides when they run.
+
+    Args:
+        submitit: the library.
+    """
+
+    def __init__(self, submitit: ModuleType, options: SlurmOptions, place: Place) -> None:
+        self._submitit = submitit
+        self._options = options
+        self._place = place
+        self._memory = place.run / "cache" / "slurm.json"
+        self._name = f"ivif-bench-{secrets.token_hex(8)}"
+        self._folder = (place.run / "cache" / f"slurm-{self._name}").absolute()
+        self.workers = place.workers or options.parallel
+        self._waiting: list[_Task] = []
+        self._running: list[_Task] = []
+        self._count = 0
+        self._settle_earlier()
+        write_json(self._memory, {"name": self._name})
+
+    @classmethod
+    def check(cls) -> None:
+        if importlib.util.find_spec("submitit") is None:
+            raise UserError(
+                "executor 'slurm': submitit is not installed; pip install 'ivif-bench[slurm]'"
+            )
+        lacking = [name for name in _PROGRAMS if shutil.which(name) is None]
+        if lacking:
+            raise UserError(
+                f"executor 'slurm': no program {first_few(lacking)} here; run this command on a node that "
+                "submits to SLURM, or choose another executor"
+            )
+
+    @classmethod
+    def open(cls, options: SlurmOptions, place: Place) -> Self:
+        cls.check()
+        import submitit
+
+        return cls(submitit, options, place)
+
+    @property
+    def gpus(self) -> int:
+        return self.workers if self._options.gpus_per_node else 0
+
+    def has_room(self, job: Job) -> bool:
+        return True  # SLURM has the queue
+
+    def start(self, job: Job) -> None:
+        self._waiting.append(_Task(job, 0, time.monotonic()))
+
+    def wait(self) -> list[Progress | Ended]:
+        happened: list[Progress | Ended] = []
+        while not happened:
+            now = time.monotonic()
+            late = any(now > task.since + self._options.gather for task in self._waiting)
+            if self._waiting and (late or not self._running):
+                self._submit()
+            queued = self._queue()
+            for task in list(self._running):
+                happened += self._hear(task)
+                if _is_complete(task.said) or self._is_gone(task, queued):
+                    self._running.remove(task)
+                    happened += self._end(task)
+            if not happened:
+                time.sleep(self._options.poll)
+        return happened
+
+    def close(self) -> None:
+        if self._running:
+            self._cancel(self._name)
+        self._waiting, self._running = [], []
+        self._memory.unlink(missing_ok=True)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _submit(self) -> None:
+        """Submit what has been gathered, an array for each stage and need of resources."""
+        groups: dict[tuple[str, int, int, bool], list[_Task]] = {}
+        for task in self._waiting:
+            job = task.job
+            gpus = min(job.gpus, self._options.gpus_per_node)
+            groups.setdefault((job.stage, job.threads, gpus, job.alone), []).append(task)
+        self._waiting = []
+        for (stage, threads, gpus, alone), tasks in groups.items():
+            for begin in range(0, len(tasks), self._options.array):
+                part = tasks[begin : begin + self._options.array]
+                self._submit_array(stage, threads, gpus, alone, part)
+
+    def _submit_array(
+        self, stage: str, threads: int, gpus: int, alone: bool, tasks: Sequence[_Task]
+    ) -> None:
+        options = self._options
+        more = options.gpu_parameters if gpus and options.gpu_parameters else options.parameters
+        executor = self._submitit.SlurmExecutor(self._folder)
+        variables = dict.fromkeys(worker.THREAD_VARIABLES, str(threads))
+        if not gpus:
+            variables["CUDA_VISIBLE_DEVICES"] = ""  # they asked for none
+        executor.update_parameters(
+            job_name=self._name,
+            comment=f"ivif-bench {stage}",
+            time=options.minutes,
+            mem=options.memory,
+            cpus_per_task=threads,
+            array_parallelism=self.workers,
+            setup=[*options.setup, *(f"export {key}={value}" for key, value in variables.items())],
+            additional_parameters=dict(more),
+            **({"gpus_per_node": gpus} if gpus else {}),
+            **({"exclusive": True} if alone else {}),
+        )
+        folder = str(Path.cwd())
+        try:
+            with executor.batch():
+                given = []
+                for task in tasks:
+                    self._count += 1
+                    order = self._folder / f"{self._count}.json"
+                    task.events = order.with_suffix(".events")
+                    write_bytes(order, encoded(task.job.description))
+                    given.append(executor.submit(perform, folder, str(order), str(task.events)))
+        except (OSError, RuntimeError, self._submitit.core.utils.FailedJobError) as problem:
+            said = " ".join(str(problem).split()[:60])
+            raise UserError(
+                f"executor 'slurm': sbatch did not take an array of {len(tasks)} tasks: {said}; check "
+                "executor.options.parameters"
+            ) from problem
+        for task, submitted in zip(tasks, given, strict=True):
+            task.number = str(submitted.job_id)
+        self._running += tasks
+
+    def _queue(self) -> set[str] | None:
+        """Tasks that wait or run, as ``squeue`` prints them; None if it does not answer now."""
+        done = _called([*_squeue(self._name), "--format=%i %T"])
+        if done is None:
+            return None
+        ending = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY")
+        rows = [line.split() for line in done.splitlines()]
+        return {row[0] for row in rows if len(row) > 1 and not row[1].startswith(ending)}
+
+    def _hear(self, task: _Task) -> list[Progress | Ended]:
+        """What a task has said since the last look; of its progress the last."""
+        try:
+            with task.events.open("rb") as file:
+                file.seek(task.read)
+                data = file.read()
+        except OSError:
+            return []
+        whole = data[: data.rfind(b"\n") + 1]
+        task.read += len(whole)
+        found: Progress | None = None
+        for line in whole.splitlines():
+            event = parse_json(line)
+            if "progress" in event:
+                found = Progress(task.job, *event["progress"])
+            else:
+                task.said |= event
+        return [found] if found else []
+
+    def _is_gone(self, task: _Task, queued: set[str] | None) -> bool:
+        """Whether a task will say nothing any more."""
+        if queued is None or task.number in queued:
+            task.gone = None
+            return False
+        now = time.monotonic()
+        task.gone = now if task.gone is None else task.gone
+        return now >= task.gone + self._options.settle
+
+    def _end(self, task: _Task) -> list[Progress | Ended]:
+        if _is_complete(task.said):
+            return [ended(task.job, task.said, None)]
+        attempt = task.attempt + 1
+        if attempt > self._options.retries:
+            problem = f"lost its task {attempt} times, the last one was {task.number}"
+            return [ended(task.job, {}, None, problem)]
+        self._place.note(f"{task.job.label}: task {task.number} was lost; it is submitted again")
+        self._waiting.append(_Task(task.job, attempt, time.monotonic()))
+        return []
+
+    def _settle_earlier(self) -> None:
+        """Cancel what a driver that was killed has left in the queue: nobody hears it."""
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            name = str(read_json(self._memory)["name"])
+            if _NAME.fullmatch(name):
+                self._cancel(name)
+                self._place.note(f"cancelled what an earlier run left in the queue as {name}")
+                while _called([*_squeue(name), "--format=%i"]):
+                    time.sleep(self._options.poll)
+        for left in (self._place.run / "cache").glob("slurm-ivif-bench-*"):
+            shutil.rmtree(left, ignore_errors=True)
+
+    def _cancel(self, name: str) -> None:
+        _called(["scancel", f"--user={getpass.getuser()}", f"--name={name}"])
+
+
+def perform(folder: str, order: str, events: str) -> int:
+    """Do a job, in a task of an array.
+
+    Args:
+        folder: working directory of the run.
+        order: file with the job's description.
+        events: file for its events.
+    """
+    os.chdir(folder)
+    said = os.open(events, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    return worker.main(os.open(order, os.O_RDONLY), said)
+
+
+def _is_complete(said: Mapping[str, Any]) -> bool:
+    return bool(said.keys() & {"seconds", "user_error", "crash"})
+
+
+def _squeue(name: str) -> list[str]:
+    """The command that lists the tasks of that name, one a line."""
+    return ["squeue", "--noheader", "--array", f"--user={getpass.getuser()}", f"--name={name}"]
+
+
+def _called(command: list[str]) -> str | None:
+    """What a program of SLURM's prints; None if it fails."""
+    try:
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=_LONGEST, check=True
+        ).stdout
+    except (OSError, subprocess.SubprocessError):
+        return None
