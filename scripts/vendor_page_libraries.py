@@ -18,7 +18,11 @@ from pathlib import Path
 TARGET = Path(__file__).resolve().parent.parent / "reports" / "page" / "vendor"
 # package: version, licence file, then file in the package to file here
 PACKAGES = {
-    "uplot": ("1.6.32", "LICENSE", {"dist/uPlot.iife.min.js": "uplot.js", "dist/uPlot.min.css": "uplot.css"}),
+    "uplot": (
+        "1.6.32",
+        "LICENSE",
+        {"dist/uPlot.iife.min.js": "uplot.js", "dist/uPlot.min.css": "uplot.css"},
+    ),
     "@panzoom/panzoom": ("4.6.2", "MIT-License.txt", {"dist/panzoom.min.js": "panzoom.js"}),
 }
 

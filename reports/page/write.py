@@ -230,8 +230,9 @@ def _write_question(
 
 def _facts(results: RunResults) -> list[list[str]]:
     """What there is, in numbers."""
+    methods, datasets = len(results.methods), len({unit.dataset for unit in results.planned})
     return [
-        ["methods", str(len(results.methods))],
-        ["datasets", str(len({unit.dataset for unit in results.planned}))],
+        ["method" if methods == 1 else "methods", str(methods)],
+        ["dataset" if datasets == 1 else "datasets", str(datasets)],
         ["results", f"{len(results.results)} of {len(results.planned)}"],
     ]

@@ -30,7 +30,11 @@ METRICS = {"EN": "up", "Qabf": "up", "Nabf": "down"}
 
 
 def page_run(
-    folder: Path, images: int = 12, titles: Mapping[str, str] = ODD, boxes: bool = True, masks: bool = True
+    folder: Path,
+    images: int = 12,
+    titles: Mapping[str, str] = ODD,
+    boxes: bool = True,
+    masks: bool = True,
 ) -> Path:
     """A run over ``images`` drawn scenes; returns its directory.
 
@@ -56,14 +60,19 @@ def page_run(
         corners = np.array([box for _, box in scene.boxes], float).reshape(-1, 4)
         truth[stem] = Boxes(corners, tuple(name for name, _ in scene.boxes))
     pairs = [
-        Pair("m3fd", stem, *(_place(folder, name, stem) for name in ("infrared", "visible")),
-             tags=("night" if int(stem) % 3 == 0 else "day",))
+        Pair(
+            "m3fd",
+            stem,
+            *2 * [_place(folder, next(iter(titles)), stem)],
+            tags=("night" if int(stem) % 3 == 0 else "day",),
+        )
         for stem in scenes
     ]
     for at, name in enumerate(titles):
         rng = np.random.default_rng(at)
         values = {
-            metric: {stem: float(rng.normal(5 + at / 10, 1)) for stem in scenes} for metric in METRICS
+            metric: {stem: float(rng.normal(5 + at / 10, 1)) for stem in scenes}
+            for metric in METRICS
         }
         if name == "average":
             values["Qabf"]["00001"] = math.nan
@@ -103,10 +112,7 @@ def _labels(builder: RunBuilder, folder: Path, name: str, scenes: Mapping, at: i
         moved = np.roll(truth, at, axis=1)
         (place / "truth" / f"{stem}.png").write_bytes(encode_png(truth))
         (place / f"{stem}.png").write_bytes(encode_png(moved))
-        sources = {
-            source: str(_place(folder, source, stem))
-            for source in ("infrared", "visible")
-        }
+        sources = {source: str(_place(folder, source, stem)) for source in ("infrared", "visible")}
         about[stem] = {**sources, "wrong": float((truth != moved).mean()), "tags": []}
     content = {
         "classes": list(SEGMENTATION_CLASSES),
@@ -116,7 +122,12 @@ def _labels(builder: RunBuilder, folder: Path, name: str, scenes: Mapping, at: i
         "images": about,
     }
     (place / "pictures.json").write_text(json.dumps(content))
-    iou = {each: 0.9 - 0.01 * at for each in SEGMENTATION_CLASSES}
+    iou = dict.fromkeys(SEGMENTATION_CLASSES, 0.9 - 0.01 * at)
     builder.segmentation(
-        name, iou, {"mIoU9": 0.9 - 0.01 * at}, dataset="m3fd", key=key, warnings=["PSEUDO LABELS: drawn"]
+        name,
+        iou,
+        {"mIoU9": 0.9 - 0.01 * at},
+        dataset="m3fd",
+        key=key,
+        warnings=["PSEUDO LABELS: drawn"],
     )

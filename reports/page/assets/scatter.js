@@ -40,7 +40,7 @@
   }
 
   /* The first place beside a point where its name covers nothing; to the right if there is none. */
-  function label(place, text, taken) {
+  function beside(place, text, taken) {
     const wide = 6.6 * text.length;
     const tries = [];
     [4, -12, 20, -28, 36].forEach((down) => tries.push([10, down, "start"], [-10, down, "end"]));
@@ -72,7 +72,7 @@
       const shown = each.title.length > 28 ? each.title.slice(0, 27) + "…" : each.title;
       const link = svg("a", { class: "point" + (each.hollow ? " hollow" : ""), href: each.href, "aria-label": each.title + ": " + titles[0] + " " + each.x.toPrecision(5) + ", " + titles[1] + " " + each.y.toPrecision(4) }, [
         svg("circle", { cx: place[0], cy: place[1], r: 6 }),
-        svg("text", Object.assign(label(place, shown, taken), { text: shown })),
+        svg("text", Object.assign(beside(place, shown, taken), { text: shown })),
         svg("title", { text: each.title }),
       ]);
       made.append(link);

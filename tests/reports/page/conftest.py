@@ -10,11 +10,10 @@ from typing import Any
 
 import pytest
 from page_runs import page_run
+from required import skip_unless
 
 from ivif_bench.reports.page.write import write_page
 from ivif_bench.reports.write import write_report
-
-REQUIRED = "IVIF_BENCH_BROWSER"  # .ci/run sets it to "required"
 
 
 @pytest.fixture(scope="session")
@@ -29,18 +28,15 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Any]:
     """Debian's Chromium, driven by Playwright."""
-    path = shutil.which("chromium")
-    if path is None:
-        text = "no browser: 'chromium' is not on PATH; apt-get install chromium"
-        if os.environ.get(REQUIRED) == "required":
-            pytest.fail(text)
-        pytest.skip(text)
+    skip_unless("chromium")
     from playwright.sync_api import sync_playwright
 
     # Chromium's sandbox refuses to run as root.
     arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=arguments)
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=arguments
+        )
         yield browser
         browser.close()
 
@@ -55,7 +51,9 @@ class Watched:
         page.on("console", lambda each: self._said(each))
         page.on("pageerror", lambda each: self.errors.append(str(each)))
         page.on("request", lambda each: self.asked.append(each.url))
-        page.on("dialog", lambda each: (self.errors.append(f"dialog {each.message}"), each.dismiss()))
+        page.on(
+            "dialog", lambda each: (self.errors.append(f"dialog {each.message}"), each.dismiss())
+        )
 
     def _said(self, message: Any) -> None:
         if message.type in ("error", "warning"):

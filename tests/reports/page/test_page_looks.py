@@ -23,7 +23,9 @@ SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_views_fit_are_readable_and_named_for_screen_readers(chromium, drawn, tmp_path, theme, size):
+def test_views_fit_are_readable_and_named_for_screen_readers(
+    chromium, drawn, tmp_path, theme, size
+):
     """No serious finding of axe, no page wider than its window. Screenshots lie in ``IVIF_BENCH_SHOTS``."""
     folder = Path(os.environ.get("IVIF_BENCH_SHOTS", tmp_path))
     width, height = SIZES[size]

@@ -151,3 +151,11 @@ def test_new_keys_are_in_no_hash_until_they_are_used():
         _protocol(validation_every=2)
     with pytest.raises(UserError, match="needs a 'validation' part"):
         _protocol(checkpoint="best")
+
+
+@pytest.mark.slow
+def test_a_warm_up_of_one_step_is_over_after_it(tmp_path):
+    _fit(tmp_path, _samples(2), iterations=4, warmup=1)
+    rates = [row["lr"] for row in _rows(tmp_path)]
+    assert len(rates) == 4
+    assert rates[1] == pytest.approx(TINY["lr"] * 0.5)  # of the three steps after it
