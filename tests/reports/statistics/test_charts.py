@@ -30,8 +30,8 @@ WARNING = "PSEUDO LABELS: a network's output, no ground truth; never report a nu
 @pytest.mark.parametrize(
     ("methods", "venue"),
     [
-        (20, "cvpr"),
-        pytest.param(2, "cvpr", marks=pytest.mark.slow),
+        (2, "cvpr"),
+        pytest.param(20, "cvpr", marks=pytest.mark.slow),
         pytest.param(8, "cvpr", marks=pytest.mark.slow),
         pytest.param(20, "ieee", marks=pytest.mark.slow),
     ],
