@@ -17,13 +17,13 @@ from ivif_bench.commands import (
     detectors,
     features,
     inspecting,
+    paging,
     planning,
     protocols,
     ranking,
     running,
     scoring,
     segmenting,
-    serving,
     statistics,
     training,
     weights,
@@ -45,7 +45,7 @@ ranking.register(app)
 complexity.register(app)
 features.register(app)
 statistics.register(app)
-serving.register(app)
+paging.register(app)
 inspecting.register(app)
 cleaning.register(app)
 training.register(app)

@@ -18,6 +18,7 @@ from ivif_bench.errors import UserError, first_few
 from ivif_bench.naming import safe_name
 from ivif_bench.reports.charts import style
 from ivif_bench.reports.comparison import comparisons
+from ivif_bench.reports.detection_counts import IOU, counts_per_image
 from ivif_bench.reports.detections import stored_of
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from ivif_bench.reports.comparison import Comparison
     from ivif_bench.reports.frame import RunResults
 
-IOU = 0.5
 MOST_STEMS = 20
 _COLUMNS = 4  # of methods: a page of 20 has five rows
 _WIDTH = 7.16  # inches: two columns of an IEEE page
@@ -149,33 +149,6 @@ def most_different(
     whole = {stem: each for stem, each in errors.items() if len(each) == len(stored)}
     order = sorted(whole, key=lambda stem: (-np.var(whole[stem]), -sum(whole[stem]), stem))
     return order[:count]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Counts:
-    """Boxes of each image at one confidence: int64 [images] each.
-
-    Attributes:
-        objects: required objects.
-        found, missed: of these.
-        wrong: false detections.
-    """
-
-    objects: np.ndarray
-    found: np.ndarray
-    missed: np.ndarray
-    wrong: np.ndarray
-
-
-def counts_per_image(boxes: Judged, confidence: float) -> Counts:
-    """Found and missed objects and wrong detections of each image, in the order of ``boxes.stems``."""
-    kept = boxes.found.score >= confidence
-    outcome = match(boxes, np.array([IOU])).outcome[0]
-    count = len(boxes.stems)
-    hits = np.bincount(boxes.found.image[kept & (outcome == HIT)], minlength=count)
-    wrong = np.bincount(boxes.found.image[kept & (outcome == FALSE)], minlength=count)
-    objects = np.bincount(boxes.truth.image[~boxes.truth.ignored], minlength=count)
-    return Counts(objects, hits, objects - hits, wrong)
 
 
 def shown_on(boxes: Judged, stem: str, confidence: float) -> Shown:

@@ -73,7 +73,9 @@ def lines(
     for metric, column in metrics.items():
         if metric not in ours or column not in theirs:
             continue
-        both = [one for one, other in methods.items() if other in theirs[column] and one in ours[metric]]
+        both = [
+            one for one, other in methods.items() if other in theirs[column] and one in ours[metric]
+        ]
         if len(both) < 3:
             continue
         mine = np.array([ours[metric][one] for one in both])
@@ -83,7 +85,9 @@ def lines(
             " > ".join(methods[both[index]] for index in np.argsort(-values))
             for values in (mine, printed)
         )
-        found.append(f"| {title} | {metric} | {result.tau:.2f} | {result.rho:.2f} | {' | '.join(orders)} |")
+        found.append(
+            f"| {title} | {metric} | {result.tau:.2f} | {result.rho:.2f} | {' | '.join(orders)} |"
+        )
     return found
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from ivif_bench.commands.paging import PageImagesOption, PageOption, page_count, write_page
 from ivif_bench.errors import UserError
 
 if TYPE_CHECKING:
@@ -49,18 +49,6 @@ JsonOption = Annotated[
     bool, typer.Option("--json", help="print a summary as JSON on standard output")
 ]
 
-PageOption = Annotated[
-    bool, typer.Option("--page", help="write report/page/index.html, which opens in a browser")
-]
-PageImagesOption = Annotated[
-    str,
-    typer.Option(
-        "--page-images",
-        metavar="all|N|none",
-        help="previews on the page, of each dataset: of all images, of the N on which methods differ most, "
-        "or none; default: 100",
-    ),
-]
 PublishedOption = Annotated[
     bool,
     typer.Option("--with-published", help="set numbers that papers print beside ours, not ranked"),
@@ -88,7 +76,7 @@ def run(
         skip_missing=skip_missing,
         with_published=with_published,
         executor=executor,
-        page_images=_page_images(page, page_images),
+        page_images=page_count(page, page_images),
     )
 
 
@@ -167,7 +155,7 @@ def report(
 
     if spread not in ("", "sd", "interval"):
         raise UserError(f"--spread: {spread!r}; known: sd, interval")
-    count = _page_images(page, page_images)
+    count = page_count(page, page_images)
     folder = run_or_config
     if run_or_config.is_file():
         config = load_config(run_or_config)
@@ -192,7 +180,7 @@ def report(
     for path in written:
         typer.echo(f"wrote {path}", err=True)
     if count is not None:
-        _write_page(folder, config, count, confidence)
+        write_page(folder, config, count, confidence)
     _print_tables(folder, config, beside)
 
 
@@ -237,7 +225,7 @@ def finish(
 
     summary = carried_out(config, tasks, workers)
     if page_images is not None:
-        _write_page(config.folder, config, page_images)
+        write_page(config.folder, config, page_images)
     if as_json:
         print_json(
             {
@@ -355,30 +343,6 @@ def _print_tables(folder: Path, config: RunConfig, spread: Spread) -> None:
 
     sources = [load_source(name) for name in config.published]
     print_tables(build_report(load_run(folder), spread, sources, config.table).tables)
-
-
-def _page_images(page: bool, asked: str) -> int | None:
-    """How many images of each dataset get a preview; None without a page."""
-    from ivif_bench.reports.page.write import IMAGES
-
-    if not asked:
-        return IMAGES if page else None
-    if asked in ("all", "none"):
-        return sys.maxsize if asked == "all" else 0
-    if not (asked.isascii() and asked.isdigit()):
-        raise UserError(f"--page-images: {asked!r}; expected all, none or a number")
-    return int(asked)
-
-
-def _write_page(
-    folder: Path, config: RunConfig, images: int, confidence: float | None = None
-) -> None:
-    from ivif_bench.reports.page.write import write_page
-    from ivif_bench.reports.published import load_source
-
-    sources = [load_source(name) for name in config.published]
-    page = write_page(folder, images, confidence, sources, config.table)
-    typer.echo(f"wrote {page.sentence}", err=True)
 
 
 def _parse_seeds(text: str) -> tuple[int, ...]:

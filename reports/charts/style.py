@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from ivif_bench.curves import COLOURS
+from ivif_bench.curves import COLOURS as COLOURS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -9,7 +9,7 @@ import numpy as np
 
 from ivif_bench.detections.boxes import Flat
 from ivif_bench.detections.matches import match
-from ivif_bench.reports.detection_pictures import IOU
+from ivif_bench.reports.detection_counts import IOU
 from ivif_bench.reports.page.chunks import Folder
 from ivif_bench.reports.page.subjects import Images, Question
 

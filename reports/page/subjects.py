@@ -11,7 +11,8 @@ import numpy as np
 
 from ivif_bench.reports import segmentation_pictures
 from ivif_bench.reports.comparison import Comparison
-from ivif_bench.reports.detection_pictures import best_confidence, counts_per_image
+from ivif_bench.reports.detection_counts import counts_per_image
+from ivif_bench.reports.detection_pictures import best_confidence
 from ivif_bench.reports.detections import stored_of
 from ivif_bench.reports.page.overview import short_title
 from ivif_bench.reports.table import Column

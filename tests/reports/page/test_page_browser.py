@@ -6,11 +6,13 @@ import csv
 import json
 import math
 import re
+import threading
 from pathlib import Path
 
 import pytest
 from page_runs import MARKUP, METRICS, ODD, page_run
 
+from ivif_bench.reports.page.server import serve
 from ivif_bench.reports.page.write import write_page
 
 pytestmark = pytest.mark.slow
@@ -231,6 +233,23 @@ def test_names_are_text_whatever_they_hold(watched, drawn):
         watched.ready()
         assert page.locator("img[src=x]").count() == 0
     assert page.evaluate("document.querySelectorAll('bdi').length") > 0
+
+
+def test_the_served_page_works_as_from_disk(chromium, drawn):
+    with serve(drawn) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        page = chromium.new_page()
+        said: list[str] = []
+        page.on("console", lambda each: said.append(each.text) if each.type == "error" else None)
+        page.goto(f"{server.address}#view=images&i=00004")
+        page.wait_for_function("document.body.dataset.ready === 'images 00004'")
+        loaded = "[...document.querySelectorAll('img.base')].every((each) => each.naturalWidth > 0)"
+        page.wait_for_function(loaded)
+        original = page.get_by_role("link", name="original").first.get_attribute("href")
+        assert page.request.get(server.address.rpartition("/")[0] + "/" + original).ok
+        page.close()
+        server.shutdown()
+    assert said == []
 
 
 @pytest.mark.parametrize(
