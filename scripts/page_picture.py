@@ -34,7 +34,7 @@ def picture(run: Path) -> bytes:
         browser = playwright.chromium.launch(executable_path=path, args=arguments)
         page = browser.new_page(viewport=SIZE, color_scheme="light")  # type: ignore[arg-type]
         page.goto(index.resolve().as_uri())
-        page.wait_for_function("document.body.dataset.ready")
+        page.wait_for_function("() => document.body.dataset.ready")
         question = page.evaluate("IVIF.run.questions.find((each) => each.boxes)")
         state = STATE.format(
             methods=",".join(page.evaluate("IVIF.toolbar.methodsOf(IVIF.run.datasets[0])")),
@@ -42,7 +42,7 @@ def picture(run: Path) -> bytes:
             of=question["methods"][0],
         )
         page.evaluate("(state) => { location.hash = state; }", state)
-        page.wait_for_function("(document.body.dataset.ready || '').startsWith('images')")
+        page.wait_for_function("() => (document.body.dataset.ready || '').startsWith('images')")
         page.wait_for_timeout(1000)
         shot = page.screenshot()
         browser.close()
