@@ -13,8 +13,11 @@ import shutil
 import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
 from playwright.sync_api import sync_playwright
 
+from ivif_bench.data.images import encode_png
 from ivif_bench.files import write_bytes
 
 STATE = "view=images&d=d0&m={methods}&s={sort}&so={of}&sd=1&theme=light"
@@ -46,7 +49,8 @@ def picture(run: Path) -> bytes:
         page.wait_for_timeout(1000)
         shot = page.screenshot()
         browser.close()
-    return shot
+    image = cv2.imdecode(np.frombuffer(shot, np.uint8), cv2.IMREAD_COLOR)
+    return encode_png(np.ascontiguousarray(image[:, :, ::-1]), compression=9)
 
 
 if __name__ == "__main__":

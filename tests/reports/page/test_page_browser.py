@@ -170,7 +170,7 @@ def test_boxes_masks_and_the_threshold_change_what_lies_over_the_image(watched, 
     for name in ("truth", "prediction", "errors"):
         page.locator(f"#mask-{name}").check()
         page.wait_for_selector(f"img.mask.{name}")
-    loaded = "() => [...document.querySelectorAll('img.mask')].every((each) => each.complete && each.naturalWidth)"
+    loaded = "() => [...document.querySelectorAll('img.mask')].every((each) => each.naturalWidth)"
     page.wait_for_function(loaded)
     page.get_by_role("button", name="Difference").click()
     blend = "getComputedStyle(document.querySelector('img.other')).mixBlendMode"
