@@ -162,13 +162,10 @@ def previews_of_labels(
             truth, mine = judged.folder / "truth" / f"{stem}.png", judged.folder / f"{stem}.png"
             if stem not in wanted or not (truth.is_file() and mine.is_file()):
                 continue
-            layers = {
-                "truth": lambda t=truth, j=judged: previews.colours(t, j),
-                ids[name]: lambda p=mine, j=judged: previews.colours(p, j),
-                f"{ids[name]}-errors": lambda t=truth, p=mine, j=judged: previews.errors(t, p, j),
-            }
-            for layer, make in layers.items():
-                known = found.setdefault(layer, {})
-                if at[stem] not in known:
-                    known[at[stem]] = make()
+            place = at[stem]
+            if place not in found.setdefault("truth", {}):
+                found["truth"][place] = previews.colours(truth, judged)
+            found.setdefault(ids[name], {})[place] = previews.colours(mine, judged)
+            errors = found.setdefault(f"{ids[name]}-errors", {})
+            errors[place] = previews.errors(truth, mine, judged)
     return found
