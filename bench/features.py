@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor, nn
 
-    from ivif_bench.fusion import FusionMethod
     from ivif_bench.types import StoredImage
 
 
@@ -66,7 +65,7 @@ def chosen(maps: Mapping[str, FeatureMap], wanted: Sequence[str], method: str) -
 
 
 def capture(
-    method: FusionMethod,
+    fuse: Callable[[StoredImage, StoredImage, int], Tensor],
     infrared: StoredImage,
     visible: StoredImage,
     seed: int,
@@ -75,9 +74,10 @@ def capture(
     """Fuse one pair as a run does, and keep intermediate maps of it.
 
     Args:
+        fuse: ``fuse_stored`` of a method.
         infrared, visible: as stored, of one height and width.
         seed: of this image.
-        wanted: some of what ``method.feature_maps()`` declares.
+        wanted: some of what ``feature_maps()`` of that method declares.
 
     Returns:
         The fused image, float32 [1 or 3, H, W] in [0, 1]; and each map without what the method has
@@ -109,7 +109,7 @@ def capture(
     handles = [module.register_forward_hook(hook(names)) for module, names in by_module.items()]
     try:
         with torch.inference_mode():
-            fused = method.fuse_stored(infrared, visible, seed)
+            fused = fuse(infrared, visible, seed)
     finally:
         for handle in handles:
             handle.remove()

@@ -1,10 +1,12 @@
 """How a run grows with workers and jobs: speed-up, the driver's work per unit, a simulated large run.
 
-Run with ``python -m benchmarks.scale [--part NAME ...] [--images N] [--jobs N] [--executor NAME ...]``.
+Run with ``python -m benchmarks.scale [--part NAME ...] [--images N] [--repeats N] [--jobs N]
+[--executor NAME ...]``.
 
-``workers``: the quality of generated images by one and by two workers, wall time, the best of three
-runs each, in turn; on a machine with other work the ratio says little, so the bound that follows from
-processor seconds is printed beside it: the work of the jobs divided by two, and everything else not.
+``workers``: the quality of generated images by one and by two workers, wall time, the best of
+``--repeats`` runs each, in turn. On a machine with other work the ratio says little, so the bound that
+follows from processor seconds is printed beside it: the work of the jobs divided by two, and everything
+else not.
 
 ``driver``: processor seconds of the driver for each of many units whose result is there already, so
 that their jobs do nothing: starting a job, hearing of it, noting its end.
@@ -194,15 +196,17 @@ def driver(executor: str, count: int, folder: Path) -> float:
     return 1000 * used / (count - 4)
 
 
-def speed_up(images: int, folder: Path, executor: str = "local") -> dict[str, float]:
+def speed_up(
+    images: int, folder: Path, executor: str = "local", repeats: int = 3
+) -> dict[str, float]:
     """Wall seconds of the quality of generated images by one and by two workers, and the bound."""
-    from ivif_bench.config import load_config
+    from ivif_bench.config_reading import load_config
     from ivif_bench.pipeline.run import run
 
     generate_pairs(folder, images, (480, 640))
     wall = {1: float("inf"), 2: float("inf")}
     own, jobs = 0.0, 0.0
-    for attempt in range(3):
+    for attempt in range(repeats):
         for workers in (1, 2):
             name = f"{attempt}-{workers}"
             content = {
@@ -237,6 +241,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--part", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--images", type=int, default=120)
+    parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=400)
     parser.add_argument(
         "--executor", nargs="+", choices=sorted(EXECUTORS.specs()), default=["local"]
@@ -255,7 +260,7 @@ def main() -> None:
                 each = driver(name, given.jobs, Path(folder))
                 print(f"driver, {name}: {each:.2f} ms of processor time per unit", flush=True)
             if "workers" in given.part:
-                times = speed_up(given.images, Path(folder), name)
+                times = speed_up(given.images, Path(folder), name, given.repeats)
                 print(
                     f"quality of {given.images} images, {name}: {times['one']:.1f} s by one worker, "
                     f"{times['two']:.1f} s by two, ratio {times['ratio']:.2f} (bound by processor "

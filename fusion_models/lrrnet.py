@@ -14,7 +14,7 @@ import numpy as np
 
 from ivif_bench.fusion_models.compared.declared import Paper, method_spec
 from ivif_bench.fusion_models.compared.keyed import Seen, Tensors, unseen
-from ivif_bench.fusion_models.compared.layers import conv_shapes
+from ivif_bench.fusion_models.compared.layers import bordered, conv_shapes
 from ivif_bench.fusion_models.compared.method import ComparedMethod, ComparedOptions
 from ivif_bench.fusion_models.compared.saving import stretch_truncate
 from ivif_bench.fusion_models.compared.weights import Shapes, convert
@@ -135,7 +135,7 @@ def network(tensors: Tensors, infrared: Tensor, visible: Tensor, seen: Seen = un
 def _split(tensors: Tensors, key: str, x: Tensor, side: str, seen: Seen) -> Tensor:
     """Features of a source, [1, 2 * PARTS, H, W]: low-rank ones, then sparse ones."""
     import torch
-    from torch.nn.functional import pad, unfold
+    from torch.nn.functional import unfold
 
     limits = tensors[f"{key}.lamj"].T  # some are below zero and enlarge
     height, width = x.shape[-2:]
@@ -148,7 +148,7 @@ def _split(tensors: Tensors, key: str, x: Tensor, side: str, seen: Seen) -> Tens
             kept = float(tensors[f"{key}.lamz"])
         weight = tensors[f"{name}.conv2d.weight"].flatten(1)
         bias = tensors[f"{name}.conv2d.bias"][:, None]
-        windows = unfold(pad(rest, [1] * 4, mode="reflect"), 3)[0]  # [9, H * W]
+        windows = unfold(bordered(rest, 1, "reflect"), 3)[0]  # [9, H * W]
         # Some channels at a time, which stay in a processor's cache.
         for first in range(0, 2 * PARTS, _AT_ONCE):
             rows = slice(first, first + _AT_ONCE)
@@ -164,12 +164,10 @@ def _summed(tensors: Tensors, name: str, x: Tensor) -> Tensor:
 
     The channels are summed before the windows, so nothing of the size of ``x`` is copied to be padded.
     """
-    from torch.nn.functional import pad
-
     height, width = x.shape[-2:]
     weight, bias = tensors[f"{name}.conv2d.weight"], tensors[f"{name}.conv2d.bias"]
     planes = (weight[0].flatten(1).T @ x.flatten(2)[0]).view(1, 9, height, width)
-    planes = pad(planes, [1] * 4, mode="reflect")
+    planes = bordered(planes, 1, "reflect")
     windows = [(row, column) for row in range(3) for column in range(3)]
     total = sum(
         planes[:, index, row : row + height, column : column + width]

@@ -24,7 +24,11 @@ from ivif_bench.fusion_models.compared.colour import (
 from ivif_bench.fusion_models.compared.declared import Paper, method_spec
 from ivif_bench.fusion_models.compared.layers import tf_conv
 from ivif_bench.fusion_models.compared.method import ComparedMethod, ComparedOptions
-from ivif_bench.fusion_models.compared.saving import scale_from_zero, scipy_stretch
+from ivif_bench.fusion_models.compared.saving import (
+    round_half_even,
+    scale_from_zero,
+    scipy_stretch,
+)
 from ivif_bench.fusion_models.compared.weights import Shapes, convert
 from ivif_bench.types import StoredImage
 
@@ -146,7 +150,7 @@ class U2Fusion(ComparedMethod):
         return shapes()
 
     def picture(self, infrared: StoredImage, visible: StoredImage) -> np.ndarray:
-        sides = [self.tensor(self.read(one) / 255) for one in (visible, infrared)]
+        sides = list(self.units(visible, infrared))
         by_others = self.options.convention == "vif-benchmark"
         out = network(self.tensors, *(reversed(sides) if by_others else sides))[0, 0].cpu().numpy()
         rule = scale_from_zero if self.options.convention == "authors-2023" else scipy_stretch
@@ -154,7 +158,7 @@ class U2Fusion(ComparedMethod):
             return self.saved(out, rule, out)
         rgb = visible.pixels[:, :, :3]
         if by_others:  # the saved gray result becomes the luma
-            levels = self.saved(out, rule, np.rint(out.clip(0, 1) * 255).astype(np.uint8))
+            levels = self.saved(out, rule, round_half_even(out))
             return pillow_join(np.dstack([levels, pillow_split(rgb)[:, :, 1:]]))
         chroma = u2fusion_split(rgb.astype(np.float32) / 255)[:, :, 1:]
         coloured = u2fusion_join(np.dstack([out, chroma]))  # scaled together afterwards

@@ -80,7 +80,11 @@ def features(
         return
     stem, infrared, visible = _pair(pair, layout, root, out)
     fused, found = capture(
-        loaded, infrared, visible, image_seed(seed, stem), {name: maps[name] for name in wanted}
+        loaded.fuse_stored,
+        infrared,
+        visible,
+        image_seed(seed, stem),
+        {name: maps[name] for name in wanted},
     )
     groups = [_pictures(infrared, visible, fused)]
     for name in wanted:

@@ -31,7 +31,6 @@ from ivif_bench.pipeline.worker import PATIENCE
 if TYPE_CHECKING:
     from types import ModuleType
 
-_ATTEMPTS = 3
 _MARK = "IVIF_BENCH_RAY"  # variable that all processes of a Ray have that was started here
 _CLEANER = """
 import os, shutil, signal, sys, time
@@ -96,10 +95,15 @@ def demand_ray() -> None:
         raise UserError("executor 'ray': Ray is not installed; pip install 'ivif-bench[ray]'")
 
 
-def connected(options: RayOptions, place: Place) -> tuple[ModuleType, Callable[[], None]]:
+def connected(
+    options: RayOptions, place: Place, attempts: int = 3
+) -> tuple[ModuleType, Callable[[], None]]:
     """The library, connected to a cluster, and what ends the connection.
 
     A cluster that was started here ends with it; a connection of the caller's own is left as it is.
+
+    Args:
+        attempts: how often to start a cluster here; a busy machine takes longer for it than Ray waits.
 
     Raises:
         UserError: it is not installed, or there is no such cluster.
@@ -120,7 +124,8 @@ def connected(options: RayOptions, place: Place) -> tuple[ModuleType, Callable[[
 
     if ray.is_initialized():
         return ray, lambda: None
-    folder = own_folder(Path("/tmp"), "ray") if local else None  # short, for sockets in it
+    # Names of sockets in the folder must be short.
+    folder = own_folder(Path("/tmp"), f"ray{attempts}") if local else None
     line = None if folder is None else _clean_up_after(folder)
 
     def end() -> None:
@@ -130,31 +135,23 @@ def connected(options: RayOptions, place: Place) -> tuple[ModuleType, Callable[[
             os.environ.pop(_MARK, None)
             os.close(line)
 
-    with _signals_kept():
-        for attempt in range(_ATTEMPTS):
-            try:
-                if folder is not None:
-                    _start_here(ray, options, place, folder)
-                else:
-                    _join(ray, options)
-                break
-            except Exception as problem:  # Ray has none of its own for this
-                if attempt + 1 < _ATTEMPTS and "timed out" in str(problem):
-                    ray.shutdown()
-                    continue  # a busy machine takes longer to start it than Ray waits
-                end()
-                if isinstance(problem, UserError):
-                    raise
-                said = " ".join(str(problem).split()) or type(problem).__name__
-                raise UserError(
-                    f"executor.options.address: cannot connect to Ray at {options.address!r}: "
-                    f"{said[:300]}"
-                ) from problem
+    try:
+        with _signals_kept():
+            if folder is not None:
+                _start_here(ray, options, place, folder)
+            else:
+                ray.init(address=options.address, log_to_driver=False, logging_level=logging.ERROR)
+    except Exception as problem:  # Ray has none of its own for this
+        end()
+        if isinstance(problem, UserError):
+            raise
+        if local and attempts > 1 and "timed out" in str(problem):
+            return connected(options, place, attempts - 1)
+        said = " ".join(str(problem).split()) or type(problem).__name__
+        raise UserError(
+            f"executor.options.address: cannot connect to Ray at {options.address!r}: {said[:300]}"
+        ) from problem
     return ray, end
-
-
-def _join(ray: ModuleType, options: RayOptions) -> None:
-    ray.init(address=options.address, log_to_driver=False, logging_level=logging.ERROR)
 
 
 def _start_here(ray: ModuleType, options: RayOptions, place: Place, folder: Path) -> None:

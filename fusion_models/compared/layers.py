@@ -26,13 +26,19 @@ def conv(
         weight: [D, C, k, k] with an odd k.
         padding: zeros, reflection without repeating the edge, or the edge repeated.
     """
-    from torch.nn.functional import conv2d, pad
+    from torch.nn.functional import conv2d
 
     border = dilation * (weight.shape[-1] // 2)
     if padding == "zeros" or not border:
         return conv2d(x, weight, bias, stride, border, dilation)
-    padded = pad(x, [border] * 4, mode=padding)
-    return conv2d(padded, weight, bias, stride, 0, dilation)
+    return conv2d(bordered(x, border, padding), weight, bias, stride, 0, dilation)
+
+
+def bordered(x: Tensor, border: int, padding: Padding) -> Tensor:
+    """[N, C, H, W] with ``border`` more pixels on each side."""
+    from torch.nn.functional import pad
+
+    return pad(x, [border] * 4, mode="constant" if padding == "zeros" else padding)
 
 
 def tf_conv(x: Tensor, kernel: Tensor, bias: Tensor, padding: Padding = "zeros") -> Tensor:

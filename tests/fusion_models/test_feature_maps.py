@@ -36,7 +36,9 @@ def pair(size=SIZE):
 
 def captured(method, *names):
     maps = method.feature_maps()
-    fused, found = capture(method, *pair(), 7, {name: maps[name] for name in names or maps})
+    fused, found = capture(
+        method.fuse_stored, *pair(), 7, {name: maps[name] for name in names or maps}
+    )
     return torch.from_numpy(fused)[None], {k: torch.from_numpy(v)[None] for k, v in found.items()}
 
 
@@ -121,10 +123,10 @@ def test_a_map_that_is_not_computed_or_no_map_is_named():
 
     method = Half()
     with pytest.raises(UserError, match="'b' was not computed"):
-        capture(method, *pair(), 0, {"b": FeatureMap("", method.layer, call=1)})
+        capture(method.fuse_stored, *pair(), 0, {"b": FeatureMap("", method.layer, call=1)})
     flat = FeatureMap("", method.layer, pick=lambda _, out: out[0, 0])
     with pytest.raises(UserError, match=r"'flat' has shape \[33, 47\]; expected \[1, C, h, w\]"):
-        capture(method, *pair(), 0, {"flat": flat})
+        capture(method.fuse_stored, *pair(), 0, {"flat": flat})
     assert not method.layer._forward_hooks
     with pytest.raises(UserError, match="declares no intermediate maps"):
         chosen(method.feature_maps(), [], "half")

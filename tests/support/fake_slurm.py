@@ -60,6 +60,9 @@ def sbatch(arguments: list[str]) -> int:
     """Submit a script; the array runs below a process of its own."""
     script = Path(arguments[-1])
     said = dict(re.findall(r"^#SBATCH --([\w-]+)=(.*)$", script.read_text(), re.MULTILINE))
+    if not re.fullmatch(r"\d+(MB?|GB?)", said["mem"]):
+        print(f"sbatch: error: Invalid --mem specification {said['mem']}", file=sys.stderr)
+        return 1
     name = said["job-name"]
     last, _, limit = said.get("array", "0-0%1").partition("-")[2].partition("%")
     first = 1000 + 100 * sum(1 for _ in _state().glob("array-*"))

@@ -44,17 +44,21 @@ def ray_nodes(folder: Path, cpus: int, count: int) -> Iterator[RayNodes]:
     """Nodes with so many processors each; ``folder`` has a short path, for sockets in it."""
     token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     variables = VARIABLES | token
-    process = subprocess.Popen(
-        [sys.executable, __file__, str(cpus), str(folder), str(count)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env=os.environ | variables | {"RAY_TMPDIR": str(folder)},
-        text=True,
-    )
-    assert process.stdout is not None
-    assert process.stdin is not None
+    for _ in range(5):  # a busy machine takes longer to start one than Ray waits
+        process = subprocess.Popen(
+            [sys.executable, __file__, str(cpus), str(folder), str(count)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=os.environ | variables | {"RAY_TMPDIR": str(folder)},
+            text=True,
+        )
+        assert process.stdout is not None
+        assert process.stdin is not None
+        line = process.stdout.readline()
+        if line:
+            break
     try:
-        said = json.loads(process.stdout.readline())
+        said = json.loads(line)
         yield RayNodes(said["address"], said["nodes"], variables)
     finally:
         process.stdin.close()
@@ -63,7 +67,7 @@ def ray_nodes(folder: Path, cpus: int, count: int) -> Iterator[RayNodes]:
 
 def main(cpus: int, folder: str, count: int) -> None:
     """Start the nodes and wait."""
-    Path(folder, "ray").mkdir()  # Ray writes the address of the cluster there
+    Path(folder, "ray").mkdir(exist_ok=True)  # Ray writes the address of the cluster there
     from ray.cluster_utils import Cluster
 
     options = {
@@ -73,16 +77,9 @@ def main(cpus: int, folder: str, count: int) -> None:
         "include_dashboard": False,
         "temp_dir": folder,
     }
-    for attempt in range(5):  # a busy machine takes longer to start one than Ray waits
-        cluster = Cluster()
-        try:
-            for _ in range(count):
-                cluster.add_node(wait=False, **options)
-            break
-        except Exception:
-            cluster.shutdown()
-            if attempt == 4:
-                raise
+    cluster = Cluster(initialize_head=True, head_node_args=options)
+    for _ in range(count - 1):
+        cluster.add_node(wait=False, **options)
     nodes = [cluster.head_node, *cluster.worker_nodes]
     pids = [
         [info.process.pid for kind in node.all_processes.values() for info in kind]

@@ -351,9 +351,6 @@ class RayExecutor(Executor):
         deadline = time.monotonic() + _STOPPED_WITHIN
         while time.monotonic() < deadline and any(map(_runs, self._pids)):
             time.sleep(0.05)
-        for pid in filter(_runs, self._pids):
-            with contextlib.suppress(OSError):
-                os.kill(pid, signal.SIGKILL)
 
 
 _LARGEST = 1 << 36  # bytes of a checkpoint

@@ -198,8 +198,9 @@ class SlurmExecutor(Executor):
             job_name=self._name,
             comment=f"ivif-bench {stage}",
             time=options.minutes,
-            mem=options.memory,
+            mem=f"{round(1024 * options.memory)}M",
             cpus_per_task=threads,
+            srun_args=[f"--cpus-per-task={threads}"],  # srun does not take it over from sbatch
             array_parallelism=self.workers,
             setup=[*options.setup, *(f"export {key}={value}" for key, value in variables.items())],
             additional_parameters=dict(more),

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from small_runs import ivif_here, write_config, write_pairs
 
-from ivif_bench.config import load_config
+from ivif_bench.config_reading import load_config
 from ivif_bench.errors import UserError
 from ivif_bench.pipeline import worker
 from ivif_bench.pipeline.executors.base import EXECUTORS, Executor, ExecutorConfig, Place
@@ -120,6 +120,7 @@ def _order(tmp_path: Path, kind: str = "tell", key: str = "a") -> str:
     return json.dumps({"kind": kind, "key": key, "log": str(tmp_path / "job.log")})
 
 
+@pytest.mark.slow
 def test_a_process_keeps_what_it_loaded_for_the_next_job_of_its_kind(keeper, tmp_path):
     told = []
     for key in ("a", "a", "b"):
@@ -138,6 +139,7 @@ def test_a_process_keeps_what_it_loaded_for_the_next_job_of_its_kind(keeper, tmp
 @pytest.mark.skipif(
     sys.platform != "linux", reason="processes are told of their parent's end there"
 )
+@pytest.mark.slow
 def test_a_process_ends_with_its_parent_in_the_middle_of_a_job(tmp_path):
     (tmp_path / "pretended_jobs.py").write_text(JOBS)
     code = (

@@ -176,7 +176,7 @@ def test_a_ray_of_the_runs_own_listens_on_loopback_and_dies_with_its_driver(smal
         time.sleep(0.1)
     assert [pid for pid in own if alive(pid)] == []
     assert not list(tmp_path.iterdir()), "Ray left files at home"
-    assert not list(Path("/tmp").glob(f"ivif-bench-*-{process.pid}-ray"))
+    assert not list(Path("/tmp").glob(f"ivif-bench-*-{process.pid}-ray*"))
     assert result_bytes(run).items() <= expected.items()
 
 

@@ -12,6 +12,10 @@ import fake_slurm
 import pytest
 from small_runs import command, ivif, write_config, write_pairs
 
+from ivif_bench.pipeline.executors.base import Place
+from ivif_bench.pipeline.executors.slurm import SlurmExecutor, SlurmOptions
+from ivif_bench.pipeline.jobs import Job
+
 pytest.importorskip("submitit", reason="submitit is not installed: pip install 'ivif-bench[slurm]'")
 
 OPTIONS = "slurm,parallel=2,poll=0.1,settle=1,gather=5,minutes=10,memory=1"
@@ -78,5 +82,38 @@ def test_a_killed_task_is_submitted_again_and_a_killed_driver_resumes(tmp_path, 
     assert fake_slurm.tasks(slurm) == {}
     assert not list((run / "cache").glob("slurm*"))
     assert not list((run / "work").glob("*/*"))
-    stages = list((slurm / "tasks").glob("array-*"))
-    assert len(stages) <= 6  # a killed run and a whole one, each with fusing, again, quality
+
+
+def test_what_is_ready_becomes_an_array_for_each_stage_and_need_of_resources(tmp_path, monkeypatch):
+    """No SLURM is needed for this: what would be submitted is noted."""
+    arrays = []
+
+    def note(self, stage, threads, gpus, alone, tasks):
+        arrays.append((stage, threads, gpus, alone, [task.job.name for task in tasks]))
+        self._running += tasks
+        for task in tasks:
+            task.said["seconds"] = 1.0
+
+    monkeypatch.setattr(SlurmExecutor, "_submit_array", note)
+    monkeypatch.setattr(SlurmExecutor, "_queue", lambda self: set())
+    monkeypatch.setattr(SlurmExecutor, "_cancel", lambda self, name: None)
+    options = SlurmOptions(array=3, gpus_per_node=2, poll=0.01)
+    executor = SlurmExecutor(None, options, Place(tmp_path, tmp_path, 8))
+    for index in range(4):
+        executor.start(_job(f"fuse{index}", "fusing"))
+    executor.start(_job("network", "fusing", gpus=1))
+    executor.start(_job("training", "detection", threads=8, gpus=4))
+    ended = {event.job.name for event in executor.wait()}
+    executor.close()
+    assert arrays == [
+        ("fusing", 1, 0, False, ["fuse0", "fuse1", "fuse2"]),
+        ("fusing", 1, 0, False, ["fuse3"]),
+        ("fusing", 1, 1, False, ["network"]),
+        ("detection", 8, 2, False, ["training"]),
+    ]
+    assert ended >= {"fuse0", "network"}
+    assert executor.gpus == 8
+
+
+def _job(name: str, stage: str, threads: int = 1, gpus: int = 0) -> Job:
+    return Job(name, stage, name, {"threads": threads, "gpus": gpus, "log": "log", "kind": "unit"})

@@ -152,3 +152,16 @@ def test_a_network_of_the_users_is_trained_and_predicts(file, tmp_path):
     again = _network(protocol(config=str(file)))
     assert again.load(done) == network.protocol.classes
     assert again.predict(images[0]).shape == (64, 64)
+
+
+@pytest.mark.slow
+@pytest.mark.mmseg
+def test_every_head_averages_over_labelled_pixels_also_without_a_loss_in_the_file(file):
+    pytest.importorskip("mmseg")
+    from ivif_bench.tasks.segmentation.segmenters._mmseg import import_mmseg
+
+    import_mmseg()
+    model = _network(protocol(config=str(file)))._build()
+    heads = [model.decode_head, *model.auxiliary_head]
+    assert "loss_decode" not in read_model(file)["auxiliary_head"][0]
+    assert [head.loss_decode.avg_non_ignore for head in heads] == [True, True]
