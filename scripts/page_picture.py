@@ -21,7 +21,7 @@ from ivif_bench.data.images import encode_png
 from ivif_bench.files import write_bytes
 
 STATE = "view=images&d=d0&m={methods}&s={sort}&so={of}&sd=1&theme=light"
-SIZE = {"width": 1280, "height": 860}
+SIZE = {"width": 1280, "height": 760}
 
 
 def picture(run: Path) -> bytes:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -163,13 +162,10 @@ def previews_of_labels(
             truth, mine = judged.folder / "truth" / f"{stem}.png", judged.folder / f"{stem}.png"
             if stem not in wanted or not (truth.is_file() and mine.is_file()):
                 continue
-            layers = {
-                "truth": partial(previews.colours, truth, judged),
-                ids[name]: partial(previews.colours, mine, judged),
-                f"{ids[name]}-errors": partial(previews.errors, truth, mine, judged),
-            }
-            for layer, make in layers.items():
-                known = found.setdefault(layer, {})
-                if at[stem] not in known:
-                    known[at[stem]] = make()
+            place = at[stem]
+            if place not in found.setdefault("truth", {}):
+                found["truth"][place] = previews.colours(truth, judged)
+            found.setdefault(ids[name], {})[place] = previews.colours(mine, judged)
+            errors = found.setdefault(f"{ids[name]}-errors", {})
+            errors[place] = previews.errors(truth, mine, judged)
     return found
