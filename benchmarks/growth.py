@@ -33,7 +33,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from ivif_bench.config import load_config
+from ivif_bench.config_reading import load_config
 from ivif_bench.data.images import encode_png
 from ivif_bench.parallel import processors
 from ivif_bench.pipeline.fuse import method_key

@@ -172,10 +172,10 @@ def in_browser(run: Path, images: int) -> None:
         page = browser.new_page(viewport={"width": 1280, "height": 900})  # type: ignore[attr-defined]
         started = time.perf_counter()
         page.goto(address)
-        page.wait_for_function("document.body.dataset.ready")
+        page.wait_for_function("() => document.body.dataset.ready")
         print(f"first view: {1000 * (time.perf_counter() - started):.0f} ms")
         page.goto(f"{address}#view=images")
-        page.wait_for_function("document.body.dataset.ready.startsWith('images')")
+        page.wait_for_function("() => (document.body.dataset.ready || '').startsWith('images')")
         question = page.evaluate("IVIF.run.questions[0].id")
         for method in range(3):  # the first loads the numbers, then they are there
             page.evaluate(

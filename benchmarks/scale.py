@@ -201,7 +201,7 @@ def speed_up(
     images: int, folder: Path, executor: str = "local", repeats: int = 3
 ) -> dict[str, float]:
     """Wall seconds of the quality of generated images by one and by two workers, and the bound."""
-    from ivif_bench.config import load_config
+    from ivif_bench.config_reading import load_config
     from ivif_bench.pipeline.run import run
 
     generate_pairs(folder, images, (480, 640))

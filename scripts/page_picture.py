@@ -17,15 +17,15 @@ import cv2
 import numpy as np
 from playwright.sync_api import sync_playwright
 
+from ivif_bench.data.images import encode_png
 from ivif_bench.files import write_bytes
 
 STATE = "view=images&d=d0&m={methods}&s={sort}&so={of}&sd=1&theme=light"
 SIZE = {"width": 1280, "height": 860}
-COLOURS = 128  # of the PNG, which is then small
 
 
 def picture(run: Path) -> bytes:
-    """The page of a run, sorted by the objects that the infrared image's detector missed; PNG bytes."""
+    """The page of a run, sorted by the objects that the first method's detector missed; PNG bytes."""
     path = shutil.which("chromium")
     if path is None:
         sys.exit("no 'chromium' on PATH; apt-get install chromium")
@@ -37,7 +37,7 @@ def picture(run: Path) -> bytes:
         browser = playwright.chromium.launch(executable_path=path, args=arguments)
         page = browser.new_page(viewport=SIZE, color_scheme="light")  # type: ignore[arg-type]
         page.goto(index.resolve().as_uri())
-        page.wait_for_function("document.body.dataset.ready")
+        page.wait_for_function("() => document.body.dataset.ready")
         question = page.evaluate("IVIF.run.questions.find((each) => each.boxes)")
         state = STATE.format(
             methods=",".join(page.evaluate("IVIF.toolbar.methodsOf(IVIF.run.datasets[0])")),
@@ -45,24 +45,12 @@ def picture(run: Path) -> bytes:
             of=question["methods"][0],
         )
         page.evaluate("(state) => { location.hash = state; }", state)
-        page.wait_for_function("document.body.dataset.ready.startsWith('images')")
+        page.wait_for_function("() => (document.body.dataset.ready || '').startsWith('images')")
         page.wait_for_timeout(1000)
         shot = page.screenshot()
         browser.close()
-    return fewer_colours(shot)
-
-
-def fewer_colours(png: bytes) -> bytes:
-    """A PNG with a palette."""
-    import io
-
-    from PIL import Image
-
-    image = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
-    small = Image.fromarray(np.ascontiguousarray(image[:, :, ::-1])).quantize(COLOURS, dither=0)
-    sink = io.BytesIO()
-    small.save(sink, "PNG", optimize=True)
-    return sink.getvalue()
+    image = cv2.imdecode(np.frombuffer(shot, np.uint8), cv2.IMREAD_COLOR)
+    return encode_png(np.ascontiguousarray(image[:, :, ::-1]), compression=9)
 
 
 if __name__ == "__main__":

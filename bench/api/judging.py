@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from ivif_bench.api.given import FOLDER, Fuse, Given, Images, write_given
 from ivif_bench.api.runs import Run, Teller, check_workers, run
-from ivif_bench.config import RunConfig, parse_config, plain_values
+from ivif_bench.config import RunConfig
+from ivif_bench.config_reading import parse_config, plain_values
 from ivif_bench.errors import UserError
 from ivif_bench.naming import safe_name
 from ivif_bench.pipeline.plan import RunPlan

@@ -9,7 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ivif_bench.config import RunConfig, config_of, plain_values
+from ivif_bench.config import RunConfig
+from ivif_bench.config_reading import config_of, plain_values
 from ivif_bench.errors import UserError
 from ivif_bench.pipeline.absent import without_absent
 from ivif_bench.pipeline.executors.base import ExecutorConfig

@@ -45,7 +45,7 @@ def ablate(
     from ivif_bench.commands.console import console
     from ivif_bench.commands.progress import counting
     from ivif_bench.commands.running import finish
-    from ivif_bench.config import load_config
+    from ivif_bench.config_reading import load_config
     from ivif_bench.pipeline.ablate import AblationRequest, ablation_run
 
     request = AblationRequest(lite, tuple(data), device, parse_options(option))

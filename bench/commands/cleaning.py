@@ -22,7 +22,7 @@ def collect(
     Only what a run wrote is listed. Results of other --seeds or --split than the configuration's are
     not needed by it either.
     """
-    from ivif_bench.config import load_config
+    from ivif_bench.config_reading import load_config
     from ivif_bench.owner import occupying, running
 
     run_config = load_config(config)

@@ -44,7 +44,7 @@ def export(
     Its header has the network, its classes, protocol, recipe, seed, method, and the list of training
     images, so that nobody judges with it on these.
     """
-    from ivif_bench.config import load_config
+    from ivif_bench.config_reading import load_config
     from ivif_bench.store import Store
     from ivif_bench.tasks.detection.exchange import export_trained, refuse_existing
 

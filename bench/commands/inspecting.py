@@ -71,7 +71,7 @@ def validate(
     --verify, every file is read, whatever its times say, and all that do not fit are listed.
     """
     from ivif_bench.commands.progress import counting
-    from ivif_bench.config import load_config
+    from ivif_bench.config_reading import load_config
     from ivif_bench.pipeline import outlook
     from ivif_bench.pipeline.loading import load_all
     from ivif_bench.pipeline.plan import RunPlan

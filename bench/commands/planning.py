@@ -36,7 +36,7 @@ def plan(
 
     from ivif_bench.commands.amounts import summary, table_of
     from ivif_bench.commands.progress import counting
-    from ivif_bench.config import load_config
+    from ivif_bench.config_reading import load_config
     from ivif_bench.pipeline.costs import Costs
     from ivif_bench.pipeline.executors.local import visible_gpus
     from ivif_bench.pipeline.forecast import forecast

@@ -148,7 +148,7 @@ def report(
     page_images: PageImagesOption = "",
 ) -> None:
     """Write and print the tables of a run again, from its results; judges no image again."""
-    from ivif_bench.config import load_config, load_report_config
+    from ivif_bench.config_reading import load_config, load_report_config
     from ivif_bench.reports.presets import table_options
     from ivif_bench.reports.published import load_source
     from ivif_bench.reports.write import Pictures, write_report
@@ -284,7 +284,7 @@ def chosen(
     """
     from ivif_bench.commands.console import console
     from ivif_bench.commands.options import parse_options
-    from ivif_bench.config import load_config
+    from ivif_bench.config_reading import load_config
     from ivif_bench.pipeline.absent import without_absent
 
     config = load_config(path)

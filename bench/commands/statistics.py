@@ -119,7 +119,7 @@ def compare(
 
 def _folder(source: Path) -> Path:
     """A run directory, given as itself or as its configuration."""
-    from ivif_bench.config import load_config
+    from ivif_bench.config_reading import load_config
 
     return load_config(source).folder if source.is_file() else source
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,12 +35,35 @@ def name_of(key: str) -> str:
     return f"detections-{key}.json"
 
 
+_once: dict[Path, Stored] | None = None
+
+
+@contextmanager
+def read_once() -> Iterator[None]:
+    """Within it, a file that was read is not read again: a page and its tables are made of the same files."""
+    global _once
+    before, _once = _once, {} if _once is None else _once
+    try:
+        yield
+    finally:
+        _once = before
+
+
 def read_stored(path: Path) -> Stored:
     """Read such a file.
 
     Raises:
         UserError: unreadable or not of this form.
     """
+    known = _once
+    if known is None:
+        return _read(path)
+    if path not in known:
+        known[path] = _read(path)
+    return known[path]
+
+
+def _read(path: Path) -> Stored:
     try:
         content = read_json(path)
         truth = content["truth"]

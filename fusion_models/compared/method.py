@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -114,9 +114,9 @@ class ComparedMethod(FusionMethod):
         """One channel by the chosen reading, float32 [H, W] in 0..255."""
         return READINGS[self.options.gray_reading](image).astype(np.float32)
 
-    def units(self, *images: StoredImage) -> Iterator[Tensor]:
-        """Each image by the chosen reading, [1, 1, H, W] on the device, in 0..1."""
-        return (self.tensor(self.read(image) / 255) for image in images)
+    def units(self, first: StoredImage, second: StoredImage) -> tuple[Tensor, Tensor]:
+        """Both images by the chosen reading, [1, 1, H, W] on the device, in 0..1."""
+        return self.tensor(self.read(first) / 255), self.tensor(self.read(second) / 255)
 
     def tensor(self, *planes: np.ndarray) -> Tensor:
         """[H, W] each -> [1, N, H, W] on the device, in the planes' type."""

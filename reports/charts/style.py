@@ -226,7 +226,12 @@ def few_ticks(axis: Any, most: int) -> None:
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     axis.set_major_locator(MaxNLocator(most, min_n_ticks=2))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.4g}"))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: _plain_number(value)))
+
+
+def _plain_number(value: float) -> str:
+    """As short as it can be: neighbouring ticks must not touch."""
+    return f"{value:.4g}".replace("e+0", "e").replace("e+", "e").replace("e-0", "e-")
 
 
 def decades(axis: Any, low: float, high: float) -> None:

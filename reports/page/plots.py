@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,10 +13,12 @@ from ivif_bench.detections.curves import curve
 from ivif_bench.detections.matches import match
 from ivif_bench.reports.comparison import Comparison
 from ivif_bench.reports.detection_detail import IOU, precision_of
-from ivif_bench.reports.detections import stored_of
 from ivif_bench.reports.page.chunks import number
 from ivif_bench.reports.page.subjects import Question
 from ivif_bench.reports.statistics.write import against_tasks
+
+if TYPE_CHECKING:
+    from ivif_bench.detections.boxes import Judged
 
 
 def against(every: Sequence[Comparison], ids: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -68,7 +70,7 @@ def _tau(one: Any) -> str:
 
 def precision_recall(question: Question, ids: Mapping[str, str]) -> dict[str, Any] | None:
     """Precision at 101 recalls of each class, mean over seeds, and the confidence of the first seed there."""
-    stored = stored_of(question.comparison)
+    stored = question.stored
     if not stored:
         return None
     first = next(iter(stored.values()))[0].boxes
@@ -79,22 +81,23 @@ def precision_recall(question: Question, ids: Mapping[str, str]) -> dict[str, An
         "methods": {
             ids[name]: {
                 "precision": [_numbers(line) for line in precision_of(seeds)],
-                "confidence": [
-                    _confidences(seeds[0].boxes, at) for at in range(len(first.classes))
-                ],
+                "confidence": _confidences(seeds[0].boxes),
             }
             for name, seeds in stored.items()
         },
     }
 
 
-def _confidences(boxes: Any, category: int) -> list[float | None]:
-    """Where each recall is reached; None beyond the last."""
-    line = curve(boxes, match(boxes, np.array([IOU])), category)
-    if not line.objects:
-        return [None] * len(RECALLS)
-    at = np.searchsorted(line.recall, RECALLS - 1e-12)
-    return [round(float(line.confidence[i]), 6) if i < len(line.confidence) else None for i in at]
+def _confidences(boxes: Judged) -> list[list[float | None]]:
+    """By class, where each recall is reached; None beyond the last."""
+    matches = match(boxes, np.array([IOU]))
+    found = []
+    for category in range(len(boxes.classes)):
+        line = curve(boxes, matches, category)
+        known = line.confidence.round(6).tolist() if line.objects else []
+        at = np.searchsorted(line.recall, RECALLS - 1e-12).tolist() if known else [0] * len(RECALLS)
+        found.append([known[i] if i < len(known) else None for i in at])
+    return found
 
 
 def _numbers(line: np.ndarray) -> list[float | None]:

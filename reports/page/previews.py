@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -163,9 +164,9 @@ def previews_of_labels(
             if stem not in wanted or not (truth.is_file() and mine.is_file()):
                 continue
             layers = {
-                "truth": lambda t=truth, j=judged: previews.colours(t, j),
-                ids[name]: lambda p=mine, j=judged: previews.colours(p, j),
-                f"{ids[name]}-errors": lambda t=truth, p=mine, j=judged: previews.errors(t, p, j),
+                "truth": partial(previews.colours, truth, judged),
+                ids[name]: partial(previews.colours, mine, judged),
+                f"{ids[name]}-errors": partial(previews.errors, truth, mine, judged),
             }
             for layer, make in layers.items():
                 known = found.setdefault(layer, {})

@@ -36,13 +36,14 @@ class Question:
 
     Attributes:
         id: on the page.
-        boxes, labels: by method, what its first seed found.
+        stored: by method, the detections of all its seeds.
+        labels: by method, what its first seed found.
         levels: confidence at which boxes of each method are counted.
     """
 
     id: str
     comparison: Comparison
-    boxes: Mapping[str, Stored] = field(default_factory=dict)
+    stored: Mapping[str, Sequence[Stored]] = field(default_factory=dict)
     labels: Mapping[str, Judged] = field(default_factory=dict)
     confidence: float | None = None
 
@@ -51,6 +52,11 @@ class Question:
         """What is asked, in a few words."""
         protocol = self.comparison.protocol
         return f"{self.comparison.task}, {short_title(self.comparison)} ({protocol})"
+
+    @cached_property
+    def boxes(self) -> dict[str, Stored]:
+        """By method, the detections of its first seed."""
+        return {name: seeds[0] for name, seeds in self.stored.items()}
 
     @cached_property
     def levels(self) -> dict[str, float]:
@@ -145,8 +151,7 @@ def questions_of(comparisons: Sequence[Comparison], confidence: float | None) ->
     found = []
     for at, each in enumerate(comparisons):
         stored = stored_of(each) if each.task == "detection" else {}
-        boxes = {name: seeds[0] for name, seeds in stored.items()}
-        found.append(Question(f"c{at}", each, boxes, labels.get(each.name, {}), confidence))
+        found.append(Question(f"c{at}", each, stored, labels.get(each.name, {}), confidence))
     return found
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ivif_bench.data.images import size_in_header
+from ivif_bench.detections.stored import read_once
 from ivif_bench.reports.comparison import comparisons
 from ivif_bench.reports.frame import RunResults, load_run
 from ivif_bench.reports.page import overview, plots
@@ -79,6 +80,17 @@ def write_page(
     Raises:
         UserError: no plan, or broken results.
     """
+    with read_once():
+        return _write_page(run, images, confidence, sources, papers)
+
+
+def _write_page(
+    run: Path,
+    images: int,
+    confidence: float | None,
+    sources: Sequence[PublishedSource],
+    papers: Sequence[TableOptions],
+) -> Page:
     results = load_run(run)
     report = build_report(results, "interval", sources, papers)
     every = comparisons(results)

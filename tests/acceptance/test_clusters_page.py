@@ -14,7 +14,7 @@ import yaml
 from typer.testing import CliRunner
 
 from ivif_bench.cli import app
-from ivif_bench.config import parse_config
+from ivif_bench.config_reading import parse_config
 from ivif_bench.pipeline.executors.base import EXECUTORS
 from ivif_bench.task import TASKS
 

@@ -12,7 +12,7 @@ from in_process import InProcess
 from small_runs import ivif
 
 import ivif_bench
-from ivif_bench.config import load_config
+from ivif_bench.config_reading import load_config
 from ivif_bench.errors import UserError
 from ivif_bench.pipeline.executors import local
 

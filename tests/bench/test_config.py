@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from ivif_bench.config import load_config
+from ivif_bench.config_reading import load_config
 from ivif_bench.errors import UserError
 
 BASE = {

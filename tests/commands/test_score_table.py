@@ -16,7 +16,7 @@ from small_runs import write_config, write_pairs
 from typer.testing import CliRunner
 
 from ivif_bench.cli import app
-from ivif_bench.config import load_config
+from ivif_bench.config_reading import load_config
 from ivif_bench.pipeline import run as pipeline
 from ivif_bench.pipeline.executors import local
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from small_runs import ivif_here, write_config, write_pairs
 
-from ivif_bench.config import load_config
+from ivif_bench.config_reading import load_config
 from ivif_bench.pipeline.outlook import absent_data, absent_files, costs
 
 REPOSITORY = Path(__file__).parents[2]

@@ -12,7 +12,7 @@ import pytest
 from fixed_table import fixed_table
 from paper_runs import METRICS, NAMES, entry, paper_run, value_of
 
-from ivif_bench.config import parse_config
+from ivif_bench.config_reading import parse_config
 from ivif_bench.errors import UserError
 from ivif_bench.reports.formats import markdown
 from ivif_bench.reports.frame import load_run

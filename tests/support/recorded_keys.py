@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from ivif_bench.config import load_config
+from ivif_bench.config_reading import load_config
 from ivif_bench.fingerprints import Fingerprints
 from ivif_bench.pipeline.plan import RunPlan, plan_document
 from ivif_bench.pipeline.run import Listener, write_demo_data

@@ -15,7 +15,7 @@ from torch import nn
 from typer.testing import CliRunner
 
 from ivif_bench.cli import app
-from ivif_bench.config import load_config
+from ivif_bench.config_reading import load_config
 from ivif_bench.errors import UserError
 from ivif_bench.fusion import METHODS
 from ivif_bench.pipeline.run import run

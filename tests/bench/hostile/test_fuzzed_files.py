@@ -21,7 +21,7 @@ from hostile import outcome
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ivif_bench.config import load_config
+from ivif_bench.config_reading import load_config
 from ivif_bench.data.coco import read_coco
 from ivif_bench.data.headers import read_header
 from ivif_bench.data.images import decode, encode_png, read_labels, size_in_header

@@ -17,7 +17,7 @@ import pytest
 from hostile import outcome
 from small_runs import ivif, write_config, write_pairs
 
-from ivif_bench.config import load_config
+from ivif_bench.config_reading import load_config
 from ivif_bench.data.archive import checksums
 from ivif_bench.data.base import open_dataset
 from ivif_bench.data.coco import read_coco

@@ -13,7 +13,8 @@ import yaml
 from hostile import outcome
 
 from ivif_bench.commands.options import parse_options
-from ivif_bench.config import RunConfig, load_config
+from ivif_bench.config import RunConfig
+from ivif_bench.config_reading import load_config
 from ivif_bench.data.splits import find_split
 from ivif_bench.protocol import Protocol, read_protocol
 from ivif_bench.tasks.detection.protocol import SHIPPED_PROTOCOLS, DetectionProtocol

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from small_runs import ivif_here, write_config, write_pairs
 
-from ivif_bench.config import load_config, parse_config
+from ivif_bench.config_reading import load_config, parse_config
 from ivif_bench.errors import UserError
 from ivif_bench.fusion import METHODS
 from ivif_bench.fusion_models.compared.method import ComparedOptions

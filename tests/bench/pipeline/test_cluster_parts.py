@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from small_runs import ivif_here, write_config, write_pairs
 
-from ivif_bench.config import load_config
+from ivif_bench.config_reading import load_config
 from ivif_bench.errors import UserError
 from ivif_bench.pipeline import worker
 from ivif_bench.pipeline.executors.base import EXECUTORS, Executor, ExecutorConfig, Place

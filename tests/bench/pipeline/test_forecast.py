@@ -8,7 +8,7 @@ import pytest
 from in_process import InProcess
 from small_runs import ivif, write_config, write_pairs
 
-from ivif_bench.config import load_config
+from ivif_bench.config_reading import load_config
 from ivif_bench.pipeline.costs import Costs, fusing_name, section_name
 from ivif_bench.pipeline.executors import local
 from ivif_bench.pipeline.forecast import Countdown, Item, forecast, total_seconds

@@ -10,7 +10,7 @@ import cv2
 import pytest
 from small_runs import ivif, write_config, write_pairs
 
-from ivif_bench.config import load_config
+from ivif_bench.config_reading import load_config
 from ivif_bench.errors import UserError
 from ivif_bench.pipeline import sizes
 from ivif_bench.pipeline.plan import RunPlan

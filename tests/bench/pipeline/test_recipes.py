@@ -11,7 +11,7 @@ import pytest
 from in_process import InProcess
 from small_runs import write_config, write_pairs
 
-from ivif_bench.config import load_config
+from ivif_bench.config_reading import load_config
 from ivif_bench.errors import UserError
 from ivif_bench.fusion import METHODS, STRETCHED
 from ivif_bench.pipeline import run as pipeline

@@ -11,7 +11,7 @@ import yaml
 from in_process import InProcess
 from small_runs import ivif, ivif_here, write_config, write_pairs
 
-from ivif_bench.config import load_config
+from ivif_bench.config_reading import load_config
 from ivif_bench.errors import UserError
 from ivif_bench.pipeline import run as pipeline
 from ivif_bench.pipeline.executors import local

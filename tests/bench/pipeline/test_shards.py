@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from in_process import InProcess
 from small_runs import write_config, write_pairs
 
-from ivif_bench.config import load_config
+from ivif_bench.config_reading import load_config
 from ivif_bench.pipeline.executors import local
 from ivif_bench.pipeline.run import run
 from ivif_bench.pipeline.shards import VARIABLE, shards

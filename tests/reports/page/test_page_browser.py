@@ -92,7 +92,7 @@ def test_images_are_sorted_by_missed_objects_and_by_a_difference(watched, drawn)
     watched.turned("s=")
     page.locator("#sort-of").select_option(label=ODD["odd-long"])
     watched.turned("so=m6")
-    page.wait_for_function("document.querySelectorAll('.stem .amount').length > 3")
+    page.wait_for_function("() => document.querySelectorAll('.stem .amount').length > 3")
     page.wait_for_timeout(200)
     counts = [int(text) for text in _texts(page, ".stem .amount")]
     assert counts == sorted(counts, reverse=True)
@@ -101,7 +101,7 @@ def test_images_are_sorted_by_missed_objects_and_by_a_difference(watched, drawn)
     watched.turned("sm=m0")
     page.locator("#tag").select_option("night")
     watched.turned("tag=night")
-    page.wait_for_function("document.querySelector('.side').innerText.includes('4 of 12')")
+    page.wait_for_function("() => document.querySelector('.side').innerText.includes('4 of 12')")
 
 
 def test_two_methods_zoom_in_step_and_the_address_brings_it_back(watched, drawn):
@@ -125,7 +125,7 @@ def test_two_methods_zoom_in_step_and_the_address_brings_it_back(watched, drawn)
     assert again == other
     assert float(re.match(r"matrix\(([\d.]+)", again).group(1)) > 1.2
     page.get_by_role("button", name="Whole image").click()
-    page.wait_for_function("!location.hash.includes('z=')")
+    page.wait_for_function("() => !location.hash.includes('z=')")
     assert page.locator("[aria-pressed=true][data-method]").count() == 2
 
 
@@ -154,21 +154,23 @@ def test_boxes_masks_and_the_threshold_change_what_lies_over_the_image(watched, 
     page.locator("#box-found").uncheck()
     watched.turned("bh=f")
     page.wait_for_function(
-        f"document.querySelectorAll('.boxes rect:not(.under)').length < {before}"
+        f"() => document.querySelectorAll('.boxes rect:not(.under)').length < {before}"
     )
     page.keyboard.press("b")
-    page.wait_for_function("!document.querySelector('.boxes')")
+    page.wait_for_function("() => !document.querySelector('.boxes')")
     page.keyboard.press("b")
-    page.wait_for_function("document.querySelector('.boxes')")
+    page.wait_for_function("() => document.querySelector('.boxes')")
     level = page.locator("#threshold")
     level.focus()
     page.keyboard.press("End")
     watched.turned("thr=1.00")
-    page.wait_for_function("document.querySelector('.counts').innerText.startsWith('0 found')")
+    page.wait_for_function(
+        "() => document.querySelector('.counts').innerText.startsWith('0 found')"
+    )
     for name in ("truth", "prediction", "errors"):
         page.locator(f"#mask-{name}").check()
         page.wait_for_selector(f"img.mask.{name}")
-    loaded = "[...document.querySelectorAll('img.mask')].every((each) => each.complete && each.naturalWidth)"
+    loaded = "() => [...document.querySelectorAll('img.mask')].every((each) => each.naturalWidth)"
     page.wait_for_function(loaded)
     page.get_by_role("button", name="Difference").click()
     blend = "getComputedStyle(document.querySelector('img.other')).mixBlendMode"
@@ -185,7 +187,7 @@ def test_points_of_plots_open_images(watched, drawn):
     watched.ready("plots images")
     plot = page.locator(".u-over").bounding_box()
     page.mouse.move(plot["x"] + plot["width"] * 0.5, plot["y"] + plot["height"] * 0.5)
-    page.wait_for_function("document.querySelector('.reading').innerText.length > 5")
+    page.wait_for_function("() => document.querySelector('.reading').innerText.length > 5")
     stem = page.locator(".reading").inner_text().partition(",")[0]
     page.mouse.click(plot["x"] + plot["width"] * 0.5, plot["y"] + plot["height"] * 0.5)
     watched.ready(f"images {stem}")
@@ -211,7 +213,7 @@ def test_the_keyboard_is_enough(watched, drawn):
     before = page.locator("button[data-method=m2]").get_attribute("aria-pressed")
     page.keyboard.press("3")
     page.wait_for_function(
-        f"document.querySelector('button[data-method=m2]').getAttribute('aria-pressed') !== '{before}'"
+        f"() => document.querySelector('button[data-method=m2]').getAttribute('aria-pressed') !== '{before}'"
     )
     page.keyboard.press("s")
     page.wait_for_selector(".line")
@@ -221,7 +223,7 @@ def test_the_keyboard_is_enough(watched, drawn):
     page.keyboard.press("/")
     page.keyboard.type("00007")
     watched.turned("f=00007")
-    page.wait_for_function("document.querySelector('.side').innerText.includes('1 of 12')")
+    page.wait_for_function("() => document.querySelector('.side').innerText.includes('1 of 12')")
 
 
 def test_names_are_text_whatever_they_hold(watched, drawn):
@@ -242,8 +244,8 @@ def test_the_served_page_works_as_from_disk(chromium, drawn):
         said: list[str] = []
         page.on("console", lambda each: said.append(each.text) if each.type == "error" else None)
         page.goto(f"{server.address}#view=images&i=00004")
-        page.wait_for_function("document.body.dataset.ready === 'images 00004'")
-        loaded = "[...document.querySelectorAll('img.base')].every((each) => each.naturalWidth > 0)"
+        page.wait_for_function("() => document.body.dataset.ready === 'images 00004'")
+        loaded = "() => [...document.querySelectorAll('img.base')].every((each) => each.naturalWidth > 0)"
         page.wait_for_function(loaded)
         original = page.get_by_role("link", name="original").first.get_attribute("href")
         assert page.request.get(server.address.rpartition("/")[0] + "/" + original).ok

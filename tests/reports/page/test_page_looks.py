@@ -38,7 +38,7 @@ def test_views_fit_are_readable_and_named_for_screen_readers(
     for name, state in VIEWS.items():
         page.goto("about:blank")
         page.goto(f"{(drawn / 'report' / 'page' / 'index.html').as_uri()}#{state}")
-        page.wait_for_function("document.body.dataset.ready")
+        page.wait_for_function("() => document.body.dataset.ready")
         page.wait_for_timeout(150)
         shot = page.screenshot(path=folder / f"{name}-{theme}-{size}.png")
         assert len(shot) > 5000

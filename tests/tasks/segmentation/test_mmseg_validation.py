@@ -98,6 +98,7 @@ def test_validation_only_watches_a_training_on_the_other_images(tmp_path):
     assert [row["loss"] for row in rows[:3]] == [row["loss"] for row in _rows(tmp_path / "b")]
 
 
+@pytest.mark.slow
 def test_the_best_weights_are_judged_also_after_a_kill(tmp_path):
     samples, options = _samples(), {"validation": 0.3, "checkpoint": "best", "lr": 0.02}
     best = _fit(tmp_path / "a", samples, **options)
@@ -116,6 +117,7 @@ def test_the_best_weights_are_judged_also_after_a_kill(tmp_path):
     assert _rows(tmp_path / "a") == _rows(tmp_path / "b")
 
 
+@pytest.mark.slow
 def test_normalised_by_its_training_images_a_network_sees_no_change_of_contrast(tmp_path):
     options = {"normalisation": "training-images", "iterations": 4, "flip": 0.0}
     plain = _fit(tmp_path / "a", _samples(), **options)
