@@ -29,7 +29,7 @@ class Fused:
         write_pairs(folder / "pairs", COUNT, (40, 48))
         self.folder = folder
         self.method = MethodConfig.model_validate({"name": kind, "type": kind})
-        self.job = {"method": self.method.model_dump(mode="json"), "seed": 0}
+        self.job = {"method": self.method.model_dump(mode="json"), "seed": 0, "measure": kind}
         self.notes: list[str] = []
         assert self.again() == [f"{index:05d}" for index in range(COUNT)]
         assert self.notes == []
