@@ -86,6 +86,7 @@ def test_the_listed_exceptions_are_exactly_the_comparisons_that_fail(rows):
     assert unexplained(rows) == []
 
 
+@pytest.mark.slow
 @pytest.mark.golden
 def test_no_tolerance_hides_a_difference_a_hundred_times_smaller(rows):
     """Tolerances are as tight as the numbers are: those of double precision are rounding."""

@@ -112,6 +112,7 @@ def test_the_exported_weights_are_those_of_the_run_and_equal_from_its_directory(
     assert all(torch.equal(state[key], known[key]) for key in known)
 
 
+@pytest.mark.slow
 def test_export_refuses_what_is_there_unknown_or_not_clear(run, exported):
     command = ("detector", "export", run, "average", "--out", exported)
     assert "--force overwrites it" in refused(*command, "--seed", "1")
@@ -191,6 +192,7 @@ def test_a_test_on_training_images_is_refused_before_anything_is_computed(
     assert ivif_here("validate", fits).returncode == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recorded", [True, False])
 def test_other_images_of_the_same_names_are_refused_only_if_no_content_is_recorded(
     run, exported, stems, tmp_path, recorded

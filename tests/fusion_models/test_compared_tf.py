@@ -58,6 +58,7 @@ def levels(fused) -> np.ndarray:
     return fused[0].mul(255).round().byte().movedim(0, -1).numpy().squeeze()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", PICTURES)
 def test_every_recorded_picture_is_met(shared, key):
     file, name, options, cases = PICTURES[key]

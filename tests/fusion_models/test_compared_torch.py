@@ -197,6 +197,7 @@ def test_every_recorded_array_is_met(shared, name, case):
     assert floats - compared <= NOT_OF_THE_NETWORK
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "case"), CASES_OF_EACH)
 def test_every_recorded_picture_is_met(shared, tmp_path, name, case):
     recorded = golden(shared, name, case)

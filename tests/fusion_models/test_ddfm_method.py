@@ -146,6 +146,7 @@ def test_free_running_loop_stays_with_the_released_script_and_saves_its_image(re
     assert from_half[different > 0].max(initial=0) < 0.05
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", ["released", "paper"])
 def test_a_batch_gives_what_single_images_give(tiny_file, variant):
     infrared, visible = _pair(count=4)

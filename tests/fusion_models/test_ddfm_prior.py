@@ -104,6 +104,7 @@ def test_small_network_gives_the_recorded_output(recorded, converted_network, ca
     np.testing.assert_allclose(kept["emb"].numpy(), recorded["emb"], atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.golden
 def test_cutting_qkv_into_thirds_gives_another_network(recorded, official_state):
     """The control: the wrong order must be seen, and by as much as was recorded."""

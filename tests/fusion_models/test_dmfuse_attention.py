@@ -120,6 +120,7 @@ def test_the_fused_form_computes_the_same(monkeypatch, size):
     assert float((fused - criss_cross(*inputs)).abs().max()) < 2e-6
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:flex_attention called without")
 def test_the_fused_form_leaves_out_the_position_itself():
     query = key = torch.eye(3)[None]

@@ -78,6 +78,7 @@ def test_the_head_comes_with_its_prior_in_one_file_that_the_method_reads(prior, 
     assert fused.shape == (1, 1, 40, 40)
 
 
+@pytest.mark.slow
 def test_a_weights_file_says_what_it_was_made_of(trained):
     with safe_open(trained, "pt") as file:
         about = json.loads(file.metadata()["dmfuse"])

@@ -122,6 +122,7 @@ def test_other_choices_total_what_the_facts_sheet_says(projection, combined, att
     assert round(count_parameters(options) / 1e6, 2) == millions
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", ALTERNATIVES, ids=str)
 @torch.inference_mode()
 def test_every_choice_builds_and_fuses(changes):

@@ -95,6 +95,7 @@ def test_undefined_ablations_are_refused_with_the_reason(preset, tmp_path):
         train("dmnet", TrainingRequest(("demo=1",), tmp_path, preset))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", sorted(set(PRESETS) - set(UNDEFINED)))
 def test_every_preset_takes_a_step_of_each_stage(preset, pool):
     options = {key: value for key, value in TINY.items() if key != "crop"}

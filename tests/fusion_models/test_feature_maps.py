@@ -132,6 +132,7 @@ def test_a_map_that_is_not_computed_or_no_map_is_named():
         chosen(method.feature_maps(), [], "half")
 
 
+@pytest.mark.slow
 def test_the_command_lists_maps_draws_them_and_refuses_a_wrong_name_in_one_line(tmp_path):
     def run(*arguments):
         return CliRunner().invoke(app, ["features", *map(str, arguments)])
@@ -157,6 +158,7 @@ def test_the_command_lists_maps_draws_them_and_refuses_a_wrong_name_in_one_line(
     assert (tmp_path / "features-dmnet-lite-scene-infrared-1.png").is_file()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("venue", ["ieee", "cvpr"])
 def test_texts_of_the_figure_stay_apart_with_long_names_and_extreme_values(venue):
     random = np.random.default_rng(0)

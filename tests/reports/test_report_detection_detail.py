@@ -80,6 +80,7 @@ def test_scores_of_a_condition_are_those_of_its_images(
     assert _value(report, "night", "", "AP50_95") == pytest.approx(scores["mAP50_95", ""])
 
 
+@pytest.mark.slow
 def test_miss_rates_are_those_of_the_task(
     report: Path, truth_and_found: tuple[Found, Found]
 ) -> None:

@@ -101,6 +101,7 @@ def _images(folder: Path) -> dict[str, str]:
     return paths
 
 
+@pytest.mark.slow
 def test_panel_is_drawn_from_the_plan(tmp_path: Path, new_run: Any) -> None:
     builder = _fill(new_run(tmp_path / "demo"))
     images = _images(tmp_path / "demo")

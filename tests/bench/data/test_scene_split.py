@@ -91,6 +91,7 @@ def stems_with(stem: str, scenes: dict[str, frozenset[str]]) -> frozenset[str]:
     return next(scene for scene in scenes.values() if stem in scene)
 
 
+@pytest.mark.slow
 def test_shares_that_leave_nothing_and_sets_of_one_run_are_refused(
     drawn: Any, tmp_path: Path
 ) -> None:

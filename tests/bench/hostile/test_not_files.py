@@ -136,6 +136,7 @@ def test_a_cache_that_is_no_file_is_no_cache(kind: str, tmp_path: Path) -> None:
     assert png_provenance(tmp_path / "cache") is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["FIFO", "device"])
 @pytest.mark.parametrize("side", ["ir", "vi", "fused"])
 def test_score_names_the_image(side: str, kind: str, tmp_path: Path) -> None:

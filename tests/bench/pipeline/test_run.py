@@ -32,6 +32,7 @@ def _run(config: Path, processes: bool = False, **options):
         return pipeline.run(load_config(config), workers=2, **options)
 
 
+@pytest.mark.slow
 def test_what_is_damaged_is_made_again_and_nothing_else(small):
     config = write_config(small, methods=["average"])
     assert _run(config, processes=True).fused == 3

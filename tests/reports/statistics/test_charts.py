@@ -27,6 +27,7 @@ from ivif_bench.reports.statistics.write import studied, tables_of
 WARNING = "PSEUDO LABELS: a network's output, no ground truth; never report a number of this table."
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("methods", "venue"),
     [
@@ -88,6 +89,7 @@ def test_names_are_drawn_as_given_and_never_as_mathematics():
     assert not any(text.get_parse_math() for text in texts.values() if text.get_text())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("inches", [0.4, 0.8, 1.3, 5.0])
 def test_labels_fit_and_different_names_stay_different(inches):
     labels = style.fitted(NAMES, inches)
@@ -98,6 +100,7 @@ def test_labels_fit_and_different_names_stay_different(inches):
     assert style.fitted(["one\ntwo\x1b[1m"], 5.0) == ["one two [1m"]
 
 
+@pytest.mark.slow
 def test_a_run_gets_its_figures_by_a_command_and_a_venue_must_be_known(tmp_path):
     builder = RunBuilder(tmp_path / "run")
     for at, method in enumerate("abc"):

@@ -59,6 +59,7 @@ def test_interrupted_at_any_epoch_and_resumed_equals_uninterrupted(
     assert left == {"detector.safetensors", CURVES, "origins.json"}
 
 
+@pytest.mark.slow
 def test_curves_have_losses_and_the_learning_rate_of_every_epoch(whole):
     rows = whole[1]
     assert [row["epoch"] for row in rows] == [1, 2, 3, 4]

@@ -82,6 +82,7 @@ def assert_vif(found, expected):
     assert found.value == pytest.approx(expected, rel=ALLOWED, abs=1e-14, nan_ok=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("content", CONTENTS)
 def test_vif_is_that_of_exact_arithmetic_at_any_size(content, size):
@@ -108,6 +109,7 @@ def loaded(images):
     return Loaded(*images, (), {})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(41, 146), (97, 131)])
 @pytest.mark.parametrize("content", CONTENTS)
 def test_vif_with_products_that_stop_at_255_is_that_of_exact_arithmetic(content, size):
@@ -128,6 +130,7 @@ def viff(content, size):
     return total / weights
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(43, 41), (41, 146), (301, 44), (97, 131)])
 @pytest.mark.parametrize("content", CONTENTS)
 def test_viff_is_that_of_exact_arithmetic(content, size):

@@ -82,6 +82,7 @@ def assert_same(found, expected, about):
             )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("device", ["cpu", CUDA])
 @pytest.mark.parametrize("convention", sorted(CONVENTIONS.specs()))
 def test_values_and_reasons_are_the_engines_under_every_convention(convention, device):

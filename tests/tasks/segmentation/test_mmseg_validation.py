@@ -85,6 +85,7 @@ def test_runs_of_neighbouring_numbers_are_kept_whatever_the_order_of_the_list():
         kept_apart(["1", "2", "3", "4", "5"], 0.05)
 
 
+@pytest.mark.slow
 def test_validation_only_watches_a_training_on_the_other_images(tmp_path):
     samples = _samples()
     watched = _fit(tmp_path / "a", samples, validation=0.3, validation_every=2)

@@ -70,6 +70,7 @@ def trained(tmp_path_factory):
     return fit(tmp_path_factory.mktemp("trained"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "millions"),
     [("segformer-b0", 3.72), ("deeplabv3plus-r18", 12.47), ("deeplabv3plus-r50", 43.58)],
@@ -154,6 +155,7 @@ def test_a_finished_training_is_not_repeated(tmp_path):
     assert steps == []
 
 
+@pytest.mark.slow
 def test_predictions_equal_mmsegmentations_own_inference(trained):
     import torch
     from mmengine.structures import PixelData

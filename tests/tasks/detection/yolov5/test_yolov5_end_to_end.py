@@ -100,6 +100,7 @@ def test_order_images_targets_and_rates_of_all_batches(recorded, samples, run):
         assert found["updates"] == known["ema_updates"]
 
 
+@pytest.mark.slow
 def test_losses_and_weights_until_rounding_errors_have_grown(recorded, run):
     expected = recorded.json("j_end_to_end.json")["batches"]
     batches, _ = run
