@@ -263,5 +263,8 @@ def warned(figure: Figure, warnings: Sequence[str]) -> Figure:
             left, bottom, across, up = axes.get_position().bounds
             share = height / (height + extra)
             axes.set_position((left, bottom * share, across, up * share))
+        for text in figure.texts:
+            across, up = text.get_position()
+            text.set_position((across, up * share))
     figure.suptitle("\n".join(lines), fontsize=SIZE - 1, color="#B00000", va="top", **where)
     return figure
