@@ -112,6 +112,7 @@ def test_two_methods_zoom_in_step_and_the_address_brings_it_back(watched, drawn)
     page.mouse.wheel(0, -300)
     page.mouse.wheel(0, -300)
     watched.turned("z=")
+    page.wait_for_timeout(1000)  # the address follows the last step of the wheel a little later
     moved = (
         "[...document.querySelectorAll('.inner')].map((each) => getComputedStyle(each).transform)"
     )
