@@ -171,7 +171,7 @@ def test_a_ray_of_the_runs_own_listens_on_loopback_and_dies_with_its_driver(smal
     assert all(place in ("127.0.0.1", "::ffff:127.0.0.1") for place in places), places
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    deadline = time.monotonic() + 180  # what does not end by itself is killed after a minute
+    deadline = time.monotonic() + 180  # Ray's agents end by themselves, later on a busy machine
     while any(map(alive, own)) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert [pid for pid in own if alive(pid)] == []
