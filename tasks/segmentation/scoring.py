@@ -12,8 +12,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import cv2
 import numpy as np
+
+from ivif_bench.tasks.segmentation.pairs import LEVELS, pairs_of_values
 
 Void = Literal["ignore", "false-positive", "mfnet", "class"]
 
@@ -21,9 +22,6 @@ Void = Literal["ignore", "false-positive", "mfnet", "class"]
 ABSENT = "no_truth_no_prediction"
 NO_TRUTH = "no_truth"
 DROPPED = "left_out"
-
-_LEVELS = 256
-_EXACT = 1 << 24  # whole numbers up to this are exact in float32
 
 
 def confusion(
@@ -49,11 +47,11 @@ def confusion(
         if image.dtype != np.uint8:
             raise ValueError(f"{what} image is {image.dtype}, expected uint8")
     # All pairs of values are counted in one pass; unknown ones show in the sum afterwards.
-    counts = _pairs_of_values(truth, prediction)
+    counts = pairs_of_values(truth, prediction)
     known = [*range(classes), ignore_index]
     matrix = counts[np.ix_(known, known)]
     if matrix.sum() != truth.size:
-        unknown = np.setdiff1d(np.arange(_LEVELS), known)
+        unknown = np.setdiff1d(np.arange(LEVELS), known)
         for what, totals in (("label", counts.sum(axis=1)), ("predicted", counts.sum(axis=0))):
             if (found := totals[unknown]).any():
                 raise ValueError(
@@ -188,18 +186,6 @@ def mean_iou(
     """
     values, names = np.append(scores.iou, scores.void_iou), (*classes, "")
     return {name: mean_over(values, names, left_out) for name, left_out in means.items()}
-
-
-def _pairs_of_values(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """How often each pair of values occurs, int64 [256, 256]; uint8 arrays of one shape."""
-    counts = np.zeros((_LEVELS, _LEVELS), np.int64)
-    first, second = rows.reshape(1, -1), columns.reshape(1, -1)
-    for at in range(0, first.shape[1], _EXACT):
-        parts = [np.ascontiguousarray(each[:, at : at + _EXACT]) for each in (first, second)]
-        # OpenCV counts in integers and returns them as float32; half the time of np.bincount
-        found = cv2.calcHist(parts, [0, 1], None, [_LEVELS, _LEVELS], [0, _LEVELS, 0, _LEVELS])
-        counts += found.astype(np.int64)
-    return counts
 
 
 def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:

@@ -9,7 +9,6 @@ import pytest
 import yaml
 from scipy.ndimage import distance_transform_cdt
 
-from ivif_bench.tasks.segmentation import scoring
 from ivif_bench.tasks.segmentation.boundary import band_width, boundary_counts, boundary_iou
 from ivif_bench.tasks.segmentation.counting import Counts, metric_names
 from ivif_bench.tasks.segmentation.protocol import SHIPPED_PROTOCOLS, SegmentationProtocol
@@ -166,10 +165,3 @@ def test_hashes_know_scores_only_where_there_are_any():
     assert asked.sha256 != plain.sha256
     assert asked.training_part == plain.training_part
     assert SegmentationProtocol.model_validate(asked.model_dump(mode="json")) == asked
-
-
-def test_large_images_are_counted_in_parts_that_stay_exact(monkeypatch):
-    truth, found = drawn(6)
-    whole = confusion(truth, found, CLASSES)
-    monkeypatch.setattr(scoring, "_EXACT", 100)
-    np.testing.assert_array_equal(confusion(truth, found, CLASSES), whole)

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ivif_bench.data.images import read_labels
+from ivif_bench.tasks.segmentation.pairs import pairs_of_values
 from ivif_bench.tasks.segmentation.scoring import confusion, mean_iou, score
 
 VOID = 11
@@ -191,3 +192,13 @@ def test_mmsegmentation_counts_the_same_and_rounds_to_two_decimals():
     assert theirs["mIoU"] == pytest.approx(100 * np.mean(ours.iou), abs=0.00501)
     assert theirs["aAcc"] == pytest.approx(100 * ours.accuracy, abs=0.00501)
     assert theirs["mAcc"] == pytest.approx(100 * ours.class_accuracy, abs=0.00501)
+
+
+@pytest.mark.parametrize("highest", [0, 1, 8, 255])
+def test_pairs_of_values_are_counted_as_by_bincount_whatever_the_size_and_the_runs(highest):
+    generator = np.random.default_rng(highest)
+    for length in range(1, 60):
+        drawn = generator.integers(0, highest + 1, (2, length), dtype=np.uint8)
+        rows, columns = np.repeat(drawn, generator.integers(1, 30, length), axis=1)
+        expected = np.bincount(256 * rows.astype(int) + columns, minlength=256 * 256)
+        np.testing.assert_array_equal(pairs_of_values(rows, columns).ravel(), expected)
