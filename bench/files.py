@@ -268,12 +268,21 @@ def _machine() -> str:
 def _is_left_over(name: str) -> bool:
     """Whether a temporary file or folder belongs to a process of this machine that has ended."""
     owner = _UNFINISHED.fullmatch(name)
-    if owner is None or owner[1] != _machine():
-        return False
+    return owner is not None and owner[1] == _machine() and has_ended(int(owner[2]))
+
+
+def has_ended(pid: int) -> bool:
+    """Whether no process of this machine has that number, or one that only waits to be waited for."""
     try:
-        os.kill(int(owner[2]), 0)
+        os.kill(pid, 0)
     except ProcessLookupError:
         return True
     except OSError:
+        pass  # another user's
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].startswith(("Z", "X"))
+    except FileNotFoundError:
+        # it ended since, or this system has no /proc
+        return Path("/proc/self/stat").exists()
+    except OSError:
         return False
-    return False

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -23,3 +26,20 @@ def test_a_failed_write_leaves_the_old_file_and_no_rest(
         files.write_bytes(path, b"new")
     assert path.read_bytes() == b"old"
     assert [item.name for item in path.parent.iterdir()] == ["a.bin"]
+
+
+def test_temporary_files_of_a_process_that_ended_unwaited_for_are_removed(tmp_path: Path) -> None:
+    """A driver killed below a parent that does not wait for it stays in the process table."""
+    process = subprocess.Popen([sys.executable, "-c", "pass"])
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # ended, but not waited for
+    own = files._own_prefix()
+    dead = tmp_path / f".{own.replace(f'-{os.getpid()}-', f'-{process.pid}-')}x.part"
+    living = tmp_path / f".{own}x.part"
+    for path in (dead, living):
+        path.write_bytes(b"")
+    files.remove_leftovers(tmp_path)
+    process.wait()
+    assert [path.name for path in tmp_path.iterdir()] == [living.name]
+    assert files.has_ended(process.pid)
+    assert not files.has_ended(os.getpid())
+    assert not files.has_ended(1)

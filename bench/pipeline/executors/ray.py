@@ -14,19 +14,20 @@ import secrets
 import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from ivif_bench.errors import UserError
-from ivif_bench.files import read_regular, write_bytes
+from ivif_bench.files import has_ended, write_bytes
 from ivif_bench.pipeline.executors.base import Executor, ExecutorSpec, Place, ended
 from ivif_bench.pipeline.executors.nodes import Grant, Nodes
 from ivif_bench.pipeline.host import Host, Setup, carried, this_code
-from ivif_bench.pipeline.jobs import Ended, Job, Progress, encoded_unit
+from ivif_bench.pipeline.jobs import Ended, Job, Progress
 from ivif_bench.pipeline.mirror import Returned
 from ivif_bench.pipeline.ray_cluster import RayOptions, connected, demand_ray
+from ivif_bench.pipeline.ray_store import Stored, inputs_of
 from ivif_bench.weights import weights_folder
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 _LOOK_EVERY = 2.0  # seconds between looks at the nodes
 _STOPPED_WITHIN = 15.0  # seconds for processes of this machine to end
 _KILLED = (-signal.SIGKILL, -signal.SIGTERM, 128 + signal.SIGTERM)
-_UNITS = 16  # units whose values are in the object store
 
 
 SPECS = (
@@ -104,8 +104,7 @@ class RayExecutor(Executor):
         self._actors: list[_Actor] = []
         self._running: dict[int, _Running] = {}
         self._again: list[tuple[Job, int]] = []
-        self._units: dict[str, Any] = {}  # references to the values of units, by key
-        self._inputs: dict[str, Any] = {}  # references to weights, by path
+        self._stored = Stored(ray, place.run)
         self._happened: list[Progress | Ended] = []
         self._pids: set[int] = set()
         self._looked = 0.0
@@ -196,22 +195,13 @@ class RayExecutor(Executor):
         rest = {name: value for name, value in job.description.items() if name != "unit"}
         rest["needs"] = list(job.needs)
         unit = job.description.get("unit")
-        reference = "" if unit is None else self._unit(unit)
+        reference = "" if unit is None else self._stored.unit(unit)
         stream = actor.handle.do.options(num_returns="streaming").remote(
-            json.dumps(rest), reference, _inputs_of(job), given
+            json.dumps(rest), reference, inputs_of(job), given
         )
         stamp = f"{os.getpid()}-{secrets.token_hex(4)}"
         returned = Returned(self._place.run, stamp)
         self._running[id(stream)] = _Running(job, actor, stream, returned, attempt)
-
-    def _unit(self, unit: Mapping[str, Any]) -> Any:
-        """A reference to a unit's values, which its shards share."""
-        key = str(unit["key"])
-        if key not in self._units:
-            while len(self._units) >= _UNITS:
-                del self._units[next(iter(self._units))]
-            self._units[key] = self._ray.put(encoded_unit(unit))
-        return self._units[key]
 
     def _hear(self, running: _Running) -> None:
         """Take the next event of a job."""
@@ -257,7 +247,7 @@ class RayExecutor(Executor):
             self._again.append((job, running.attempt))
             return
         if "lacks" in said:
-            self._call(job, running.actor, running.attempt, self._given(said["lacks"]))
+            self._call(job, running.actor, running.attempt, self._stored.files(said["lacks"]))
             return
         if said.get("code") in _KILLED and not said.keys() & {"seconds", "crash", "user_error"}:
             self._nodes.release(running.actor.grant)
@@ -266,7 +256,7 @@ class RayExecutor(Executor):
         self._nodes.release(running.actor.grant)
         running.returned.finish()
         if said.get("seconds") is not None and job.description["kind"] == "unit":
-            self._units.pop(str(job.description["unit"]["key"]), None)
+            self._stored.drop(str(job.description["unit"]["key"]))
             unit = job.description["unit"]
             shutil.rmtree(self._place.run / "work" / unit["task"] / unit["key"], ignore_errors=True)
         self._happened.append(ended(job, said, said.get("code")))
@@ -289,23 +279,6 @@ class RayExecutor(Executor):
                 break
             self._again.remove((job, attempt))
             self._start(job, attempt)
-
-    def _given(self, lacks: list[str]) -> dict[str, Any]:
-        """References to files that a node lacks; weights stay in the object store."""
-        found: dict[str, Any] = {}
-        for name in lacks:
-            kind, _, path = name.partition(":")
-            if kind == "input":
-                if path not in self._inputs:
-                    self._inputs[path] = self._ray.put(read_regular(Path(path), _LARGEST))
-                found[name] = self._inputs[path]
-            elif kind == "run":
-                found[name] = self._ray.put(read_regular(self._place.run / path))
-            else:
-                for inside in _files_below(self._place.run / path):
-                    within = inside.relative_to(self._place.run)
-                    found[f"run:{within}"] = self._ray.put(read_regular(inside, _LARGEST))
-        return found or {"": self._ray.put(b"")}
 
     def _look(self) -> bool:
         """Look which nodes there are; whether some came.
@@ -349,42 +322,5 @@ class RayExecutor(Executor):
     def _ended_here(self) -> None:
         """Wait for processes on this machine: they remove what they had half written."""
         deadline = time.monotonic() + _STOPPED_WITHIN
-        while time.monotonic() < deadline and any(map(_runs, self._pids)):
+        while time.monotonic() < deadline and not all(map(has_ended, self._pids)):
             time.sleep(0.05)
-
-
-_LARGEST = 1 << 36  # bytes of a checkpoint
-
-
-def _inputs_of(job: Job) -> dict[str, int]:
-    """Weights files that a job reads from outside the run directory, and their sizes."""
-    description = job.description
-    paths: list[str] = []
-    if description["kind"] == "fuse":
-        from ivif_bench.fusion import METHODS
-        from ivif_bench.weights import locate
-
-        method = description["method"]
-        spec = METHODS.get(method["type"])
-        options = method["options"]
-        paths += [value for value in options.values() if isinstance(value, str)]
-        for file in spec.weights:
-            if not file.shipped and not (options.get(file.option) or options.get("weights")):
-                paths.append(str(locate(spec, file)))
-    else:
-        given = description["unit"]["payload"].get("weights")
-        paths += [given] if isinstance(given, str) else []
-    return {path: Path(path).stat().st_size for path in paths if path and Path(path).is_file()}
-
-
-def _files_below(folder: Path) -> Iterator[Path]:
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and not path.name.endswith((".lock", ".part")):
-            yield path
-
-
-def _runs(pid: int) -> bool:
-    try:
-        return not Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].startswith("Z")
-    except OSError:
-        return False
