@@ -55,6 +55,7 @@ class Judged:
         sources: paths of the infrared and of the visible image by stem.
         wrong: share of wrong pixels by stem.
         tags: conditions, such as ``night``, to the stems that have them.
+        shows: by class, the stems whose truth has it.
     """
 
     folder: Path
@@ -65,6 +66,7 @@ class Judged:
     sources: Mapping[str, Sequence[str]]
     wrong: Mapping[str, float]
     tags: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    shows: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def files_of(run: RunResults, stems: Sequence[str] = (), count: int = 1) -> dict[str, bytes]:
@@ -262,11 +264,12 @@ def _judged(comparison: Comparison, method: str) -> Judged | None:
             palette=palette,
             sources={stem: (each["infrared"], each["visible"]) for stem, each in images.items()},
             wrong={stem: float(each["wrong"]) for stem, each in images.items()},
-            tags=_tags(images),
+            tags=_lists(images, "tags"),
+            shows={classes[int(at)]: stems for at, stems in _lists(images, "shows").items()},
         )
     except OSError as problem:
         raise UserError(f"cannot read {path}: {problem.strerror or problem}") from problem
-    except (ValueError, KeyError, TypeError, AttributeError) as problem:
+    except (ValueError, LookupError, TypeError, AttributeError) as problem:
         raise UserError(
             f"{path}: does not describe predictions ({type(problem).__name__}: {problem}); delete this "
             "folder and the unit's results, and 'run' writes them again"
@@ -284,12 +287,12 @@ def _wrong(judged: Mapping[str, Judged], stem: str) -> np.ndarray:
     return np.stack(found)
 
 
-def _tags(images: Mapping[str, Any]) -> dict[str, list[str]]:
-    """By condition, its images; files of earlier versions name none."""
+def _lists(images: Mapping[str, Any], key: str) -> dict[str, list[str]]:
+    """By condition or class, its images; files of earlier versions name none."""
     found: dict[str, list[str]] = {}
     for stem, each in images.items():
-        for tag in each.get("tags", ()):
-            found.setdefault(str(tag), []).append(stem)
+        for one in each.get(key, ()):
+            found.setdefault(str(one), []).append(stem)
     return found
 
 

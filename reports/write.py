@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ivif_bench.errors import UserError, first_few
-from ivif_bench.files import write_bytes, write_json
+from ivif_bench.files import write_bytes
 from ivif_bench.registry import suggest
 from ivif_bench.reports import trainings
 from ivif_bench.reports.beside import DatasetIdentity, with_published
@@ -18,6 +17,7 @@ from ivif_bench.reports.formats import BY_DEFAULT, FORMATS
 from ivif_bench.reports.frame import RunResults, load_run
 from ivif_bench.reports.paper_files import paper_files
 from ivif_bench.reports.papers import Made, paper_tables
+from ivif_bench.reports.provenance import write_provenance
 from ivif_bench.reports.tables import BUILDERS
 
 if TYPE_CHECKING:
@@ -157,8 +157,9 @@ def write_report(
         written |= detection_files.files_of(results)
     for name, data in written.items():
         write_bytes(folder / name, data)
-    write_json(folder / "report.json", _provenance(results, report, written))
-    return [*(folder / name for name in written), folder / "report.json"]
+    names = [table.name for table in report.tables]
+    about = write_provenance(results, names, report.remarks, written)
+    return [*(folder / name for name in written), about]
 
 
 def _drawn(results: RunResults, pictures: Pictures) -> dict[str, bytes]:
@@ -215,27 +216,6 @@ def _figures(results: RunResults, report: Report) -> dict[str, bytes]:
                 figure = dots.draw(table, column, style.COLUMN["ieee"])
                 files |= style.files(table.name, figure)
     return files
-
-
-def _provenance(
-    results: RunResults, report: Report, written: Mapping[str, bytes]
-) -> dict[str, Any]:
-    return {
-        "run": results.name,
-        "tables": [table.name for table in report.tables],
-        "remarks": list(report.remarks),
-        "files": {name: hashlib.sha256(data).hexdigest() for name, data in written.items()},
-        "units": [
-            {
-                **asdict(unit),
-                "about": results.abouts[unit].to_json() if unit in results.abouts else None,
-                "provenance": asdict(results.results[unit].provenance)
-                if unit in results.results
-                else None,
-            }
-            for unit in results.planned
-        ],
-    }
 
 
 def _refuse_same_names(tables: Sequence[Table]) -> None:

@@ -56,6 +56,18 @@ def write_page(
     typer.echo(f"wrote {page.sentence}", err=True)
 
 
+def say_if_old(folder: Path) -> None:
+    """Say that a page was not written again although the report changed."""
+    from ivif_bench.reports.provenance import page_is_old
+
+    if page_is_old(folder):
+        typer.echo(
+            f"{folder / 'report' / 'page' / 'index.html'} shows earlier results; 'ivif-bench report "
+            f"{folder} --page' writes it again",
+            err=True,
+        )
+
+
 def serve(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="run directory with a page")],
     port: Annotated[

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from ivif_bench.commands.paging import PageImagesOption, PageOption, page_count, write_page
+from ivif_bench.commands.paging import (
+    PageImagesOption,
+    PageOption,
+    page_count,
+    say_if_old,
+    write_page,
+)
 from ivif_bench.errors import UserError
 
 if TYPE_CHECKING:
@@ -181,6 +187,8 @@ def report(
         typer.echo(f"wrote {path}", err=True)
     if count is not None:
         write_page(folder, config, count, confidence)
+    else:
+        say_if_old(folder)
     _print_tables(folder, config, beside)
 
 
@@ -226,6 +234,8 @@ def finish(
     summary = carried_out(config, tasks, workers)
     if page_images is not None:
         write_page(config.folder, config, page_images)
+    else:
+        say_if_old(config.folder)
     if as_json:
         print_json(
             {

@@ -11,20 +11,19 @@ import numpy as np
 from ivif_bench.detections.ap import RECALLS
 from ivif_bench.detections.curves import curve
 from ivif_bench.detections.matches import match
-from ivif_bench.reports.comparison import Comparison
 from ivif_bench.reports.detection_detail import IOU, precision_of
 from ivif_bench.reports.page.chunks import number
 from ivif_bench.reports.page.subjects import Question
-from ivif_bench.reports.statistics.write import against_tasks
 
 if TYPE_CHECKING:
     from ivif_bench.detections.boxes import Judged
+    from ivif_bench.reports.statistics.write import Studied
 
 
-def against(every: Sequence[Comparison], ids: Mapping[str, str]) -> list[dict[str, Any]]:
+def against(items: Sequence[Studied], ids: Mapping[str, str]) -> list[dict[str, Any]]:
     """Metrics against the scores of each task's table, by method, with Kendall's tau."""
     found = []
-    for comparison, pair in against_tasks(every):
+    for comparison, pair in [(item.comparison, pair) for item in items for pair in item.against]:
         outcomes = pair.headlines or pair.outcomes
         found.append(
             {

@@ -102,7 +102,7 @@ class Images:
         stems: sorted.
         methods: names of methods that have a number or an image of some stem.
         tags: conditions, such as ``night``, to positions in ``stems``.
-        classes: class names to positions of the images that show one, of the truth of detection.
+        classes: class names to positions of the images whose truth has one, boxes or labels.
     """
 
     id: str
@@ -181,7 +181,7 @@ def datasets_of(questions: Sequence[Question], titles: Mapping[str, str]) -> lis
 def _known(
     questions: Sequence[Question], at: Mapping[str, int]
 ) -> tuple[dict[str, list[int]], dict[str, list[int]]]:
-    """Conditions and classes of images, from what detection keeps of the truth."""
+    """Conditions and classes of images, from what detection and segmentation keep of the truth."""
     tags: dict[str, set[int]] = {}
     classes: dict[str, set[int]] = {}
     for question in questions:
@@ -195,9 +195,13 @@ def _known(
         for judged in question.labels.values():
             for tag, stems in judged.tags.items():
                 tags.setdefault(tag, set()).update(at[stem] for stem in stems if stem in at)
+            for index, name in enumerate(judged.classes):
+                if index not in judged.background:
+                    stems = judged.shows.get(name, ())
+                    classes.setdefault(name, set()).update(at[stem] for stem in stems if stem in at)
     return (
         {tag: sorted(found) for tag, found in sorted(tags.items())},
-        {name: sorted(found) for name, found in classes.items()},
+        {name: sorted(found) for name, found in classes.items() if found},
     )
 
 

@@ -26,7 +26,9 @@ from ivif_bench.reports.page.subjects import (
     questions_of,
 )
 from ivif_bench.reports.page.tables import table_content
+from ivif_bench.reports.provenance import note_page
 from ivif_bench.reports.segmentation_pictures import ERRORS
+from ivif_bench.reports.statistics.write import studied, tables_of
 from ivif_bench.reports.write import build_report
 
 if TYPE_CHECKING:
@@ -105,12 +107,14 @@ def _write_page(
         for dataset in datasets
         for question in dataset.questions
     }
-    for at, table in enumerate(report.tables):
+    items = studied(every)
+    tables = [*report.tables, *tables_of(items)]
+    for at, table in enumerate(tables):
         folder.put(f"tables/t{at}", table_content(table, ids))
     main = {table.name: table for table in report.tables if table.paper is None}
     ranks = overview.ranks_over_tasks(every, main)
     places = {each.name: each.id for each in datasets}
-    folder.put("plots", {"against": plots.against(every, ids)})
+    folder.put("plots", {"against": plots.against(items, ids)})
     folder.put(
         "run",
         {
@@ -121,8 +125,13 @@ def _write_page(
                 for name, title in results.methods.items()
             ],
             "tables": [
-                {"id": f"t{at}", "name": each.name, "title": each.title}
-                for at, each in enumerate(report.tables)
+                {
+                    "id": f"t{at}",
+                    "name": each.name,
+                    "title": each.title,
+                    "group": "Results" if at < len(report.tables) else "Statistics",
+                }
+                for at, each in enumerate(tables)
             ],
             "datasets": about,
             "questions": [
@@ -139,6 +148,7 @@ def _write_page(
     folder.finish()
     small = previews.size()
     whole = sum((folder.root / name).stat().st_size for name in folder.written)
+    note_page(run, len(folder.written), whole)
     return Page(
         folder.root / "index.html", len(previews.names), previews.made, small, whole - small
     )

@@ -49,17 +49,6 @@ def studied(every: Sequence[Comparison]) -> list[Studied]:
     return found
 
 
-def against_tasks(every: Sequence[Comparison]) -> list[tuple[Comparison, Against]]:
-    """Each table over images, against each table of the tasks on the same dataset."""
-    judged = _judged(every)
-    return [
-        (comparison, pair)
-        for comparison in every
-        if comparison.task == _TASK
-        for pair in _against(comparison, blocks_of(comparison), judged)
-    ]
-
-
 _Judged = Mapping[str, Sequence[tuple[Comparison, Table]]]
 
 

@@ -163,7 +163,8 @@ def _described(
             "infrared": str(pair.infrared.absolute()),
             "visible": str(pair.visible.absolute()),
         }
-        images[pair.stem] = {**sources, "wrong": wrong, "tags": list(pair.tags)}
+        shows = np.flatnonzero(matrix.sum(axis=1)).tolist()
+        images[pair.stem] = {**sources, "wrong": wrong, "tags": list(pair.tags), "shows": shows}
     return {
         "classes": list(classes),
         "background": [classes.index(name) for name in classes if name in left_out],

@@ -114,6 +114,7 @@ def _labels(builder: RunBuilder, folder: Path, name: str, scenes: Mapping, at: i
         (place / f"{stem}.png").write_bytes(encode_png(moved))
         sources = {source: str(_place(folder, source, stem)) for source in ("infrared", "visible")}
         about[stem] = {**sources, "wrong": float((truth != moved).mean()), "tags": []}
+        about[stem]["shows"] = np.unique(truth).tolist()
     content = {
         "classes": list(SEGMENTATION_CLASSES),
         "background": [0],

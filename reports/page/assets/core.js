@@ -61,13 +61,21 @@
     return el(tag || "bdi", { text: text });
   }
 
+  /* Options are [value, text], or [heading, options] for a group of them. */
   function select(label, options, value, changed, more) {
     const box = el("select", Object.assign({ on: { change: () => changed(box.value) } }, more || {}));
-    options.forEach(function (option) {
+    function add(place, option) {
+      if (Array.isArray(option[1])) {
+        const group = el("optgroup", { label: option[0] });
+        option[1].forEach((each) => add(group, each));
+        place.append(group);
+        return;
+      }
       const item = el("option", { value: option[0], text: option[1], dir: "auto" });
       item.selected = option[0] === value;
-      box.append(item);
-    });
+      place.append(item);
+    }
+    options.forEach((option) => add(box, option));
     return el("label", { class: "field" }, [el("span", { text: label }), box]);
   }
 

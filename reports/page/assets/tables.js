@@ -10,7 +10,8 @@
   }
 
   function options(content, run) {
-    const question = run.questions.find((each) => content.name.startsWith(each.table));
+    const about = content.name.replace(/^statistics-/, "");
+    const question = run.questions.find((each) => about.startsWith(each.table));
     const dataset = question && run.datasets.find((each) => each.id === question.dataset);
     return {
       sort: state.get("ts", ""), filter: state.get("tf", ""), hidden: state.list("th"),
@@ -78,7 +79,9 @@
       IVIF.say(grid.querySelectorAll("tbody tr").length + " rows");
       return;
     }
-    const pick = select("Table", run.tables.map((each) => [each.name, each.title]), entry.name,
+    const groups = [...new Set(run.tables.map((each) => each.group))].map((group) => [
+      group, run.tables.filter((each) => each.group === group).map((each) => [each.name, each.title])]);
+    const pick = select("Table", groups.length > 1 ? groups : groups[0][1], entry.name,
       (value) => state.set({ t: value, ts: "", tf: "", th: "" }, { push: true }), { id: "pick-table" });
     drawn = { entry, grid };
     root.replaceChildren(

@@ -52,7 +52,11 @@ def test_a_table_is_sorted_filtered_and_its_columns_chosen(watched, drawn):
 
 def test_every_number_is_that_of_the_csv_file(watched, drawn):
     compared = 0
-    for table in json.loads((drawn / "report" / "report.json").read_text())["tables"]:
+    page = watched.open(drawn, "view=tables")
+    tables = page.evaluate("IVIF.run.tables.map((each) => each.name)")
+    written = {path.stem for path in (drawn / "report").glob("*.csv")}
+    assert {*tables} == written
+    for table in tables:
         records = _records(drawn, table)
         page = watched.open(drawn, f"view=tables&ti=1&t={table}")
         page.reload()
@@ -67,6 +71,9 @@ def test_every_number_is_that_of_the_csv_file(watched, drawn):
                 if value is None:
                     continue
                 assert math.isclose(float(value), float(record["value"]), rel_tol=1e-12)
+                compared += 1
+                if table.startswith("statistics-"):
+                    continue  # printed in units of their own
                 text = cell.locator(".value").inner_text().replace("+", "")
                 scale = 1 if key in METRICS else 100
                 digits = len(text.partition(".")[2])
@@ -74,8 +81,7 @@ def test_every_number_is_that_of_the_csv_file(watched, drawn):
                 if record["ci_low"]:
                     low = float(cell.locator(".interval").inner_text().strip("[]").split(",")[0])
                     assert abs(low - float(record["ci_low"]) * scale) <= 0.5001 * 10**-digits
-                compared += 1
-    assert compared > 60
+    assert compared > 500
 
 
 def test_the_csv_button_gives_the_reports_file(watched, drawn):

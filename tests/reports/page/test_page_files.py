@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from page_runs import METRICS, ODD, page_run
 
+from ivif_bench.data.demo.scene import SEGMENTATION_CLASSES
+from ivif_bench.data.images import read_labels
 from ivif_bench.detections.stored import read_stored
 from ivif_bench.errors import UserError
 from ivif_bench.reports.comparison import comparisons
@@ -20,6 +22,8 @@ from ivif_bench.reports.frame import load_run
 from ivif_bench.reports.page import shell
 from ivif_bench.reports.page.chunks import Folder, chunk
 from ivif_bench.reports.page.write import write_page
+from ivif_bench.reports.provenance import page_is_old
+from ivif_bench.reports.write import write_report
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +113,19 @@ def test_a_page_without_images_still_says_where_the_originals_are(tmp_path: Path
     assert path == (run / "fused" / "m3fd" / "average" / "00001.png").resolve()
 
 
+def test_segmentation_alone_filters_by_the_classes_of_its_truth(tmp_path: Path) -> None:
+    run = page_run(tmp_path / "run", 3, {"average": "Average"}, boxes=False)
+    write_page(run, images=0)
+    about = data(run, "images/d0/stems")
+    (truth,) = (run / "checkpoints").glob("segmentation-*/truth")
+    shown: dict[str, list[int]] = {}
+    for at, stem in enumerate(about["stems"]):
+        for label in np.unique(read_labels(truth / f"{stem}.png")).tolist():
+            shown.setdefault(SEGMENTATION_CLASSES[label], []).append(at)
+    del shown[SEGMENTATION_CLASSES[0]]  # background
+    assert about["classes"] == shown
+
+
 def test_files_of_an_earlier_page_go_and_equal_runs_give_equal_data(
     run: Path, tmp_path: Path
 ) -> None:
@@ -122,6 +139,28 @@ def test_files_of_an_earlier_page_go_and_equal_runs_give_equal_data(
     first = (run / "report" / "page" / "data" / "run.js").read_bytes()
     write_page(run, images=2)
     assert (run / "report" / "page" / "data" / "run.js").read_bytes() == first
+
+
+def test_a_page_that_shows_other_results_than_the_report_is_old(tmp_path: Path) -> None:
+    run = page_run(tmp_path / "run", 2, {"average": "Average"}, boxes=False, masks=False)
+    write_report(run, ["csv"])
+    assert not page_is_old(run)  # there is none
+    write_page(run, images=0)
+    about = json.loads((run / "report" / "report.json").read_text())["page"]
+    files = [path for path in (run / "report" / "page").rglob("*") if path.is_file()]
+    assert about["index"] == "page/index.html"
+    assert about["files"] == len(files)
+    assert about["bytes"] == sum(path.stat().st_size for path in files)
+    write_report(run, ["csv"])
+    assert not page_is_old(run)
+    (result,) = (run / "results").rglob("*.json")
+    content = json.loads(result.read_text())
+    content["seconds"] = 77.0
+    result.write_text(json.dumps(content))
+    write_report(run, ["csv"])
+    assert page_is_old(run)
+    write_page(run, images=0)
+    assert not page_is_old(run)
 
 
 def test_the_shell_names_every_script_and_allows_only_own_files() -> None:

@@ -7,7 +7,7 @@ import pytest
 from nearest_grey import TEST
 from synthetic_run import RunBuilder
 
-from ivif_bench.data.images import read_rgb
+from ivif_bench.data.images import read_labels, read_rgb
 from ivif_bench.errors import UserError
 from ivif_bench.reports import segmentation_pictures
 from ivif_bench.reports.segmentation_pictures import ERRORS, error_map
@@ -75,6 +75,20 @@ def test_a_report_has_the_image_where_methods_differ_most_as_png_and_pdf(run):
     first = (run / "report" / name).read_bytes()
     write_report(run, ["markdown"])
     assert (run / "report" / name).read_bytes() == first
+
+
+def test_the_classes_that_an_image_shows_are_those_of_its_truth(run):
+    from ivif_bench.reports.frame import load_run
+
+    ((_, judged),) = segmentation_pictures._tables(load_run(run))
+    for mine in judged.values():
+        shown = {
+            stem: {name for name, stems in mine.shows.items() if stem in stems}
+            for stem in mine.wrong
+        }
+        for stem, names in shown.items():
+            labels = np.unique(read_labels(mine.folder / "truth" / f"{stem}.png")).tolist()
+            assert names == {mine.classes[at] for at in labels if at != mine.ignore_index}
 
 
 @pytest.mark.slow
