@@ -1,8 +1,9 @@
 """The README's picture of a page: images of the demo with boxes, in a browser's window.
 
-    python scripts/page_picture.py runs/demo docs/images/page.png
+    python scripts/page_picture.py RUN docs/images/page.png
 
-Needs a run with a page, and Chromium on PATH.
+Needs a run with a page, and Chromium on PATH. ``tests/acceptance/test_demo_ranking.py`` makes it of the
+demo with four methods.
 """
 
 from __future__ import annotations
@@ -20,12 +21,17 @@ from playwright.sync_api import sync_playwright
 from ivif_bench.data.images import encode_png
 from ivif_bench.files import write_bytes
 
-STATE = "view=images&d=d0&m={methods}&s={sort}&so={of}&sd=1&theme=light"
+STEM = "00024"  # a scene at night with eleven objects
+STATE = f"view=images&d=d0&i={STEM}&m={{methods}}&s={{sort}}&so={{of}}&sd=1&theme=light"
 SIZE = {"width": 1280, "height": 760}
 
 
 def picture(run: Path) -> bytes:
-    """The page of a run, sorted by the objects that the first method's detector missed; PNG bytes."""
+    """An image on the page of a run, sorted by the objects that the first method's detector missed.
+
+    Returns:
+        PNG bytes.
+    """
     path = shutil.which("chromium")
     if path is None:
         sys.exit("no 'chromium' on PATH; apt-get install chromium")

@@ -60,9 +60,8 @@
       type: "search", value: state.get("f", ""), "data-filter": true, placeholder: "Filter names  ( / )",
       "aria-label": "Filter names of images", on: { input: () => state.set({ f: filter.value }) },
     });
-    const sorts = [["", "name"]];
-    questions.forEach((question) => question.columns.forEach((column) => sorts.push(
-      [question.id + "|" + column.key, column.title + IVIF.arrows[column.direction] + (questions.length > 1 ? " (" + question.task + ")" : "")])));
+    const sorts = [["", "name"]].concat(questions.map((question) => [question.title, question.columns.map(
+      (column) => [question.id + "|" + column.key, column.title + IVIF.arrows[column.direction]])]));
     const asked = questions.find((each) => state.get("s", "").split("|")[0] === each.id);
     const methods = asked ? asked.methods.map((id) => [id, IVIF.title(id)]) : [];
     const tags = Object.keys(about.tags);
