@@ -119,7 +119,7 @@ def write_bytes(path: Path, data: bytes) -> None:
     """Write a file atomically: it appears complete or not at all, even if the machine stops."""
     with naming(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{_own_prefix()}", suffix=".part")
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{own_prefix()}", suffix=".part")
         try:
             with os.fdopen(handle, "wb", buffering=0) as file:
                 write_all(file, data)
@@ -136,7 +136,7 @@ def replacing(path: Path) -> Iterator[Path]:
     """An empty temporary file for a library to fill; it takes the place of ``path`` at the end."""
     with naming(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{_own_prefix()}", suffix=".part")
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{own_prefix()}", suffix=".part")
         os.close(handle)
         try:
             yield Path(name)
@@ -232,7 +232,7 @@ def temporary_folder(place: Path | None = None) -> Iterator[Path]:
     for entry in os.scandir(place):
         if _is_left_over(entry.name) and entry.is_dir(follow_symlinks=False):
             shutil.rmtree(entry.path, ignore_errors=True)
-    folder = Path(tempfile.mkdtemp(prefix=hidden + _own_prefix(), dir=place))
+    folder = Path(tempfile.mkdtemp(prefix=hidden + own_prefix(), dir=place))
     try:
         yield folder
     finally:
@@ -241,21 +241,23 @@ def temporary_folder(place: Path | None = None) -> Iterator[Path]:
 
 def own_folder(place: Path, name: str) -> Path:
     """An empty folder with a short path, which ``temporary_folder`` removes when this process is gone."""
-    folder = place / f"{_own_prefix()}{name}"
+    folder = place / f"{own_prefix()}{name}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700)
     return folder
 
 
 def remove_leftovers(root: Path) -> None:
-    """Remove the temporary files that killed processes of this machine left below a folder."""
-    for folder, _, names in os.walk(root):
-        for name in names:
-            if _is_left_over(name):
-                Path(folder, name).unlink(missing_ok=True)
+    """Remove the temporary files and folders that killed processes of this machine left below a folder."""
+    for folder, inside, names in os.walk(root):
+        for name in filter(_is_left_over, names):
+            Path(folder, name).unlink(missing_ok=True)
+        for name in filter(_is_left_over, inside):
+            shutil.rmtree(Path(folder, name), ignore_errors=True)
 
 
-def _own_prefix() -> str:
+def own_prefix() -> str:
+    """How names of this process's temporary files and folders begin, after a dot where they are hidden."""
     return f"ivif-bench-{_machine()}-{os.getpid()}-"
 
 

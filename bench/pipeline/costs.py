@@ -22,12 +22,13 @@ class Costs:
 
     Args:
         path: JSON file of what was measured; a damaged one counts as empty.
-        gpus: number of GPUs for jobs that ask for one. Work on a GPU is measured separately.
+        gpus: number of GPUs for jobs that ask for one; an attribute, too, because machines may join a
+            cluster. Work on a GPU is measured separately.
     """
 
     def __init__(self, path: Path, gpus: int = 0) -> None:
         self._path = path
-        self._gpus = gpus
+        self.gpus = gpus
         self._known: dict[str, tuple[float, float]] = {}  # amount, seconds
         try:
             for name, (amount, seconds) in read_json(path).items():
@@ -50,7 +51,7 @@ class Costs:
         if stage == FUSING:
             spec = METHODS.find(what)
             # Figures of methods that can use a GPU were measured without one.
-            return None if spec is None or (gpu and self._gpus) else spec.seconds
+            return None if spec is None or (gpu and self.gpus) else spec.seconds
         return TASKS.get(stage).seconds_per_image if name.endswith("/images") else None
 
     def to_shard(self, name: str, gpu: bool) -> float:
@@ -84,7 +85,7 @@ class Costs:
                 )
 
     def _place(self, name: str, gpu: bool) -> str:
-        return f"gpu/{name}" if gpu and self._gpus else name
+        return f"gpu/{name}" if gpu and self.gpus else name
 
 
 def fusing_name(method: str, key: str) -> str:

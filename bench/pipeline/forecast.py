@@ -83,11 +83,12 @@ class Countdown:
 
     Args:
         items: all of it at the start.
-        workers, gpus: processors and GPUs that do it.
+        workers, gpus: processors and GPUs that do it; attributes, too, because machines may join a
+            cluster.
     """
 
     def __init__(self, items: Iterable[Item], workers: int, gpus: int) -> None:
-        self._workers, self._gpus = workers, gpus
+        self.workers, self.gpus = workers, gpus
         self._left: dict[tuple[str, bool, int], float] = {}
         for item in items:
             for name, amount in item.work.items():
@@ -102,7 +103,7 @@ class Countdown:
 
     def seconds(self, costs: Costs) -> float | None:
         """Seconds until all is done; None if some of the work was never measured."""
-        return left(self._left, costs, self._workers, self._gpus)
+        return left(self._left, costs, self.workers, self.gpus)
 
 
 def left(

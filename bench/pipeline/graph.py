@@ -83,9 +83,14 @@ class Graph:
         return self._open
 
     def run(self) -> None:
-        """Do all jobs, including those that are added meanwhile."""
+        """Do all jobs, including those that are added meanwhile.
+
+        Raises:
+            UserError: the executor has nowhere to do them.
+        """
         self._settle()
-        while self._running:
+        # Nothing may run while jobs are ready: a cluster without any node has no room.
+        while self._running or any(self._ready.values()):
             events = self._executor.wait()
             for event in events:
                 if isinstance(event, Progress):

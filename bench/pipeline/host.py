@@ -16,15 +16,18 @@ from pathlib import Path
 from typing import Any
 
 from ivif_bench import origins
+from ivif_bench.errors import UserError
 from ivif_bench.files import temporary_folder, write_bytes
+from ivif_bench.fingerprints import hash_file
 from ivif_bench.pipeline import worker
 from ivif_bench.pipeline.keeper import Keeper
-from ivif_bench.pipeline.mirror import Mirror, relative, replaced
+from ivif_bench.pipeline.mirror import FINISHED, GIVEN_BACK, Mirror, relative, replaced
 
 # What of the driver's environment a job sees: settings of this program, and of libraries by which
 # numbers may differ.
 _CARRIED = ("IVIF_BENCH_", "YOLO_", "ATEN_", "ONEDNN_", "OPENBLAS_", "NUMBA_", "NPY_", "OPENCV_")
 _TOLD_EVERY = 0.5  # seconds between messages about progress
+_SENT_EVERY = 20.0  # seconds between times that finished images are sent
 _SEEN_WITHIN = 5.0  # seconds until a shared disk shows a new file on another machine
 
 Get = Callable[[Any], bytes]
@@ -82,23 +85,24 @@ class Host:
         self._inputs: dict[str, str] = {}  # files that this machine lacked, and where they are now
         self._stack = ExitStack()
         self._temporary = self._stack.enter_context(temporary_folder())
-        self._mirror = (
-            None if self._sees_run() else Mirror(self._temporary / "run", Path(setup.run))
-        )
+        self._hashes: dict[str, str] = {}  # of weights files on this machine
+        names = Path(setup.run), Path(setup.folder, setup.run)
+        self._mirror = None if self._sees_run() else Mirror(self._temporary / "run", *names)
 
     def do(
-        self, rest: str, unit: str, inputs: Mapping[str, int], given: Mapping[str, Any]
+        self, rest: str, unit: str, inputs: Mapping[str, str], given: Mapping[str, Any]
     ) -> Iterator[dict[str, Any]]:
         """Do a job, and yield its events.
 
         Besides those of ``ivif_bench.pipeline.worker`` these are ``host`` (once, who this is),
         ``alien`` (why no job can be done here), ``lacks`` (files to be given in another call; nothing
-        was done), ``file`` (name, bytes, whether it is complete) and ``code``, the last one.
+        was done), ``file`` (name, bytes, whether it is complete; finished images are sent while the
+        job goes on) and ``code``, the last one.
 
         Args:
             rest: the description without its unit, as JSON.
             unit: its unit as JSON, or empty.
-            inputs: weights files and their sizes.
+            inputs: weights files and their sha256.
             given: references to files that were lacking, by name.
         """
         if alien := self._alien():
@@ -109,35 +113,43 @@ class Host:
         lacks = self._lacking(inputs)
         order = json.loads(line) if self._mirror or self._inputs else {}
         if self._mirror is not None:
-            wanted = self._mirror.lacks(order)
-            known = not given  # folders are given once, with the files
-            lacks += [f"run:{name}" for name in wanted["files"]]
-            lacks += [f"folder:{name}" for name in wanted["folders"] if known]
+            lacks += self._mirror.lacks(order, begun=bool(given))
         if lacks:
             yield {"lacks": lacks}
             return
         if self._inputs:
             order = replaced(order, lambda text: self._inputs.get(text, text))
             line = json.dumps(order)
-        before: dict[str, tuple[int, int]] = {}
         if self._mirror is not None:
-            order = self._mirror.translated(order)
-            line = json.dumps(order)
-            before = self._mirror.state()
+            line = json.dumps(self._mirror.translated(order))
+            self._mirror.begin()
         keeper = self._ready(bool(json.loads(rest).get("reuse")))
         yield {"host": {"machine": platform.node(), "pids": [os.getpid(), keeper.process.pid]}}
         last: dict[str, Any] = {}
+        sent = time.monotonic()
         for event in _fewer(keeper.do(line)):
             last = event
             if "code" not in event:
                 yield event
+            if self._mirror is not None and time.monotonic() > sent + _SENT_EVERY:
+                yield from self._written(FINISHED)
+                sent = time.monotonic()
         if self._mirror is not None:
-            for name, data, ended in self._mirror.changes(before):
-                yield {"file": [name, data, ended]}
-            self._mirror.clear(json.loads(line))
+            yield from self._written()
+            self._mirror.clear()
         if not json.loads(rest).get("reuse") or last["code"] not in (0, 2):
             self._stop()
         yield last
+
+    def close(self) -> None:
+        """End the process, and remove this machine's temporary files."""
+        self._stop()
+        self._stack.close()
+
+    def _written(self, folders: Sequence[str] = GIVEN_BACK) -> Iterator[dict[str, Any]]:
+        if self._mirror is not None:
+            for name, data, ended in self._mirror.changes(folders):
+                yield {"file": [name, data, ended]}
 
     def _alien(self) -> str:
         ours, theirs = this_code(), self._setup.code
@@ -179,18 +191,28 @@ class Host:
         if self._mirror is not None:
             self._mirror.fill(of_run)
 
-    def _lacking(self, inputs: Mapping[str, int]) -> list[str]:
+    def _lacking(self, inputs: Mapping[str, str]) -> list[str]:
         """Weights files that are not on this machine under their path, or are others."""
         lacking = []
         moved = (self._temporary / "weights").is_dir()
-        for name, size in inputs.items():
+        for name, digest in inputs.items():
             if name in self._inputs:
                 continue
             path = Path(self._setup.folder, name)
             in_folder = moved and relative(name, Path(self._setup.weights))
-            if in_folder or not path.is_file() or path.stat().st_size != size:
+            if in_folder or self._hash_of(path) != digest:
                 lacking.append(f"input:{name}")
         return lacking
+
+    def _hash_of(self, path: Path) -> str:
+        """sha256 of a file, read once; empty if there is none."""
+        name = str(path)
+        if name not in self._hashes:
+            try:
+                self._hashes[name] = hash_file(name)
+            except UserError:
+                return ""
+        return self._hashes[name]
 
     def _ready(self, reuse: bool) -> Keeper:
         """The process for a job; a job that does not leave its process as it was gets a new one."""

@@ -7,14 +7,15 @@ back as bytes after it. Datasets must be on each machine, under the same path.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ivif_bench.files import write_bytes
+from ivif_bench.files import own_prefix, write_bytes
 
-_GIVEN_BACK = ("fused", "results", "work", "checkpoints", "logs")
-_NOT_GIVEN_BACK = (
+GIVEN_BACK = ("fused", "results", "work", "checkpoints", "logs")
+_NOT_SENT = (
     ".lock",
     ".part",
     "checked.jsonl",
@@ -23,23 +24,47 @@ _IMAGES_OF_TRAININGS = (
     "checkpoints/images-"  # made from fused ones, and removed after the trainings
 )
 _PART = 32 << 20  # bytes of a message
+MOST_KEPT = 4 << 30  # bytes of images that a mirror keeps for later jobs
+FINISHED = ("fused", "work")  # folders whose files are complete as soon as they are there
 
 
-def job_of(order: Mapping[str, Any]) -> dict[str, Any]:
-    """What of the run directory a job reads: names of files and folders, relative to it."""
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What of the run directory a job reads, named relative to it.
+
+    Attributes:
+        files: fused images.
+        trained: folders of trainings.
+        work: the folder of its unit's unfinished work; empty if it has none.
+        whole: whether it needs all of that, as the job does that scores a unit; else only the lines of
+            images that were finished before the run began.
+    """
+
+    files: tuple[str, ...]
+    trained: tuple[str, ...]
+    work: str
+    whole: bool
+
+
+def wanted_by(order: Mapping[str, Any], *roots: Path) -> Wanted:
+    """What a job reads.
+
+    Args:
+        roots: the run directory as descriptions name it, in every form that they use.
+    """
     unit = order.get("unit") or {}
     stems = set(order.get("stems", ()))
-    root = Path(order["run"]) if "run" in order else None
-    files: list[str] = []
-    if root is not None:
-        for text in texts(unit.get("payload", {})):
-            inside = relative(text, root)
-            if inside and (not stems or Path(inside).stem in stems):
-                files.append(inside)
-    folders = [f"checkpoints/{name}" for name in order.get("needs", ()) if "/" not in name]
-    if unit:
-        folders.append(f"work/{unit['task']}/{unit['key']}")
-    return {"files": sorted(set(files)), "folders": folders}
+    files = set()
+    for text in texts(unit.get("payload", {})):
+        inside = relative(text, *roots)
+        if inside and (not stems or Path(inside).stem in stems):
+            files.add(inside)
+    return Wanted(
+        files=tuple(sorted(files)),
+        trained=tuple(f"checkpoints/{name}" for name in order.get("needs", ()) if "/" not in name),
+        work=f"work/{unit['task']}/{unit['key']}" if unit else "",
+        whole=order.get("kind") == "unit",
+    )
 
 
 def texts(value: Any) -> Iterator[str]:
@@ -65,10 +90,13 @@ def replaced(value: Any, change: Callable[[str], str]) -> Any:
     return value
 
 
-def relative(text: str, root: Path) -> str:
-    """The part of a path behind ``root``; empty if it leads elsewhere."""
-    prefix = f"{root}/"
-    return text[len(prefix) :] if text.startswith(prefix) and "\0" not in text else ""
+def relative(text: str, *roots: Path) -> str:
+    """The part of a path behind one of ``roots``; empty if it leads elsewhere."""
+    for root in roots:
+        prefix = f"{root}/"
+        if text.startswith(prefix) and "\0" not in text:
+            return text[len(prefix) :]
+    return ""
 
 
 class Mirror:
@@ -76,18 +104,27 @@ class Mirror:
 
     Args:
         root: its folder.
-        origin: the run directory as job descriptions name it.
+        origins: the run directory as job descriptions name it: as in the configuration, and absolute.
     """
 
-    def __init__(self, root: Path, origin: Path) -> None:
+    def __init__(self, root: Path, *origins: Path) -> None:
         self.root = root
-        self._origin = origin
+        self._origins = origins
+        self._sent: dict[str, tuple[int, int]] = {}  # size and time of what the driver has
 
-    def lacks(self, order: Mapping[str, Any]) -> dict[str, Any]:
-        """What a job needs that is not here; folders always, as others write there too."""
-        wanted = job_of(order)
-        files = [name for name in wanted["files"] if not (self.root / name).is_file()]
-        return {"files": files, "folders": wanted["folders"]}
+    def lacks(self, order: Mapping[str, Any], begun: bool) -> list[str]:
+        """What a job needs that is not here, named as ``ivif_bench.pipeline.ray_store`` takes it.
+
+        Args:
+            begun: the driver was asked before; a unit's unfinished work, to which others add, is
+                asked for once.
+        """
+        wanted = wanted_by(order, *self._origins)
+        lacking = [f"run:{name}" for name in wanted.files if not (self.root / name).is_file()]
+        lacking += [f"folder:{name}" for name in wanted.trained if not (self.root / name).is_dir()]
+        if wanted.work and not begun:
+            lacking.append(f"{'folder' if wanted.whole else 'lines'}:{wanted.work}")
+        return lacking
 
     def fill(self, files: Mapping[str, bytes]) -> None:
         """Write files, named relative to the run directory."""
@@ -98,35 +135,40 @@ class Mirror:
         """The description of a job that works here instead of in the run directory."""
 
         def change(text: str) -> str:
-            if text == str(self._origin):
+            if text in map(str, self._origins):
                 return str(self.root)
-            inside = relative(text, self._origin)
+            inside = relative(text, *self._origins)
             return f"{self.root}/{inside}" if inside else text
 
         moved: dict[str, Any] = replaced(dict(order), change)
         return moved
 
-    def state(self) -> dict[str, tuple[int, int]]:
+    def begin(self) -> None:
+        """A job begins: what is here now is not its work."""
+        self._sent = self._state(GIVEN_BACK)
+
+    def _state(self, folders: Sequence[str]) -> dict[str, tuple[int, int]]:
         """Size and time of every file that is given back."""
         found = {}
-        for folder in _GIVEN_BACK:
+        for folder in folders:
             for path in (self.root / folder).rglob("*"):
                 name = str(path.relative_to(self.root))
                 if name.startswith(_IMAGES_OF_TRAININGS):
                     continue
-                if path.is_file() and not path.name.endswith(_NOT_GIVEN_BACK):
+                if path.is_file() and not path.name.endswith(_NOT_SENT):
                     stat = path.stat()
                     if ".part/" not in name:
                         found[name] = (stat.st_size, stat.st_mtime_ns)
         return found
 
-    def changes(self, before: Mapping[str, tuple[int, int]]) -> Iterator[tuple[str, bytes, bool]]:
-        """Files written since then, as (name, bytes, whether that is the end of the file).
+    def changes(self, folders: Sequence[str] = GIVEN_BACK) -> Iterator[tuple[str, bytes, bool]]:
+        """Files that the driver has not, as (name, bytes, whether that is the end of the file).
 
         JSON files come last: the one beside a result says that it is complete.
         """
-        now = self.state()
-        new = [name for name, stat in now.items() if before.get(name) != stat]
+        now = self._state(folders)
+        new = [name for name, stat in now.items() if self._sent.get(name) != stat]
+        self._sent |= now
         for name in sorted(new, key=lambda name: (name.endswith(".json"), name)):
             left = now[name][0]
             with (self.root / name).open("rb") as file:
@@ -137,11 +179,11 @@ class Mirror:
                     if left <= 0 or not data:
                         break
 
-    def clear(self, order: Mapping[str, Any]) -> None:
-        """Forget the unfinished work of a unit, which the run directory has."""
-        for name in job_of(order)["folders"]:
-            if name.startswith("work/"):
-                shutil.rmtree(self.root / name, ignore_errors=True)
+    def clear(self) -> None:
+        """Forget what the run directory has: unfinished work, and images beyond ``MOST_KEPT`` bytes."""
+        shutil.rmtree(self.root / "work", ignore_errors=True)
+        if sum(size for size, _ in self._state(("fused",)).values()) > MOST_KEPT:
+            shutil.rmtree(self.root / "fused", ignore_errors=True)
 
 
 class Returned:
@@ -165,7 +207,7 @@ class Returned:
             ValueError: the name leads out of the folders that jobs write to.
         """
         parts = Path(name).parts
-        if parts[:1] not in {(folder,) for folder in _GIVEN_BACK} or ".." in parts:
+        if parts[:1] not in {(folder,) for folder in GIVEN_BACK} or ".." in parts:
             raise ValueError(f"{name!r} is no file of a run directory")
         self._begun.setdefault(name, []).append(data)
         if last:
@@ -189,6 +231,6 @@ class Returned:
         if parts[0] != "checkpoints" or len(parts) < 3:
             return self._root.joinpath(*parts)
         folder = self._root / parts[0] / parts[1]
-        partial = folder.with_name(f"{folder.name}.{self._stamp}.part")
+        partial = folder.with_name(f".{own_prefix()}{folder.name}.{self._stamp}.part")
         self._folders[partial] = folder
         return partial.joinpath(*parts[2:])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ivif_bench.files import read_regular
+from ivif_bench.fingerprints import Fingerprints
 from ivif_bench.pipeline.jobs import Job, encoded_unit
 from ivif_bench.weights import locate
 
@@ -30,6 +32,8 @@ class Stored:
         self._run = run
         self._units: dict[str, Any] = {}  # by key
         self._weights: dict[str, Any] = {}  # by path
+        self._hash = Fingerprints(None)
+        self._begun = time.time()
 
     def unit(self, unit: Mapping[str, Any]) -> Any:
         """A reference to a unit's values, which its shards share."""
@@ -49,7 +53,8 @@ class Stored:
 
         Args:
             lacks: ``input:PATH`` is a file of the driver's machine, ``run:PATH`` a file in the run
-                directory; with another word before the colon, all files of a folder in it.
+                directory, ``folder:PATH`` all files of a folder in it, ``lines:PATH`` its lines of
+                images that were finished before this run began.
         """
         found: dict[str, Any] = {}
         for name in lacks:
@@ -62,15 +67,23 @@ class Stored:
                 found[name] = self._put(self._run / path)
             else:
                 for inside in _files_below(self._run / path):
-                    found[f"run:{inside.relative_to(self._run)}"] = self._put(inside)
+                    if kind == "folder" or self._is_earlier(inside):
+                        found[f"run:{inside.relative_to(self._run)}"] = self._put(inside)
         return found or {"": self._ray.put(b"")}
+
+    def inputs(self, job: Job) -> dict[str, str]:
+        """Weights files that a job reads from outside the run directory, and their sha256."""
+        return {path: self._hash(path) for path in _weights_of(job) if Path(path).is_file()}
+
+    def _is_earlier(self, path: Path) -> bool:
+        return path.suffix == ".jsonl" and path.stat().st_mtime < self._begun
 
     def _put(self, path: Path) -> Any:
         return self._ray.put(read_regular(path, _LARGEST))
 
 
-def inputs_of(job: Job) -> dict[str, int]:
-    """Weights files that a job reads from outside the run directory, and their sizes."""
+def _weights_of(job: Job) -> list[str]:
+    """Paths of weights files that a job reads."""
     description = job.description
     paths: list[str] = []
     if description["kind"] == "fuse":
@@ -86,7 +99,7 @@ def inputs_of(job: Job) -> dict[str, int]:
     else:
         given = description["unit"]["payload"].get("weights")
         paths += [given] if isinstance(given, str) else []
-    return {path: Path(path).stat().st_size for path in paths if path and Path(path).is_file()}
+    return [path for path in paths if path]
 
 
 def _files_below(folder: Path) -> Iterator[Path]:

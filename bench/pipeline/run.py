@@ -132,6 +132,8 @@ def _do(plan: RunPlan, workers: int | None, listener: Listener) -> tuple[Work, l
             write_json(store.root / "plan.json", document)
 
     def ended(event: Ended) -> None:
+        work.workers = countdown.workers = executor.workers
+        costs.gpus = countdown.gpus = executor.gpus
         work.ended(event)
         costs.learn(event)
         countdown.ended(event)

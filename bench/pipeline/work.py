@@ -23,7 +23,8 @@ class Work:
     part of its key. So the units of each method are planned as soon as that method has fused.
 
     Args:
-        workers: number of parallel processes, by which images are divided into shards.
+        workers: number of parallel processes, by which images are divided into shards; an attribute, too,
+            because machines may join a cluster.
         planned: called when all units are known; never if some images could not be fused.
 
     Attributes:
@@ -41,7 +42,7 @@ class Work:
         self._plan = plan
         self._graph = graph
         self._costs = costs
-        self._workers = workers
+        self.workers = workers
         self._planned = planned
         self._units: dict[tuple[int, str], list[Unit]] = {}
         self.missing: dict[str, Unit] = {}
@@ -67,7 +68,7 @@ class Work:
                     images,
                     plan.store,
                     self._costs,
-                    self._workers,
+                    self.workers,
                     warm,
                 )
             )
@@ -125,7 +126,7 @@ class Work:
                     self.missing[unit.key] = unit
                     for name in task.temporary(unit):
                         self._temporary.setdefault(name, set()).add(unit.key)
-                    self._graph.add(jobs_of(task, unit, store, self._costs, self._workers))
+                    self._graph.add(jobs_of(task, unit, store, self._costs, self.workers))
 
         return plan
 

@@ -52,7 +52,10 @@ class TaskAdapter(ABC):
 
     @abstractmethod
     def keep(self, protocol: Any, folder: Path, stem: str, prediction: Any) -> Any:
-        """Keep a prediction: files in ``folder`` if it needs any, and the JSON values returned."""
+        """Keep a prediction: files in ``folder`` if it needs any, and the JSON values returned.
+
+        Files are named relative to ``folder``: another machine may score them, in a folder of its own.
+        """
 
     @abstractmethod
     def score(

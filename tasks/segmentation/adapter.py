@@ -89,9 +89,9 @@ class SegmentationAdapter(TaskAdapter):
     def keep(
         self, protocol: SegmentationProtocol, folder: Path, stem: str, prediction: np.ndarray
     ) -> str:
-        path = folder / "predictions" / f"{stem}.png"
-        write_bytes(path, encode_png(prediction))
-        return str(path)
+        name = f"predictions/{stem}.png"  # the folder may be another one where it is scored
+        write_bytes(folder / name, encode_png(prediction))
+        return name
 
     def score(
         self,
@@ -109,8 +109,8 @@ class SegmentationAdapter(TaskAdapter):
         pairs = dataset.select(tuple(kept))
 
         def collect(partial: Path) -> None:
-            for stem, path in kept.items():
-                shutil.copyfile(path, partial / f"{stem}.png")
+            for stem, name in kept.items():
+                shutil.copyfile(space.scratch / name, partial / f"{stem}.png")
             counted.append(_count(protocol, dataset, pairs, partial))
 
         folder = space.once(f"segmentation-{unit.key}", collect)

@@ -32,7 +32,7 @@ def test_temporary_files_of_a_process_that_ended_unwaited_for_are_removed(tmp_pa
     """A driver killed below a parent that does not wait for it stays in the process table."""
     process = subprocess.Popen([sys.executable, "-c", "pass"])
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # ended, but not waited for
-    own = files._own_prefix()
+    own = files.own_prefix()
     dead = tmp_path / f".{own.replace(f'-{os.getpid()}-', f'-{process.pid}-')}x.part"
     living = tmp_path / f".{own}x.part"
     for path in (dead, living):
@@ -43,3 +43,16 @@ def test_temporary_files_of_a_process_that_ended_unwaited_for_are_removed(tmp_pa
     assert files.has_ended(process.pid)
     assert not files.has_ended(os.getpid())
     assert not files.has_ended(1)
+
+
+def test_temporary_folders_of_ended_processes_are_removed_and_others_stay(tmp_path: Path) -> None:
+    process = subprocess.Popen([sys.executable, "-c", "pass"])
+    process.wait()
+    own = files.own_prefix()
+    dead = (
+        tmp_path / "checkpoints" / f".{own.replace(f'-{os.getpid()}-', f'-{process.pid}-')}x.part"
+    )
+    for folder in (dead, tmp_path / "checkpoints" / "detector-1.part"):
+        files.write_bytes(folder / "best.pt", b"weights")
+    files.remove_leftovers(tmp_path)
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["detector-1.part"]

@@ -14,7 +14,7 @@ import secrets
 import shutil
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -27,13 +27,14 @@ from ivif_bench.pipeline.host import Host, Setup, carried, this_code
 from ivif_bench.pipeline.jobs import Ended, Job, Progress
 from ivif_bench.pipeline.mirror import Returned
 from ivif_bench.pipeline.ray_cluster import RayOptions, connected, demand_ray
-from ivif_bench.pipeline.ray_store import Stored, inputs_of
+from ivif_bench.pipeline.ray_store import Stored
 from ivif_bench.weights import weights_folder
 
 if TYPE_CHECKING:
     from types import ModuleType
 
 _LOOK_EVERY = 2.0  # seconds between looks at the nodes
+_CLOSED_WITHIN = 5.0  # seconds for actors to remove their files
 _STOPPED_WITHIN = 15.0  # seconds for processes of this machine to end
 _KILLED = (-signal.SIGKILL, -signal.SIGTERM, 128 + signal.SIGTERM)
 
@@ -110,8 +111,6 @@ class RayExecutor(Executor):
         self._looked = 0.0
         self._empty_since: float | None = None
         self._look()
-        self.workers = max(1, self._nodes.cpus)
-        self._gpus = self._nodes.gpus
 
     @classmethod
     def check(cls) -> None:
@@ -127,8 +126,12 @@ class RayExecutor(Executor):
             raise
 
     @property
+    def workers(self) -> int:  # type: ignore[override]  # nodes come and go
+        return max(1, self._nodes.cpus)
+
+    @property
     def gpus(self) -> int:
-        return self._gpus
+        return self._nodes.gpus
 
     def has_room(self, job: Job) -> bool:
         return not self._again and self._nodes.find(job) is not None
@@ -160,7 +163,8 @@ class RayExecutor(Executor):
         for running in self._running.values():
             running.returned.drop()
         with contextlib.suppress(Exception):  # the connection may be lost
-            for actor in self._actors:
+            self._let_close(self._actors)
+            for actor in list(self._actors):
                 self._kill(actor)
         self._actors, self._running = [], {}
         self._token.unlink(missing_ok=True)
@@ -172,6 +176,7 @@ class RayExecutor(Executor):
         assert grant is not None, "has_room said so"
         for other in self._nodes.take(grant):
             (evicted,) = [each for each in self._actors if each.grant is other]
+            self._let_close([evicted])
             self._kill(evicted)
         actor = next((each for each in self._actors if each.grant is grant), None)
         if actor is None:
@@ -197,7 +202,7 @@ class RayExecutor(Executor):
         unit = job.description.get("unit")
         reference = "" if unit is None else self._stored.unit(unit)
         stream = actor.handle.do.options(num_returns="streaming").remote(
-            json.dumps(rest), reference, inputs_of(job), given
+            json.dumps(rest), reference, self._stored.inputs(job), given
         )
         stamp = f"{os.getpid()}-{secrets.token_hex(4)}"
         returned = Returned(self._place.run, stamp)
@@ -254,8 +259,10 @@ class RayExecutor(Executor):
             self._lost(running, f"killed, exit code {said['code']}")
             return
         self._nodes.release(running.actor.grant)
-        running.returned.finish()
-        if said.get("seconds") is not None and job.description["kind"] == "unit":
+        done = "seconds" in said and not said.keys() & {"crash", "user_error"}
+        # a training without all of its files must not look complete
+        running.returned.finish() if done else running.returned.drop()
+        if done and job.description["kind"] == "unit":
             self._stored.drop(str(job.description["unit"]["key"]))
             unit = job.description["unit"]
             shutil.rmtree(self._place.run / "work" / unit["task"] / unit["key"], ignore_errors=True)
@@ -311,6 +318,13 @@ class RayExecutor(Executor):
     def _lose(self, actor: _Actor) -> None:
         if actor in self._actors:
             self._kill(actor)
+
+    def _let_close(self, actors: Sequence[_Actor]) -> None:
+        """Let actors without a job remove their temporary files."""
+        with contextlib.suppress(Exception):  # they may be gone
+            closing = [each.handle.close.remote() for each in actors if not each.grant.busy]
+            if closing:
+                self._ray.wait(closing, num_returns=len(closing), timeout=_CLOSED_WITHIN)
 
     def _kill(self, actor: _Actor) -> None:
         self._actors.remove(actor)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -9,19 +10,24 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from small_runs import ivif_here, write_config, write_pairs
 
+import ivif_bench.pipeline.host as host_module
+import ivif_bench.pipeline.mirror as mirror_module
 from ivif_bench.config_reading import load_config
 from ivif_bench.errors import UserError
+from ivif_bench.files import write_bytes
 from ivif_bench.pipeline import worker
 from ivif_bench.pipeline.executors.base import EXECUTORS, Executor, ExecutorConfig, Place
 from ivif_bench.pipeline.executors.nodes import Nodes
 from ivif_bench.pipeline.host import Host, Setup, this_code
 from ivif_bench.pipeline.jobs import Job
 from ivif_bench.pipeline.keeper import Keeper
-from ivif_bench.pipeline.mirror import Returned
+from ivif_bench.pipeline.mirror import Mirror, Returned
+from ivif_bench.pipeline.ray_store import Stored
 
 
 def job(threads: int = 1, gpus: int = 0, alone: bool = False, *warm: str) -> Job:
@@ -195,15 +201,126 @@ def test_a_machine_that_must_see_the_run_directory_and_does_not_does_no_job(tmp_
     assert f"does not see the run directory {tmp_path / 'run'}" in event["alien"]
 
 
+WEIGHTS = {"nowhere/a.pt": b"weights", "other.pt": b"321", "same.pt": b"567"}
+
+
 def test_a_machine_asks_for_weights_that_it_lacks_or_has_otherwise(tmp_path):
     host = _host(tmp_path)
     (tmp_path / "other.pt").write_bytes(b"123")
-    inputs = {"nowhere/a.pt": 5, "other.pt": 4}
+    (tmp_path / "same.pt").write_bytes(b"567")
+    inputs = {name: hashlib.sha256(data).hexdigest() for name, data in WEIGHTS.items()}
     (event,) = host.do('{"log": ""}', "", inputs, {})
     assert event == {"lacks": ["input:nowhere/a.pt", "input:other.pt"]}
-    host._take({"input:nowhere/a.pt": b"weights", "input:other.pt": b"1234"})
-    assert [Path(path).read_bytes() for path in host._inputs.values()] == [b"weights", b"1234"]
+    host._take({f"input:{name}": WEIGHTS[name] for name in ("nowhere/a.pt", "other.pt")})
+    assert [Path(path).read_bytes() for path in host._inputs.values()] == [b"weights", b"321"]
     assert host._lacking(inputs) == []
+
+
+RESULTS_HERE = """
+from pathlib import Path
+from ivif_bench.files import write_bytes
+from ivif_bench.pipeline import worker
+
+def perform(job, progress):
+    target = Path(job["target"])
+    for at in range(job["count"]):
+        write_bytes(target.with_name(f"{at}.png"), target.read_bytes())
+        progress(at + 1, job["count"], str(at))
+    if job["fails"]:
+        raise RuntimeError("it broke")
+
+worker.perform = perform
+"""
+
+
+def _returning(tmp_path: Path, monkeypatch, run: str) -> Host:
+    """A machine that does not see the run directory; its jobs copy ``target`` beside itself."""
+    (tmp_path / "copying_jobs.py").write_text(RESULTS_HERE)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    host = _host(tmp_path, run=run, results="returned")
+    host._entries = ("copying_jobs",)
+    return host
+
+
+def _copying(tmp_path: Path, run: str, **more) -> tuple[str, str]:
+    """A job's description without its unit, and the unit; paths in it are absolute, as plans name them."""
+    target = str(tmp_path / run / "fused" / "d" / "m" / "a.png")
+    unit = {"task": "quality", "key": "k", "payload": {"images": [["a", "/data/a.png", target]]}}
+    rest = {"kind": "images", "log": f"{run}/job.log", "run": run, "target": target, "reuse": True}
+    return json.dumps({**rest, "count": 3, "fails": False, **more}), json.dumps(unit)
+
+
+@pytest.mark.slow
+def test_a_run_directory_named_relatively_is_copied_all_the_same(tmp_path, monkeypatch):
+    host = _returning(tmp_path, monkeypatch, "runs/x")
+    rest, unit = _copying(tmp_path, "runs/x")
+    (event,) = host.do(rest, unit, {}, {})
+    assert event == {"lacks": ["run:fused/d/m/a.png", "lines:work/quality/k"]}
+    events = list(host.do(rest, unit, {}, {"run:fused/d/m/a.png": b"image"}))
+    assert events[-1] == {"code": 0}
+    files = {each["file"][0]: each["file"][1:] for each in events if "file" in each}
+    assert {name for name in files if name.startswith("fused/")} == {
+        f"fused/d/m/{at}.png" for at in range(3)
+    }
+    assert files["fused/d/m/2.png"] == [b"image", True]
+    assert not (tmp_path / "runs").exists(), "it wrote to the folder of the driver's machine"
+    place = host._temporary
+    host.close()
+    assert not place.exists()
+
+
+@pytest.mark.slow
+def test_finished_images_are_sent_while_a_job_goes_on_and_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(host_module, "_SENT_EVERY", 0.0)
+    monkeypatch.setattr(host_module, "_TOLD_EVERY", 0.0)
+    host = _returning(tmp_path, monkeypatch, "run")
+    rest, unit = _copying(tmp_path, "run", fails=True)
+    events = list(host.do(rest, unit, {}, {"run:fused/d/m/a.png": b"image"}))
+    sent = [each["file"][0] for each in events if "file" in each]
+    assert sorted(name for name in sent if name.startswith("fused")) == [
+        f"fused/d/m/{at}.png" for at in range(3)
+    ]
+    crash = next(at for at, each in enumerate(events) if "crash" in each)
+    assert any("file" in each for each in events[:crash])
+    host.close()
+
+
+@pytest.mark.parametrize(
+    ("kind", "asked"), [("images", "lines:work/quality/k"), ("unit", "folder:work/quality/k")]
+)
+def test_the_work_of_others_is_sent_whole_only_to_the_job_that_scores(tmp_path, kind, asked):
+    mirror = Mirror(tmp_path / "mirror", tmp_path / "run")
+    unit = {"task": "quality", "key": "k", "payload": {}}
+    order = {"kind": kind, "run": str(tmp_path / "run"), "needs": ["detector-1"], "unit": unit}
+    assert mirror.lacks(order, begun=False) == ["folder:checkpoints/detector-1", asked]
+    assert mirror.lacks(order, begun=True) == ["folder:checkpoints/detector-1"]
+    mirror.fill({"checkpoints/detector-1/best.pt": b"weights"})
+    assert mirror.lacks(order, begun=False) == [asked]
+
+
+def test_only_lines_from_before_the_run_are_sent_to_jobs_of_images(tmp_path):
+    work = tmp_path / "work" / "quality" / "k"
+    for name in ("earlier.jsonl", "now.jsonl", "predictions/a.png"):
+        write_bytes(work / name, name.encode())
+    os.utime(work / "earlier.jsonl", (1e9, 1e9))
+    os.utime(work / "predictions" / "a.png", (1e9, 1e9))
+    pretended = SimpleNamespace(put=lambda data: data)
+    stored = Stored(pretended, tmp_path)
+    os.utime(work / "now.jsonl", (4e9, 4e9))
+    found = stored.files(["lines:work/quality/k"])
+    assert found == {"run:work/quality/k/earlier.jsonl": b"earlier.jsonl"}
+    assert len(stored.files(["folder:work/quality/k"])) == 3
+
+
+def test_images_beyond_what_a_mirror_keeps_are_removed(tmp_path, monkeypatch):
+    mirror = Mirror(tmp_path / "mirror", tmp_path / "run")
+    mirror.fill({"fused/d/m/a.png": b"12345", "work/quality/k/x.jsonl": b"1"})
+    mirror.clear()
+    assert (mirror.root / "fused/d/m/a.png").is_file()
+    assert not (mirror.root / "work").exists()
+    monkeypatch.setattr(mirror_module, "MOST_KEPT", 4)
+    mirror.clear()
+    assert not (mirror.root / "fused").exists()
 
 
 def test_files_of_another_machine_appear_complete_and_only_where_results_belong(tmp_path):
@@ -216,6 +333,11 @@ def test_files_of_another_machine_appear_complete_and_only_where_results_belong(
     assert not (tmp_path / "checkpoints/detector-1").exists()
     got.finish()
     assert (tmp_path / "checkpoints/detector-1/best.pt").read_bytes() == b"weights"
+    again = Returned(tmp_path, "y")
+    again.add("checkpoints/detector-2/trained.json", b"{}", True)
+    (partial,) = (tmp_path / "checkpoints").glob(".ivif-bench-*.part")
+    again.drop()
+    assert not partial.exists()
     for name in ("../outside", "fused/../../outside", "config.yaml", "/etc/passwd"):
         with pytest.raises(ValueError, match="is no file of a run directory"):
             got.add(name, b"", True)

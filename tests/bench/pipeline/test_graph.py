@@ -50,6 +50,29 @@ def job(name: str, *needs: str, stage: str = "quality", seconds: float = 1.0, **
     )
 
 
+class Late(Pretended):
+    """Has room only after it was waited for, as a cluster whose first machine comes late."""
+
+    arrived = False
+
+    def has_room(self, job):
+        return self.arrived and super().has_room(job)
+
+    def wait(self):
+        if not self.arrived:
+            self.arrived = True
+            return []
+        return super().wait()
+
+
+def test_jobs_wait_for_room_where_there_is_none_at_first():
+    graph = Graph(Late(2), lambda *_: None)
+    graph.add([job("a"), job("b", "a")])
+    graph.run()
+    assert graph.open == 0
+    assert [end.problem for end in graph.outcomes.values()] == ["", ""]
+
+
 def test_a_job_waits_for_its_needs_and_for_nothing_else():
     executor = Pretended(2)
     graph = Graph(executor, lambda *_: None)
