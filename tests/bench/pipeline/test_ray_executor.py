@@ -42,13 +42,16 @@ def result_bytes(run: Path) -> dict[str, bytes]:
     }
 
 
-def start(config: Path, cluster: RayNodes, log: Path, *more: str) -> subprocess.Popen[bytes]:
-    """The command, with jobs on the cluster."""
+def start(
+    config: Path, cluster: RayNodes, log: Path, *more: str, folder: Path | None = None
+) -> subprocess.Popen[bytes]:
+    """The command, with jobs on the cluster; in a folder."""
     with log.open("ab") as file:
         return subprocess.Popen(
             command("run", config, "--executor", f"ray,address={cluster.address}", *more),
             stdout=file,
             stderr=file,
+            cwd=folder,
             env=os.environ | cluster.variables | {"IVIF_BENCH_SHARD": "3"},
         )
 
@@ -147,11 +150,12 @@ def test_a_killed_driver_leaves_no_process_and_the_same_command_resumes(cluster,
 
 
 def test_nodes_that_do_not_see_the_run_directory_send_their_files(cluster, small):
+    """The run directory is named relatively, as by default."""
     folder, expected = small
     config, log = write_config(folder, "returned"), folder / "returned.log"
-    process = start(
-        config, cluster, log, "--executor", f"ray,address={cluster.address},results=returned"
-    )
+    config.write_text(config.read_text().replace(str(folder / "returned"), "returned"))
+    asked = f"ray,address={cluster.address},results=returned"
+    process = start(config, cluster, log, "--executor", asked, folder=folder)
     assert process.wait(900) == 0, log.read_text()[-3000:]
     assert result_bytes(folder / "returned" / "small") == expected
 
