@@ -68,7 +68,7 @@ def figure_of(
     return figure
 
 
-def file_of(figure: Figure, kind: str, dpi: int = 100) -> bytes:
+def file_of(figure: Figure, kind: str, dpi: int = 300) -> bytes:
     """A figure as ``png`` or ``pdf``, without time or version inside: equal figures, equal files.
 
     Args:

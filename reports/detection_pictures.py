@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 MOST_STEMS = 20
 _COLUMNS = 4  # of methods: a page of 20 has five rows
 _WIDTH = 7.16  # inches: two columns of an IEEE page
-_DPI = 300
 _SMALL = 5.6  # points
 # Okabe and Ito's colours, told apart with any colour vision; lines differ as well.
 _Line = tuple[str, Literal["-", "--"]]
@@ -103,9 +102,8 @@ def files_of(
             how = "of the largest mean F1" if confidence is None else "asked for"
             figure = picture(run, comparison, stored, levels, stem, how)
             for kind in ("png", "pdf"):
-                files[f"{comparison.name}-boxes-{safe_name(stem)}.{kind}"] = file_of(
-                    figure, kind, _DPI
-                )
+                name = f"{comparison.name}-boxes-{safe_name(stem)}.{kind}"
+                files[name] = file_of(figure, kind)
     if unknown := [stem for stem in stems if stem not in known]:
         raise UserError(
             f"no detection table of {run.run} has image {first_few(unknown)}; "
@@ -275,15 +273,18 @@ def _draw(axes: Axes, image: np.ndarray | None, seen: Shown, shape: tuple[int, .
             )
             axes.add_patch(box).set_path_effects(dark)
             below = colour == _WRONG[0]  # else it would cover the label of a missed object
+            at_right = x1 > 0.8 * image.shape[1]  # it would leave the image
             axes.text(
-                x1,
+                x2 if at_right else x1,
                 y2 + 1 if below else y1 - 1,
                 label,
                 fontsize=3.6,
                 color=colour,
                 parse_math=False,
+                ha="right" if at_right else "left",
                 va="top" if below else "bottom",
                 clip_on=True,
-            ).set_path_effects(dark)
+                bbox={"facecolor": "black", "alpha": 0.55, "pad": 0.3, "linewidth": 0},
+            )
     axes.set_xlim(-0.5, image.shape[1] - 0.5)
     axes.set_ylim(image.shape[0] - 0.5, -0.5)

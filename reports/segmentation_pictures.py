@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 _METHODS_A_ROW = 5
 _SMALL = 5.6  # points
 _WIDTH = 7.16  # inches: two columns of an IEEE page
-_DPI = 300
 # Okabe and Ito's colours, told apart with any colour vision.
 ERRORS = {
     "right": (0, 158, 115),
@@ -88,7 +87,7 @@ def files_of(run: RunResults, stems: Sequence[str] = (), count: int = 1) -> dict
             for part, figure in figures.items():
                 for kind in ("png", "pdf"):
                     name = f"{comparison.name}-labels-{safe_name(stem)}{part}.{kind}"
-                    files[name] = file_of(figure, kind, _DPI)
+                    files[name] = file_of(figure, kind)
     return files
 
 

@@ -17,6 +17,12 @@ def draw(item: Against, outcome: Outcome, titles: Mapping[str, str], width: floa
 
     Axes of metrics are in their own unit, turned around where less is better, so that better is always
     to the right. None if no metric has a method with this outcome.
+
+    Args:
+        item: the association.
+        outcome: the score.
+        titles: of all methods of the run.
+        width: inches.
     """
     methods = [name for name in titles if name in outcome.gains]
     metrics = [metric for metric, values in item.metrics.items() if set(values) & set(methods)]
@@ -29,14 +35,14 @@ def draw(item: Against, outcome: Outcome, titles: Mapping[str, str], width: floa
     height = rows * (panel * 0.95 + 0.3) + style.legend_height(labels, width) + 0.2
     figure = style.new(width, height)
     axes = figure.subplots(rows, columns, squeeze=False, sharey=True).flat
-    handles = {}
+    handles, look = {}, style.looks(titles)
     for axis, metric in zip(axes, metrics, strict=False):
         values = item.metrics[metric]
         turned = item.downward(metric)
-        for at, method in enumerate(methods):
+        for method in methods:
             if method not in values:
                 continue
-            colour, marker = style.look(at)
+            colour, marker = look[method]
             handles[method] = axis.scatter(
                 -values[method] if turned else values[method],
                 100 * outcome.gains[method],
@@ -59,7 +65,8 @@ def draw(item: Against, outcome: Outcome, titles: Mapping[str, str], width: floa
         style.few_ticks(axis.yaxis, 5)
         axis.grid(color="0.92", linewidth=0.5)
         axis.set_axisbelow(True)
-        if outcome.baseline:
+        low, high = axis.get_ylim()
+        if outcome.baseline and low < 0 < high:  # else points would be pressed together
             axis.axhline(0, color="0.4", linewidth=0.6, linestyle=":")
     for axis in list(figure.axes)[len(metrics) :]:
         axis.set_axis_off()

@@ -18,7 +18,7 @@ _TALLEST = 8.8  # inches, of a page with its caption
 def draw(blocks: Sequence[Blocks], titles: Mapping[str, str], width: float) -> list[Figure]:
     """Median, quartiles, whiskers to the farthest value within 1.5 quartile ranges, others as dots.
 
-    Means over seeds of each image.
+    Means over seeds of each image; ``n`` is the number of images.
 
     Returns:
         As many figures as it takes for each to fit on a page; none without a metric that has images.
@@ -67,7 +67,9 @@ def _page(
         )
         arrow = "↓" if each.sign < 0 else "↑"
         room = (width * 0.72) / columns - 0.15
-        axis.set_title(f"{style.fitted([each.metric], room)[0]} {arrow}", pad=3)
+        said = f" {arrow}, n = {len(each.stems)}"
+        metric = style.fitted([each.metric], room - style.text_width(said))[0]
+        axis.set_title(f"{metric}{said}", pad=3)
         style.few_ticks(axis.xaxis, 3)
         axis.grid(axis="x", color="0.92", linewidth=0.5)
         axis.set_axisbelow(True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -30,13 +30,17 @@ class Cost:
     megabytes: float | None = None
 
 
-def draw(costs: Mapping[str, Cost], time: str, what: str, width: float) -> Figure | None:
+def draw(
+    costs: Mapping[str, Cost], time: str, what: str, order: Sequence[str], width: float
+) -> Figure | None:
     """Seconds on a logarithmic axis.
 
     Args:
         costs: by title of the method.
         time: label of the horizontal axis.
         what: title of the score.
+        order: titles of all methods of the run, by which they have their colours.
+        width: inches.
 
     Returns:
         None without a method that takes any time.
@@ -44,14 +48,16 @@ def draw(costs: Mapping[str, Cost], time: str, what: str, width: float) -> Figur
     shown = {name: each for name, each in costs.items() if each.seconds > 0}
     if not shown:
         return None
-    largest = max((each.megabytes or 0.0 for each in shown.values()), default=0.0)
+    known = [each.megabytes for each in shown.values() if each.megabytes]
+    largest = max(known, default=0.0)
+    look = style.looks(order)
     labels = style.fitted(list(shown), style.legend_room(width))
-    sizes = _round_sizes(largest)
+    sizes = _sizes(known)
     figure = style.new(width, 1.9 + style.legend_height(labels, width) + (0.25 if sizes else 0))
     axis = figure.subplots()
     handles = []
-    for at, each in enumerate(shown.values()):
-        colour, marker = style.look(at)
+    for name, each in shown.items():
+        colour, marker = look[name]
         if each.megabytes:
             axis.scatter(
                 each.seconds,
@@ -97,10 +103,13 @@ def draw(costs: Mapping[str, Cost], time: str, what: str, width: float) -> Figur
     return figure
 
 
-def _round_sizes(largest: float) -> list[float]:
-    """Up to three round numbers of megabytes as a scale of areas."""
-    if largest <= 0:
+def _sizes(known: Sequence[float]) -> list[float]:
+    """Up to three numbers of megabytes as a scale of areas: round ones, or both ends if they are close."""
+    if not known:
         return []
+    smallest, largest = min(known), max(known)
+    if smallest > largest / 4:
+        return list(dict.fromkeys((smallest, largest)))
     top = 10.0 ** math.floor(math.log10(largest))
     most = top * max(step for step in (1, 2, 5) if step * top <= largest)
     return [most / 10, most / 2, most]

@@ -36,7 +36,10 @@ def draw(
     bars = groups(ranks, difference) if differ else [(0, k - 1)]
     top = 0.42  # inches of the scale of the difference
     first = top + 0.16 + _BAR * len(bars) + 0.06
-    labels = style.fitted(names, width * 0.31, lines=2)
+    # Shortened in the order of the run, so that a label means the same method in all figures.
+    short = style.fitted(list(mean_ranks), width * 0.31, lines=2)
+    label_of = dict(zip(mean_ranks, short, strict=True))
+    labels = [label_of[name] for name in names]
     side = style.widest(labels) + 0.06
     row_height = _ROW * (1.7 if any("\n" in label for label in labels) else 1)
     height = first + row_height * half + 0.28
@@ -56,7 +59,8 @@ def draw(
     axes.text(width / 2, 0.04, title, ha="center", va="top", fontsize=style.SIZE)
     axes.plot([left, right], [scale, scale], **line)
     step = max(1, math.ceil((high - low) / max(1, (right - left) / 0.22)))
-    for tick in range(low, high + 1, step):
+    ticks = [*range(low, high + 1 - math.ceil(step / 2), step), high]
+    for tick in ticks:
         axes.plot([at(tick)] * 2, [scale, scale - 0.04], **line)
         axes.text(at(tick), scale - 0.05, str(tick), ha="center", va="bottom", fontsize=6)
     # The critical difference as a length of the same scale, cut off at the end of the scale.
@@ -93,6 +97,10 @@ def draw(
             linewidth=2.2,
             solid_capstyle="butt",
         )
-    said = "joined: not apart" if differ else "Friedman: no difference"
+    said = (
+        "joined: no significant difference (Nemenyi, 5 %)"
+        if differ
+        else "no significant difference (Friedman, 5 %)"
+    )
     axes.text(width / 2, height - 0.05, said, ha="center", va="bottom", fontsize=6, color="0.3")
     return figure

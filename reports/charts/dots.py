@@ -49,7 +49,7 @@ def draw(table: Table, column: Column, width: float) -> Figure:
     axis.set_axisbelow(True)
     figure.supxlabel("\n".join(below), fontsize=_SMALL)
     return (
-        style.warned(figure, [*above, *table.warnings])
+        style.warned(figure, [f"{table.title}:", *table.warnings])
         if table.warnings
         else _titled(figure, above)
     )

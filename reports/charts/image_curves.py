@@ -32,11 +32,12 @@ def draw(blocks: Sequence[Blocks], titles: Mapping[str, str], width: float) -> l
     if not drawn:
         return []
     labels = style.fitted([titles[name] for name in methods], style.legend_room(width))
+    look = style.looks(titles)
     below = style.legend_height(labels, width)
     columns = min(len(drawn), 1 if width < 5 else 2)
     most = columns * max(1, int((_TALLEST - below) / _ROW))
     return [
-        _page(drawn[at : at + most], methods, labels, columns, width)
+        _page(drawn[at : at + most], methods, labels, look, columns, width)
         for at in range(0, len(drawn), most)
     ]
 
@@ -45,6 +46,7 @@ def _page(
     drawn: Sequence[Blocks],
     methods: Sequence[str],
     labels: Sequence[str],
+    look: Mapping[str, tuple[str, str]],
     columns: int,
     width: float,
 ) -> Figure:
@@ -56,7 +58,7 @@ def _page(
         count = len(each.stems)
         for column, method in enumerate(each.methods):
             at = methods.index(method)
-            colour, marker = style.look(at)
+            colour, marker = look[method]
             # Markers of different methods stand at different images, or they would hide each other.
             apart = max(1, count // _MARKS)
             (handles[method],) = axis.plot(
@@ -71,14 +73,14 @@ def _page(
         arrow = "↓" if each.sign < 0 else "↑"
         axis.set_title(f"{style.fitted([each.metric], width / columns - 0.8)[0]} {arrow}", pad=3)
         axis.set_xlim(1, count)
-        style.few_ticks(axis.xaxis, 6)
+        style.few_ticks(axis.xaxis, 6, whole=True)
         style.few_ticks(axis.yaxis, 4)
         axis.grid(color="0.92", linewidth=0.5)
         axis.set_axisbelow(True)
     for axis in panels[len(drawn) :]:
         axis.set_axis_off()
     for axis in panels[max(0, len(drawn) - columns) : len(drawn)]:
-        axis.set_xlabel("image")
+        axis.set_xlabel("image, in the order of names")
     known = [at for at, method in enumerate(methods) if method in handles]
     style.legend(
         figure, [handles[methods[at]] for at in known], [labels[at] for at in known], width

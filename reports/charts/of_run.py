@@ -64,11 +64,13 @@ def _charts(
                 key = safe_name(outcome.key)
                 found = association.draw(pair, outcome, titles, page)
                 if found is not None:
-                    yield f"{pair.name}-{key}", found, pair.warnings
+                    few = [pair.too_few] if pair.too_few else []
+                    yield f"{pair.name}-{key}", found, [*pair.warnings, *few]
                 costs = _costs(item.comparison.dataset, outcome, every)
                 for size, mine in costs.items():
                     time = f"seconds for an image of {size.replace('x', '×')}"
-                    if chart := cost.draw(mine, time, outcome.title, column):
+                    order = list(titles.values())
+                    if chart := cost.draw(mine, time, outcome.title, order, column):
                         yield f"{pair.name}-{key}-cost-{size}", chart, pair.warnings
     for comparison, outcome in _headlines(items, every):
         values = _over_seeds(comparison, outcome)
@@ -80,7 +82,9 @@ def _charts(
         if len(orders) > 1:
             pairs = [p for i in items if i.comparison.dataset == dataset for p in i.against]
             warnings = dict.fromkeys(text for pair in pairs for text in pair.warnings)
-            yield f"{safe_name(dataset)}-places", places.draw(orders, page), tuple(warnings)
+            known = [i.comparison.methods for i in items if i.comparison.dataset == dataset]
+            order = list(dict.fromkeys(title for each in known for title in each.values()))
+            yield f"{safe_name(dataset)}-places", places.draw(orders, order, page), tuple(warnings)
 
 
 def _of_study(item: Studied, width: float) -> Iterator[tuple[str, Figure]]:
@@ -104,7 +108,8 @@ def _of_study(item: Studied, width: float) -> Iterator[tuple[str, Figure]]:
         }
         for at in order
     }
-    around = radar.draw(values, [each.blocks.metric for each in study.verdicts], width)
+    axes = [each.blocks.metric for each in study.verdicts]
+    around = radar.draw(values, axes, list(titles.values()), width)
     if around is not None:
         yield f"{name}-radar", around
 
@@ -142,7 +147,7 @@ def _orders(items: Sequence[Studied]) -> dict[str, dict[str, dict[str, int]]]:
         titles = item.comparison.methods
         if item.study is not None:
             study = item.study
-            what = f"metrics, {item.comparison.about('convention')}".rstrip(", ")
+            what = f"mean rank of metrics, {item.comparison.about('convention')}".rstrip(", ")
             mine[what] = {
                 titles[method]: int(place)
                 for method, place in zip(study.methods, study.places, strict=True)
@@ -165,11 +170,13 @@ def _places(pair: Against, outcome: Outcome, titles: Mapping[str, str]) -> dict[
 def _costs(
     dataset: str, outcome: Outcome, every: Sequence[Comparison]
 ) -> dict[str, dict[str, cost.Cost]]:
-    """Size of image to the costs of the methods with this outcome, as the complexity task found them."""
+    """Size of image to the costs of the methods with this outcome, as the complexity task found them.
+
+    They are of a size, not of a dataset: those measured on pairs of another one serve as well.
+    """
     found: dict[str, dict[str, cost.Cost]] = {}
-    for comparison in every:
-        if comparison.task != "complexity" or comparison.dataset != dataset:
-            continue
+    measured = [each for each in every if each.task == "complexity"]
+    for comparison in sorted(measured, key=lambda each: each.dataset == dataset):
         for method, title in comparison.methods.items():
             if method not in outcome.scores:
                 continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ivif_bench.reports.charts import style
@@ -11,12 +11,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def draw(places: Mapping[str, Mapping[str, int]], width: float) -> Figure:
+def draw(places: Mapping[str, Mapping[str, int]], order: Sequence[str], width: float) -> Figure:
     """Places of methods.
 
     Args:
         places: question, such as a protocol, to the place of each method (title), 1 = best; a method
             without one has a gap. Equal places are drawn one below the other, in the given order.
+        order: titles of all methods of the run, by which they have their colours.
         width: inches.
     """
     questions = list(places)
@@ -31,8 +32,9 @@ def draw(places: Mapping[str, Mapping[str, int]], width: float) -> Figure:
     axes = figure.add_axes(
         (side / width, bottom / height, 1 - 2 * side / width, (height - top - bottom) / height)
     )
-    for at, method in enumerate(methods):
-        colour, marker = style.look(at)
+    look = style.looks(order)
+    for method in methods:
+        colour, marker = look[method]
         known = [rows[question].get(method) for question in questions]
         axes.plot(
             range(len(questions)),

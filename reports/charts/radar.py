@@ -15,7 +15,10 @@ MOST = 6  # lines that can be told apart; others are gray
 
 
 def draw(
-    values: Mapping[str, Mapping[str, float]], axes: Sequence[str], width: float
+    values: Mapping[str, Mapping[str, float]],
+    axes: Sequence[str],
+    order: Sequence[str],
+    width: float,
 ) -> Figure | None:
     """The first six methods in colour, the others in gray.
 
@@ -23,6 +26,8 @@ def draw(
         values: title of a method to axis to value, more is better, best first; a method that lacks an
             axis has a gap there.
         axes: three or more; fewer make no radar.
+        order: titles of all methods of the run, by which they have their colours.
+        width: inches.
 
     Returns:
         None for fewer than three axes on which the methods differ.
@@ -45,14 +50,15 @@ def draw(
     polar: Any = figure.subplots(subplot_kw={"projection": "polar"})
     angles = [2 * math.pi * at / len(drawn) for at in range(len(drawn))]
     handles = []
-    for at, mine in reversed(list(enumerate(values.values()))):
+    look = style.looks(order)
+    for at, (name, mine) in reversed(list(enumerate(values.items()))):
         scaled = [
             0.15 + 0.85 * (mine[axis] - ends[axis][0]) / (ends[axis][1] - ends[axis][0])
             if axis in mine
             else math.nan
             for axis in drawn
         ]
-        colour, marker = (style.COLOURS[at], style.MARKERS[at]) if at < MOST else ("0.75", "")
+        colour, marker = look[name] if at < MOST else ("0.75", "")
         (line,) = polar.plot(
             [*angles, angles[0]],
             [*scaled, scaled[0]],
@@ -68,6 +74,7 @@ def draw(
     polar.set_theta_direction(-1)
     polar.set_ylim(0, 1.0)
     polar.set_yticks([0.15, 0.575, 1.0], ["", "", ""])
+    polar.set_xlabel("innermost ring: worst method, rim: best", fontsize=6, labelpad=2)
     polar.set_xticks(angles, style.fitted(drawn, 0.95))
     polar.tick_params(axis="x", pad=2)
     for angle, label in zip(angles, polar.get_xticklabels(), strict=True):

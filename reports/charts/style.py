@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -82,9 +82,17 @@ def files(name: str, figure: Figure, kinds: Sequence[str] = KINDS) -> dict[str, 
     return found
 
 
-def look(at: int) -> tuple[str, str]:
-    """Colour and marker of a method, by its place in the run: 80 different ones."""
-    return COLOURS[at % len(COLOURS)], MARKERS[at // len(COLOURS) % len(MARKERS)]
+def looks(names: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Colour and marker of each method, by its place in the run: 80 different ones.
+
+    Args:
+        names: all methods of the run in its order, sources included, so that a method looks the same in
+            all figures.
+    """
+    return {
+        name: (COLOURS[at % len(COLOURS)], MARKERS[at // len(COLOURS) % len(MARKERS)])
+        for at, name in enumerate(names)
+    }
 
 
 def text_width(text: str, size: float = SIZE) -> float:
@@ -221,11 +229,15 @@ def _columns(labels: Sequence[str], width: float) -> int:
     return max(1, min(len(labels), int((width - 0.2) / (widest(labels) + _HANDLE))))
 
 
-def few_ticks(axis: Any, most: int) -> None:
-    """At most that many ticks, with plain numbers: no exponents or offsets, which need mathematics."""
+def few_ticks(axis: Any, most: int, whole: bool = False) -> None:
+    """At most that many ticks, with plain numbers: no exponents or offsets, which need mathematics.
+
+    Args:
+        whole: at whole numbers only.
+    """
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-    axis.set_major_locator(MaxNLocator(most, min_n_ticks=2))
+    axis.set_major_locator(MaxNLocator(most, min_n_ticks=1 if whole else 2, integer=whole))
     axis.set_major_formatter(FuncFormatter(lambda value, _: _plain_number(value)))
 
 

@@ -88,6 +88,11 @@ class Against:
         return min(counts, default=0)
 
     @property
+    def too_few(self) -> str:
+        """That there are too few methods to say anything; empty if there are enough."""
+        return self.sentence if self.methods < FEWEST_METHODS else ""
+
+    @property
     def sentence(self) -> str:
         """What the data say, and what they do not."""
         n, titles = self.methods, _and([each.title for each in self.headlines or self.outcomes])
@@ -218,7 +223,6 @@ def _table(item: Against, name: str, title: str, field: str) -> Table:
         if baselines
         else "the score"
     )
-    few = item.methods < FEWEST_METHODS
     return Table(
         name=f"statistics-{item.name}-{name}",
         title=f"{item.what}: metric against task, {title}",
@@ -230,11 +234,11 @@ def _table(item: Against, name: str, title: str, field: str) -> Table:
         columns=columns,
         rows=tuple(rows),
         footer=(
-            *(() if few else (item.sentence,)),
+            *(() if item.too_few else (item.sentence,)),
             "Columns of a class or a condition, and intervals, make no claim; metrics are means over "
             "all images in each column. A perfect order has no interval: no resample can break it.",
         ),
-        warnings=(*item.warnings, *((item.sentence,) if few else ())),
+        warnings=(*item.warnings, *((item.too_few,) if item.too_few else ())),
         head="Metric",
     )
 

@@ -25,14 +25,18 @@ def tables_of(changes: Sequence[Change]) -> list[Table]:
         mine = [each for each in changes if each.where == where]
         rows = tuple(_row(each) for each in mine if each.state in (*FAILING, "new"))
         counts = Counter(each.state for each in mine)
-        kinds = {each.difference.interval for each in mine if each.state in (*FAILING, "within")}
+        both = [each for each in mine if None not in (each.first, each.second)]
+        kinds = {each.difference.interval for each in both if each.state in (*FAILING, "within")}
         intervals = f" Intervals: {', '.join(sorted(kinds - {''}))}." if kinds - {""} else ""
         bare = " (no interval: one seed)" if "" in kinds else ""
         tables.append(
             Table(
                 name=f"changes-{safe_name(where)}",
                 title=f"Changes: {where}",
-                caption=f"{where}: numbers that changed beyond their interval{bare}.{intervals}",
+                caption=(
+                    f"{where}: numbers that changed beyond their interval{bare}, and those that only "
+                    f"one run has.{intervals}"
+                ),
                 columns=_COLUMNS,
                 rows=rows,
                 head="Number",

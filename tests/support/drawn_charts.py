@@ -116,7 +116,7 @@ def drawn(methods: int, width: float, page: float) -> dict:
         "dots": dots.draw(table, column, width),
         "warned": dots.draw(replace(table, warnings=("PSEUDO LABELS: " + "a warning " * 20,)), column, width),
         "seeds": seeds.draw(spread, "mAP@0.5", width),
-        "places": places.draw(orders, page),
-        "radar": radar.draw(scores, METRICS, width),
-        "cost": cost.draw(costs, "Seconds for one image of 640×480", "mAP@0.5", width),
+        "places": places.draw(orders, names, page),
+        "radar": radar.draw(scores, METRICS, names, width),
+        "cost": cost.draw(costs, "Seconds for one image of 640×480", "mAP@0.5", names, width),
     }  # fmt: skip

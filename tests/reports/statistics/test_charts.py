@@ -11,6 +11,8 @@ import sys
 import drawn_charts
 import pytest
 from drawn_charts import NAMES, drawn
+from matplotlib.colors import to_hex
+from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from synthetic_run import CLASSES, RunBuilder
 from text_overlaps import faults
@@ -25,6 +27,22 @@ from ivif_bench.reports.frame import load_run
 from ivif_bench.reports.statistics.write import studied, tables_of
 
 WARNING = "PSEUDO LABELS: a network's output, no ground truth; never report a number of this table."
+
+
+@pytest.mark.slow
+def test_a_method_has_one_colour_in_all_figures():
+    """Of the marks that figures draw, by the labels of their legends."""
+    colours: dict[str, set[str]] = {}
+    with style.styled():
+        for figure in drawn(8, style.COLUMN["ieee"], style.PAGE["ieee"]).values():
+            for legend in figure.legends:
+                for handle, text in zip(legend.legend_handles, legend.get_texts(), strict=True):
+                    line = isinstance(handle, Line2D)
+                    colour = to_hex(handle.get_color() if line else handle.get_facecolor()[0])
+                    if text.get_text() in NAMES:
+                        colours.setdefault(text.get_text(), set()).add(colour)
+    assert len(colours) >= 4
+    assert {name: len(found) for name, found in colours.items()} == dict.fromkeys(colours, 1)
 
 
 @pytest.mark.slow
