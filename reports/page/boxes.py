@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from ivif_bench.detections.boxes import Flat
+from ivif_bench.detections.boxes import Flat, Judged
 from ivif_bench.detections.matches import match
 from ivif_bench.reports.detection_counts import IOU
 from ivif_bench.reports.page.chunks import Folder
@@ -24,17 +26,17 @@ def write_boxes(
 
     Positions of images are those of the dataset. A box is four whole numbers, tenths of a pixel: x, y,
     width, height. ``outcome`` is that of ``ivif_bench.detections.matches`` at IoU 0.5, and ``partner``
-    the position of the object among those of its image, -1 without one.
+    the position of the object among those of its image, -1 without one. ``counts`` is null for an
+    image that was not judged.
     """
     some = next(iter(question.boxes.values())).boxes
-    objects: dict[str, np.ndarray] = {}
+    place, truth = _objects(images, [stored.boxes for stored in question.boxes.values()])
+    objects = {"ignored": truth.ignored.astype(int)}
+    _write(folder, f"boxes/{question.id}/truth", images, place, truth, objects)
     for name, stored in question.boxes.items():
         boxes = stored.boxes
         first = np.searchsorted(boxes.truth.image, np.arange(len(boxes.stems)))
         place = images.positions(boxes.stems)
-        if not objects:
-            objects["ignored"] = boxes.truth.ignored.astype(int)
-            _write(folder, f"boxes/{question.id}/truth", images, place, boxes.truth, objects)
         matches = match(boxes, np.array([IOU]))
         partner = matches.partner[0]
         inside = np.where(partner < 0, -1, partner - first[boxes.found.image])
@@ -57,6 +59,25 @@ def write_boxes(
     }
 
 
+def _objects(images: Images, every: Sequence[Judged]) -> tuple[np.ndarray, Flat]:
+    """Objects of all images, each image's from the first method that has it, in that method's order.
+
+    Returns:
+        The position of each image in the dataset, and the objects with indices into it.
+    """
+    known = np.zeros(len(images.stems), bool)
+    parts = []
+    for boxes in every:
+        place = images.positions(boxes.stems)
+        new = ~known[place]
+        part = boxes.truth.take(new[boxes.truth.image])
+        parts.append(replace(part, image=place[part.image]))
+        known[place] = True
+    joined = Flat(*(np.concatenate([getattr(p, n) for p in parts]) for n in Flat.__slots__))
+    place = np.flatnonzero(known)
+    return place, replace(joined, image=np.searchsorted(place, joined.image))
+
+
 def _write(
     folder: Folder,
     path: str,
@@ -65,7 +86,13 @@ def _write(
     boxes: Flat,
     more: dict[str, np.ndarray],
 ) -> None:
-    """Boxes sorted by the image's position, a file for each block of images."""
+    """Boxes sorted by the image's position, a file for each block of images.
+
+    Args:
+        place: position of each image in the dataset.
+    """
+    judged = np.zeros(len(images.stems), bool)
+    judged[place] = True
     position = place[boxes.image]
     order = np.argsort(position, kind="stable")
     position = position[order]
@@ -81,7 +108,12 @@ def _write(
         folder.put(
             f"{path}-{start // BLOCK}",
             {
-                "counts": counts.tolist(),
+                "counts": [
+                    count if there else None
+                    for count, there in zip(
+                        counts.tolist(), judged[start : start + BLOCK].tolist(), strict=True
+                    )
+                ],
                 "box": tenths[part].ravel().tolist(),
                 "class": category[part].tolist(),
                 **{name: values[part].tolist() for name, values in rest.items()},

@@ -5,10 +5,12 @@
   const HIT = 1;
   const FALSE = 0;
 
+  /* Where the boxes of an image are in their block; null if it was not judged. */
   async function part(question, who, at) {
     const block = Math.floor(at / question.boxes.block);
     const found = await load("boxes/" + question.id + "/" + who + "-" + block);
     const inside = at - block * question.boxes.block;
+    if (found.counts[inside] === null) return null;
     let start = 0;
     for (let each = 0; each < inside; each += 1) start += found.counts[each];
     return { found, start, end: start + found.counts[inside] };
@@ -19,11 +21,12 @@
   }
 
   /* Boxes of a method: found, missed, wrong; an object goes to the most confident detections first, so that a
-     higher level changes no other detection's partner. */
+     higher level changes no other detection's partner. null for an image that the method lacks. */
   async function at(question, method, position, level) {
     const names = question.boxes.classes;
     const truth = await part(question, "truth", position);
     const mine = await part(question, method, position);
+    if (!truth || !mine) return null;
     const taken = new Set();
     const wrong = [];
     for (let index = mine.start; index < mine.end; index += 1) {

@@ -66,8 +66,8 @@
       const question = options.boxes.question;
       const level = IVIF.boxes.level(question, method, options.boxes.level);
       const groups = await IVIF.boxes.at(question, method, options.at, level);
-      inner.append(...IVIF.boxes.draw(groups, options.boxes.kinds, size));
-      said.words = IVIF.boxes.words(groups, level);
+      if (groups) inner.append(...IVIF.boxes.draw(groups, options.boxes.kinds, size));
+      said.words = groups ? IVIF.boxes.words(groups, level) : "this image was not judged";
     }
     return { view, inner, said };
   }

@@ -91,6 +91,32 @@ def test_boxes_give_the_counts_that_pictures_print(run: Path, asked: float | Non
             assert f"{hits} found, {missed} missed, {wrong} wrong" == seen.counts
 
 
+def test_objects_are_those_of_all_methods_where_the_first_lacks_an_image(tmp_path: Path) -> None:
+    run = page_run(tmp_path / "run", 4, {"visible": "Visible", "average": "Average"}, masks=False)
+    write_page(run, images=0)
+    whole = {name: data(run, f"boxes/c1/{name}-0") for name in ("truth", "m0", "m1")}
+    (unit,) = [
+        each.key
+        for each in load_run(run).planned
+        if (each.task, each.method) == ("detection", "visible")
+    ]
+    path = run / "checkpoints" / f"detections-{unit}.json"
+    content = json.loads(path.read_text())
+    (gone,) = [e["id"] for e in content["truth"]["images"] if e["file_name"] == "00001.png"]
+    content["truth"]["images"] = [e for e in content["truth"]["images"] if e["id"] != gone]
+    for part in (content["truth"]["annotations"], content["detections"]):
+        part[:] = [each for each in part if each["image_id"] != gone]
+    path.write_text(json.dumps(content))
+    write_page(run, images=0)
+    assert data(run, "boxes/c1/truth-0") == whole["truth"]
+    assert data(run, "boxes/c1/m1-0") == whole["m1"]
+    mine = data(run, "boxes/c1/m0-0")
+    counts, ends = whole["m0"]["counts"], np.cumsum([0, *whole["m0"]["counts"]])
+    assert mine["counts"] == [counts[0], None, *counts[2:]]
+    partner = whole["m0"]["partner"]
+    assert mine["partner"] == partner[: ends[1]] + partner[ends[2] :]
+
+
 def test_previews_are_made_once_and_only_for_the_images_asked_for(tmp_path: Path) -> None:
     run = page_run(tmp_path / "run", 3, {"visible": "Visible", "average": "Average"}, masks=False)
     assert write_page(run, images=1).made == 2
