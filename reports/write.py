@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,11 +32,13 @@ class Report:
 
     Attributes:
         remarks: sentences about the whole report, such as results without a table.
+        asked: name of each table to that of the comparison it is of; tables for print have none.
     """
 
     title: str
     tables: tuple[Table, ...]
     remarks: tuple[str, ...] = ()
+    asked: Mapping[str, str] = field(default_factory=dict)
 
 
 def build_report(
@@ -56,6 +58,7 @@ def build_report(
     unknown: dict[str, None] = {}
     refusals: dict[str, None] = {}
     made: list[Made] = []
+    asked: dict[str, str] = {}
     for_all = [source for source in sources if not source.preset]
     for comparison in comparisons(run):
         if BUILDERS.find(comparison.task) is None:
@@ -66,6 +69,7 @@ def build_report(
         first, refusal = with_published(first, comparison.dataset_title, identity, for_all)
         refusals |= {refusal: None} if refusal else {}
         tables += [first, *rest]
+        asked |= dict.fromkeys((table.name for table in (first, *rest)), comparison.name)
         made.append(Made(comparison, first, identity))
     left_out = []
     for options in papers:
@@ -87,7 +91,7 @@ def build_report(
     if run.missing:
         names = [unit.label for unit in run.missing]
         remarks.append(f"{len(names)} planned results are missing: {first_few(names, 12)}.")
-    return Report(f"Results of run {run.name}", tuple(tables), tuple(remarks))
+    return Report(f"Results of run {run.name}", tuple(tables), tuple(remarks), asked)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,11 +32,17 @@ def short_title(comparison: Comparison) -> str:
 
 
 def best_of_each(
-    comparisons: Sequence[Comparison], tables: Mapping[str, Table], ids: Mapping[str, str]
+    comparisons: Sequence[Comparison],
+    tables: Mapping[str, Table],
+    ids: Mapping[str, str],
+    places: Mapping[str, str],
 ) -> list[dict[str, Any]]:
     """The best methods of each question, with their interval: one entry per table.
 
     A question is the first mean over classes of a task, or every metric of fusion quality.
+
+    Args:
+        places: the ids of datasets that have images, by name.
     """
     found = []
     for each in comparisons:
@@ -51,6 +57,7 @@ def best_of_each(
                 {
                     "task": _TASKS[each.task],
                     "dataset": each.dataset_title or each.dataset,
+                    "images": places.get(each.dataset),
                     "table": table.name,
                     "questions": questions,
                 }

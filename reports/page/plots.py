@@ -20,16 +20,23 @@ if TYPE_CHECKING:
     from ivif_bench.reports.statistics.write import Studied
 
 
-def against(items: Sequence[Studied], ids: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Metrics against the scores of each task's table, by method, with Kendall's tau."""
+def against(
+    items: Sequence[Studied], ids: Mapping[str, str], places: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """Metrics against the scores of each task's table, by method, with Kendall's tau.
+
+    Source images take no part, see ``ivif_bench.reports.statistics.against_task``.
+
+    Args:
+        places: the ids of datasets that have images, by name.
+    """
     found = []
     for comparison, pair in [(item.comparison, pair) for item in items for pair in item.against]:
         outcomes = pair.headlines or pair.outcomes
         found.append(
             {
                 "title": f"{pair.what}, by metrics of {comparison.dataset_title}",
-                "quality": comparison.name,
-                "task": pair.table,
+                "dataset": places.get(comparison.dataset),
                 "warnings": list(pair.warnings),
                 "sentence": pair.sentence,
                 "metrics": [
@@ -46,8 +53,11 @@ def against(items: Sequence[Studied], ids: Mapping[str, str]) -> list[dict[str, 
                 "outcomes": [
                     {
                         "title": each.title,
-                        "values": {ids[name]: value * 100 for name, value in each.scores.items()},
-                        "sources": [ids[name] for name in each.scores if name not in each.gains],
+                        "values": {
+                            ids[name]: value * 100
+                            for name, value in each.scores.items()
+                            if name in each.gains
+                        },
                         "tau": {
                             metric: _tau(pair.found.get((metric, each.key)))
                             for metric in pair.metrics

@@ -25,10 +25,10 @@ from ivif_bench.reports.page.subjects import (
     manifest,
     questions_of,
 )
-from ivif_bench.reports.page.tables import table_content
+from ivif_bench.reports.page.tables import table_content, write_tables
 from ivif_bench.reports.provenance import note_page
 from ivif_bench.reports.segmentation_pictures import ERRORS
-from ivif_bench.reports.statistics.write import studied, tables_of
+from ivif_bench.reports.statistics.write import studied
 from ivif_bench.reports.write import build_report
 
 if TYPE_CHECKING:
@@ -108,13 +108,11 @@ def _write_page(
         for question in dataset.questions
     }
     items = studied(every)
-    tables = [*report.tables, *tables_of(items)]
-    for at, table in enumerate(tables):
-        folder.put(f"tables/t{at}", table_content(table, ids))
+    places = {each.name: each.id for each in datasets}
+    tables = write_tables(folder, report, every, items, ids, places)
     main = {table.name: table for table in report.tables if table.paper is None}
     ranks = overview.ranks_over_tasks(every, main)
-    places = {each.name: each.id for each in datasets}
-    folder.put("plots", {"against": plots.against(items, ids)})
+    folder.put("plots", {"against": plots.against(items, ids, places)})
     folder.put(
         "run",
         {
@@ -124,21 +122,13 @@ def _write_page(
                 {"id": ids[name], "name": name, "title": title, "source": name in results.sources}
                 for name, title in results.methods.items()
             ],
-            "tables": [
-                {
-                    "id": f"t{at}",
-                    "name": each.name,
-                    "title": each.title,
-                    "group": "Results" if at < len(report.tables) else "Statistics",
-                }
-                for at, each in enumerate(tables)
-            ],
+            "tables": tables,
             "datasets": about,
             "questions": [
                 {**manifest(each, places, ids), **extras.get(each.id, {})} for each in questions
             ],
             "ranks": None if ranks is None else table_content(ranks, ids),
-            "best": overview.best_of_each(every, main, ids),
+            "best": overview.best_of_each(every, main, ids, places),
             "warnings": overview.warnings_of(every, [*main.values()], report.remarks),
             "facts": _facts(results),
         },

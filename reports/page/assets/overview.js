@@ -20,14 +20,14 @@
     ]);
   }
 
-  function methodLink(each) {
-    const dataset = IVIF.run.datasets.find((one) => each.method && one.shown.includes(each.method));
+  function methodLink(each, images) {
+    const dataset = IVIF.run.datasets.find((one) => one.id === images && one.shown.includes(each.method));
     return dataset ? el("a", { href: state.link({ view: "images", d: dataset.id, m: each.method }) }, [name(each.title)]) : name(each.title);
   }
 
-  function question(each) {
+  function question(each, images) {
     const best = [];
-    each.best.slice(0, 3).forEach((one, at) => best.push(at ? ", " : "", methodLink(one)));
+    each.best.slice(0, 3).forEach((one, at) => best.push(at ? ", " : "", methodLink(one, images)));
     if (each.best.length > 3) best.push(" and " + (each.best.length - 3) + " more");
     return el("tr", {}, [
       el("th", { scope: "row" }, [name(each.column + IVIF.arrows[each.direction])]),
@@ -45,7 +45,7 @@
       el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Best of " + group.task + ", " + group.dataset }, [
         el("table", {}, [
           el("thead", {}, [el("tr", {}, ["Number", "Best", "Value", "95 % interval"].map((text, at) => el("th", { scope: "col", class: at > 1 ? "number" : "", text: text })))]),
-          el("tbody", {}, group.questions.map(question))])]),
+          el("tbody", {}, group.questions.map((each) => question(each, group.images)))])]),
       el("p", { class: "quiet" }, [tableLink(group.table)]),
     ]));
   }

@@ -8,11 +8,6 @@
     return IVIF.run.methods.findIndex((each) => each.id === method);
   }
 
-  function datasetOf(table) {
-    const question = IVIF.run.questions.find((each) => table.startsWith(each.table) && each.dataset);
-    return question && IVIF.run.datasets.find((each) => each.id === question.dataset);
-  }
-
   /* Metric against task: a point is a method, and opens its images. */
   async function against() {
     const all = (await load("plots")).against;
@@ -21,10 +16,9 @@
     const pair = all[at];
     const metric = pair.metrics.find((each) => each.key === state.get("px")) || pair.metrics[0];
     const outcome = pair.outcomes.find((each) => each.title === state.get("py")) || pair.outcomes[0];
-    const dataset = datasetOf(pair.task);
-    const points = Object.keys(outcome.values).filter((id) => id in metric.values || outcome.sources.includes(id)).filter((id) => id in metric.values).map((id) => ({
-      x: metric.values[id], y: outcome.values[id], title: IVIF.title(id), hollow: outcome.sources.includes(id),
-      href: state.link({ view: dataset ? "images" : "tables", d: dataset ? dataset.id : "", m: id }),
+    const points = Object.keys(outcome.values).filter((id) => id in metric.values).map((id) => ({
+      x: metric.values[id], y: outcome.values[id], title: IVIF.title(id),
+      href: state.link({ view: pair.dataset ? "images" : "tables", d: pair.dataset, m: id }),
     }));
     const tau = outcome.tau[metric.key];
     return [
@@ -37,7 +31,7 @@
       IVIF.scatter(points, [metric.key + IVIF.arrows[metric.direction], outcome.title + ", %"], metric.key + " against " + outcome.title),
       el("p", { text: tau ? "Kendall's τ-b of the methods without the sources, more is better on both sides: " + tau + "." : "" }),
       el("p", { class: "quiet" }, [name(pair.sentence)]),
-      el("p", { class: "quiet", text: "Hollow: source images. A point opens its images." }),
+      el("p", { class: "quiet", text: "A point opens the images of its method. Source images take no part." }),
     ];
   }
 

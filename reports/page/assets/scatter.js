@@ -56,7 +56,7 @@
     return { x: place[0] + at[0], y: place[1] + at[1], "text-anchor": at[2] };
   }
 
-  /* points: {x, y, title, href, hollow}; each is a link. */
+  /* points: {x, y, title, href}; each is a link. */
   function scatter(points, titles, label) {
     const made = svg("svg", { class: "scatter", viewBox: "0 0 " + width + " " + height, role: "group", "aria-label": label });
     if (!points.length) {
@@ -70,7 +70,7 @@
     points.forEach(function (each) {
       const place = [x.at(each.x), y.at(each.y)];
       const shown = each.title.length > 28 ? each.title.slice(0, 27) + "…" : each.title;
-      const link = svg("a", { class: "point" + (each.hollow ? " hollow" : ""), href: each.href, "aria-label": each.title + ": " + titles[0] + " " + each.x.toPrecision(5) + ", " + titles[1] + " " + each.y.toPrecision(4) }, [
+      const link = svg("a", { class: "point", href: each.href, "aria-label": each.title + ": " + titles[0] + " " + each.x.toPrecision(5) + ", " + titles[1] + " " + each.y.toPrecision(4) }, [
         svg("circle", { cx: place[0], cy: place[1], r: 6 }),
         svg("text", Object.assign(beside(place, shown, taken), { text: shown })),
         svg("title", { text: each.title }),

@@ -3,16 +3,8 @@
   "use strict";
   const { el, name, select, check, state, load } = IVIF;
 
-  function hashOf(content) {
-    const line = content.footer.find((each) => /sha256/.test(each)) || "";
-    const found = /sha256 ([0-9a-f]+)/.exec(line);
-    return found ? found[1] : "";
-  }
-
-  function options(content, run) {
-    const about = content.name.replace(/^statistics-/, "");
-    const question = run.questions.find((each) => about.startsWith(each.table));
-    const dataset = question && run.datasets.find((each) => each.id === question.dataset);
+  function options(entry) {
+    const dataset = IVIF.run.datasets.find((each) => each.id === entry.dataset);
     return {
       sort: state.get("ts", ""), filter: state.get("tf", ""), hidden: state.list("th"),
       intervals: state.get("ti") === "1", published: state.get("tp", "1") === "1",
@@ -32,7 +24,7 @@
   }
 
   function provenance(content) {
-    const hash = hashOf(content);
+    const hash = content.protocol_sha256;
     const notes = Object.entries(content.notes).map((each) => el("p", {}, [el("sup", { text: each[0] }), " ", name(each[1])]));
     return el("details", { class: "provenance" }, [
       el("summary", {}, ["Protocol and provenance", hash ? el("code", { text: hash.slice(0, 8) }) : null]),
@@ -40,7 +32,7 @@
     ]);
   }
 
-  function tools(content, chosen) {
+  function tools(content, entry, chosen) {
     const intervals = content.rows.some((row) => row.cells.some((cell) => cell.interval));
     const published = content.rows.some((row) => row.published);
     const filter = el("input", {
@@ -54,7 +46,7 @@
       columnChoice(content, chosen.hidden),
       el("button", { type: "button", text: "CSV", title: "all numbers, as the report's file", on: { click: () => IVIF.download(content.name + ".csv", content.csv) } }),
       el("button", {
-        type: "button", text: "CSV as shown", on: { click: () => IVIF.download(content.name + "-shown.csv", IVIF.table.csvOf(content, options(content, IVIF.run))) },
+        type: "button", text: "CSV as shown", on: { click: () => IVIF.download(content.name + "-shown.csv", IVIF.table.csvOf(content, options(entry))) },
       }),
     ]);
   }
@@ -71,7 +63,7 @@
     const entry = run.tables.find((each) => each.name === named) || run.tables[0];
     const content = await load("tables/" + entry.id);
     if (state.get("view") !== "tables") return;
-    const chosen = options(content, run);
+    const chosen = options(entry);
     const grid = IVIF.table.table(content, chosen);
     if (keys && drawn && drawn.entry === entry && !keys.includes("t")) {
       drawn.grid.replaceWith(grid);
@@ -88,7 +80,7 @@
       el("div", { class: "bar" }, [pick]),
       el("h2", {}, [name(content.title)]),
       ...content.warnings.map((text) => el("p", { class: "warning", text: text })),
-      tools(content, chosen), grid, provenance(content));
+      tools(content, entry, chosen), grid, provenance(content));
   }
 
   IVIF.views.tables = { title: "Tables", show, leave: () => { drawn = null; } };

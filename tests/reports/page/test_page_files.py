@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from page_runs import METRICS, ODD, page_run
+from synthetic_run import PROTOCOL_HASH
 
 from ivif_bench.data.demo.scene import SEGMENTATION_CLASSES
 from ivif_bench.data.images import read_labels
@@ -115,6 +116,34 @@ def test_objects_are_those_of_all_methods_where_the_first_lacks_an_image(tmp_pat
     assert mine["counts"] == [counts[0], None, *counts[2:]]
     partner = whole["m0"]["partner"]
     assert mine["partner"] == partner[: ends[1]] + partner[ends[2] :]
+
+
+def test_each_table_knows_its_dataset_and_its_protocol(tmp_path: Path, new_run) -> None:
+    """Also where the name of one dataset begins another's, and a network's weights have a hash, too."""
+    builder = new_run(tmp_path / "run", titles={name: name for name in "vabcd"}, sources=("v",))
+    datasets = ("m3fd", "m3fd-night")
+    stems = [f"{at}" for at in range(12)]
+    for dataset in datasets:
+        for at, name in enumerate("vabcd"):
+            values = {stem: float(at + int(stem) % 3) for stem in stems}
+            builder.quality(name, {"EN": values}, dataset=dataset)
+    for at, name in enumerate("vabcd"):
+        about = {"network": "yolov5n, weights sha256 0badc0de"}
+        builder.detection(name, {"Car": 0.5 + at / 20}, about=about)
+    write_page(run := builder.write(), images=0)
+    about = data(run, "run")
+    names = {each["id"]: each["name"] for each in about["datasets"]}
+    found = {each["name"]: names[each["dataset"]] for each in about["tables"]}
+    assert {*found.values()} == {*datasets}
+    for name, dataset in found.items():
+        if not name.startswith("detection-"):
+            assert ("m3fd-night" in name) == (dataset == "m3fd-night"), name
+    assert len([name for name in found if name.startswith("statistics-")]) >= 4
+    assert {names[each["dataset"]] for each in data(run, "plots")["against"]} == {"m3fd"}
+    (at,) = [each["id"] for each in about["tables"] if each["name"] == "detection-m3fd"]
+    table = data(run, f"tables/{at}")
+    assert any("sha256 0badc0de" in line for line in table["footer"])
+    assert table["protocol_sha256"] == PROTOCOL_HASH
 
 
 def test_previews_are_made_once_and_only_for_the_images_asked_for(tmp_path: Path) -> None:
