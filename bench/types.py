@@ -153,7 +153,8 @@ class About:
 
     Attributes:
         split, split_sha256: name and hash of the split.
-        leak: how much of the test part is nearly in train, in words.
+        leak: how much of the test part is nearly in train, in words; begins with "none" where nothing is
+            trained.
         images: number of judged images.
         convention: metric convention (quality).
         metrics: metric name to ``up`` or ``down``, in the order of the columns.

@@ -71,9 +71,24 @@ def leak_line(split: Split) -> str:
     if not any(map(numbered, split.test)):
         return "unknown, since the names of the test images have no numbers"
     return (
-        f"{neighbour_leak(split):.1%} of the test images have the next or previous number in train, "
-        f"{within(split, FAR):.1%} one within {FAR}"
+        f"{_percent(neighbour_leak(split))} of the test images have the next or previous number in "
+        f"train, {_percent(within(split, FAR))} one within {FAR}"
     )
+
+
+def _percent(share: float) -> str:
+    return "less than 0.1%" if 0 < share < 0.0005 else f"{share:.1%}"
+
+
+def says_leak(line: str) -> bool:
+    """Whether a line "Leak" of a table speaks of a leak, or says that it is unknown.
+
+    Other lines are ``leak_line`` without any near image, and those that begin with "none".
+    """
+    if not line or line.startswith("none"):
+        return False
+    shares = [float(each) for each in re.findall(r"([0-9.]+)%", line)]
+    return not shares or max(shares) > 0
 
 
 def numbered(stem: str) -> tuple[str, int] | None:

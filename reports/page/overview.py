@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ivif_bench.data.splits import says_leak
 from ivif_bench.reports.comparison import Comparison
 from ivif_bench.reports.figures import main_column
 from ivif_bench.reports.ranks import ranks_table
@@ -105,7 +106,8 @@ def warnings_of(
         for text in _holes(table):
             add("hole", text, table.name)
     for each in comparisons:
-        if leak := str(each.about("leak")):
+        leak = str(each.about("leak"))
+        if says_leak(leak):
             add("leak", f"Leak between train and test: {leak}", each.name)
     return [
         {"kind": kind, "text": text, "tables": list(where)}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
@@ -12,8 +14,9 @@ from ivif_bench.cli import app
 from ivif_bench.data.demo import write_detection
 from ivif_bench.data.leak import read_scenes, scene_cuts
 from ivif_bench.data.split_lists import read_list
-from ivif_bench.data.splits import Split, leak_line, read_split_file
+from ivif_bench.data.splits import Split, leak_line, read_split_file, says_leak
 from ivif_bench.errors import UserError
+from ivif_bench.tasks.network.plan import _leak
 
 
 def leak(*arguments: object, code: int = 0) -> str:
@@ -58,6 +61,38 @@ def test_the_line_of_tables() -> None:
     )
     assert leak_line(Split("s", {"test": ("1",)})) == ""
     assert leak_line(Split("s", {"train": ("x",), "test": ("y",)})).startswith("unknown, since")
+
+
+@pytest.mark.parametrize(
+    ("train", "near", "far"),
+    [
+        ("a1", "25.0%", "50.0%"),
+        ("a100", "0.0%", "0.0%"),
+        ("a40", "0.0%", "25.0%"),
+        ("x", "0.0%", "0.0%"),
+    ],
+)
+def test_a_line_says_whether_there_is_a_leak(train: str, near: str, far: str) -> None:
+    line = leak_line(Split("s", {"train": (train,), "test": ("a2", "a20", "b1", "c9")}))
+    assert re.findall(r"[\d.]+%", line) == [near, far]
+    assert says_leak(line) == (far != "0.0%")
+
+
+def test_one_image_of_thousands_is_a_leak_in_the_line_too() -> None:
+    test = tuple(f"a{at}" for at in range(1000, 4000))
+    line = leak_line(Split("s", {"train": ("a999",), "test": (*test, "b1")}))
+    assert line.startswith("less than 0.1% of")
+    assert says_leak(line)
+
+
+@pytest.mark.parametrize(
+    ("mode", "warned"), [("frozen-visible", False), ("released", True), ("zeroshot-coco", False)]
+)
+def test_without_training_here_there_is_no_leak_or_it_is_unknown(mode: str, warned: bool) -> None:
+    protocol = SimpleNamespace(trained=False, mode=mode)
+    line = _leak(protocol, Split("s", {"train": ("1",), "test": ("2",)}))
+    assert says_leak(line) == warned
+    assert not says_leak("")
 
 
 def test_scenes_of_a_file_in_our_form(tmp_path: Path) -> None:

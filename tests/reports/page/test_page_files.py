@@ -146,6 +146,34 @@ def test_each_table_knows_its_dataset_and_its_protocol(tmp_path: Path, new_run) 
     assert table["protocol_sha256"] == PROTOCOL_HASH
 
 
+@pytest.mark.parametrize(
+    ("line", "warned"),
+    [
+        ("", False),
+        ("none, since nothing is trained on images of this dataset", False),
+        (
+            "0.0% of the test images have the next or previous number in train, 0.0% one within 25",
+            False,
+        ),
+        (
+            "0.0% of the test images have the next or previous number in train, 1.5% one within 25",
+            True,
+        ),
+        ("unknown, since the weights were trained elsewhere", True),
+    ],
+)
+def test_a_leak_is_a_warning_only_where_there_may_be_one(
+    tmp_path: Path, new_run, line: str, warned: bool
+) -> None:
+    builder = new_run(tmp_path / "run")
+    builder.detection("average", {"Car": 0.5}, about={"leak": line})
+    write_page(run := builder.write(), images=0)
+    found = [each for each in data(run, "run")["warnings"] if each["kind"] == "leak"]
+    assert [(each["text"], each["tables"]) for each in found] == (
+        [(f"Leak between train and test: {line}", ["detection-m3fd"])] if warned else []
+    )
+
+
 def test_previews_are_made_once_and_only_for_the_images_asked_for(tmp_path: Path) -> None:
     run = page_run(tmp_path / "run", 3, {"visible": "Visible", "average": "Average"}, masks=False)
     assert write_page(run, images=1).made == 2
