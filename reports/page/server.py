@@ -36,6 +36,14 @@ class PageServer(ThreadingHTTPServer):
         super().__init__((ADDRESS, port), _Handler)
 
     @property
+    def hosts(self) -> frozenset[str]:
+        """What browsers send as ``Host``; they leave out port 80."""
+        port = self.server_address[1]
+        names = (ADDRESS, "localhost")
+        bare = names if port == 80 else ()
+        return frozenset((*bare, *(f"{name}:{port}" for name in names)))
+
+    @property
     def address(self) -> str:
         """Where a browser finds the page."""
         return f"http://{ADDRESS}:{self.server_address[1]}/{self.token}/{INDEX}"
@@ -85,11 +93,15 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(body=False)
 
     def _answer(self, body: bool) -> None:
-        port = self.server.server_address[1]
-        if self.headers.get("Host") not in (f"{ADDRESS}:{port}", f"localhost:{port}"):
+        if self.headers.get("Host") not in self.server.hosts:
             self._refuse(HTTPStatus.FORBIDDEN)  # a name that a foreign page gave to this address
             return
-        token, _, path = urlsplit(self.path).path.lstrip("/").partition("/")
+        try:
+            asked = urlsplit(self.path).path
+        except ValueError:
+            self._refuse(HTTPStatus.BAD_REQUEST)
+            return
+        token, _, path = asked.lstrip("/").partition("/")
         if not secrets.compare_digest(token.encode(), self.server.token.encode()):
             self._refuse(HTTPStatus.FORBIDDEN)
             return

@@ -82,6 +82,23 @@ def test_other_names_of_this_machine_and_other_methods_are_refused(server: PageS
     assert ask(server, f"/{server.token}/{INDEX}", "POST")[0] == 501
 
 
+def test_at_port_80_browsers_leave_the_port_out(server: PageServer) -> None:
+    path, port = f"/{server.token}/{INDEX}", server.server_address[1]
+    assert ask(server, path, host="127.0.0.1")[0] == 403
+    assert ask(server, path, host=f"localhost:{port}")[0] == 200
+    assert server.hosts == {f"127.0.0.1:{port}", f"localhost:{port}"}
+    server.server_address = ("127.0.0.1", 80)  # what it believes; it goes on listening where it was
+    for host, status in {"127.0.0.1": 200, "localhost:80": 200, f"localhost:{port}": 403}.items():
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection.request("GET", path, headers={"Host": host})
+        assert connection.getresponse().status == status, host
+
+
+def test_an_address_that_is_none_is_a_bad_request(server: PageServer) -> None:
+    host = f"localhost:{server.server_address[1]}"
+    assert ask(server, "http://[", host=host)[0] == 400
+
+
 def test_a_run_without_a_page_is_a_users_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="has no page; write it with 'ivif-bench report"):
         serve(tmp_path)
