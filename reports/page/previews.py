@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 from urllib.parse import quote
 
 import cv2
@@ -21,6 +22,7 @@ from ivif_bench.reports.segmentation_pictures import ERRORS, Judged, error_map
 LONGEST = 640  # pixels of a side
 _QUALITY = 82
 _LOSSLESS = 101  # OpenCV's number for it
+_Place = str | Literal[False] | None
 _FORM = "1"  # of the file names: another number makes every preview again
 
 
@@ -127,23 +129,24 @@ def smaller(image: np.ndarray, how: int = cv2.INTER_AREA) -> np.ndarray:
     return cv2.resize(image, size, interpolation=how)
 
 
-def original(run: RunResults, images: Images, method: str) -> str | list[str | None] | None:
-    """Where a method's images are, as an address relative to the page; None outside of the run.
+def original(run: RunResults, images: Images, method: str) -> _Place | list[_Place]:
+    """Where a method's images are, as an address relative to the page.
 
-    A text with ``{stem}`` holds for all images, a list has one for each.
+    A text with ``{stem}`` holds for all images, a list has one for each. None stands for an image that
+    is not known, False for one outside of the run: pages do not link to it, since its address would be
+    a path of this machine, which is wrong on any other and nobody else's concern.
     """
     place = run.images.get(images.name, {}).get(method)
     if place is None:
         return None
     if isinstance(place, str):
         return _address(place)
-    found = [_address(place[stem]) if stem in place else None for stem in images.stems]
-    return found if any(found) else None
+    return [_address(place[stem]) if stem in place else None for stem in images.stems]
 
 
-def _address(path: str) -> str | None:
+def _address(path: str) -> str | Literal[False]:
     if Path(path).is_absolute() or ".." in Path(path).parts:
-        return None
+        return False
     return "../../" + quote(path, safe="/{}")
 
 

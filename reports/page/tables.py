@@ -103,7 +103,7 @@ def _row(table: Table, row: Row, titles: dict[str, str]) -> dict[str, Any]:
 
 
 def _cell(each: Cell, column: Column) -> dict[str, Any]:
-    """``text`` without its interval, ``interval`` by itself; ``value`` as in the CSV."""
+    """``text`` without its interval, ``interval`` by itself; ``value`` and its ends as in the CSV."""
     estimate = each.estimate
     plain = each.text
     interval = ""
@@ -116,6 +116,8 @@ def _cell(each: Cell, column: Column) -> dict[str, Any]:
         "text": plain,
         "value": number(about["value"]),
         "interval": interval,
+        "low": number(estimate.low) if interval else None,
+        "high": number(estimate.high) if interval else None,
         "what": estimate.interval if interval else "",
         "mark": each.mark,
         "verdict": each.verdict,

@@ -169,9 +169,9 @@ def _write_images(
             if stem in wanted:
                 found[at] = previews.image(path)
         where = original(results, images, method)
-        if found or where:
+        folder.put(f"images/{images.id}/{ids[method]}", {"previews": found, "original": where})
+        if found or (any(where) if isinstance(where, list) else where):
             shown.append(ids[method])
-            folder.put(f"images/{images.id}/{ids[method]}", {"previews": found, "original": where})
     for question in images.questions:
         if question.labels:
             layers = previews_of_labels(previews, images, question, wanted, ids)

@@ -3,14 +3,22 @@
   "use strict";
   const { el, load } = IVIF;
 
-  /* Where the image of a method is: a preview on the page, else the original in the run; null without one. */
+  const elsewhere = "original outside of the run";
+
+  /* Where the image of a method is: a preview on the page, the original in the run; null without one. `outside`
+     where the original is known, but lies outside of the run. */
   async function places(dataset, method, at, stem) {
-    if (!dataset.shown.includes(method)) return { small: null, whole: null };
     const found = await load("images/" + dataset.id + "/" + method);
-    const original = found.original;
-    const whole = Array.isArray(original) ? original[at] : original ? original.replace("{stem}", encodeURIComponent(stem)) : null;
+    const original = Array.isArray(found.original) ? found.original[at] : found.original;
+    const whole = original ? original.replace("{stem}", encodeURIComponent(stem)) : null;
     const small = found.previews[at];
-    return { small: small ? preview(small) : null, whole };
+    return { small: small ? preview(small) : null, whole, outside: original === false };
+  }
+
+  /* A link to the original, or why there is none. */
+  function link(method, said) {
+    if (said.whole) return el("a", { class: "whole", id: "original-" + method, href: said.whole, target: "_blank", rel: "noopener", text: "original", "aria-label": "original of " + IVIF.title(method) });
+    return said.outside ? el("span", { class: "quiet", text: elsewhere }) : null;
   }
 
   function preview(id) {
@@ -42,7 +50,7 @@
     view.style.aspectRatio = size[1] + " / " + size[0];
     const source = where.small || where.whole;
     const title = IVIF.title(method);
-    const said = { words: "", whole: where.whole };
+    const said = { words: "", whole: where.whole, outside: where.outside && where.small };
     if (source) {
       const image = picture(source, "image " + stem + ", " + title, "base");
       image.addEventListener("error", () => view.append(el("p", { class: "absent", text: "This image is not beside the page." })));
@@ -55,7 +63,7 @@
           pair.style.filter = "brightness(" + options.gain + ")";
         }
       }
-    } else view.append(el("p", { class: "absent", text: "No image of this method here." }));
+    } else view.append(el("p", { class: "absent", text: where.outside ? "No preview of this image, and its " + elsewhere + "." : "No image of this method here." }));
     if (options.masks && options.masks.question.methods.includes(method)) {
       (await layers(options.masks.question, method, options.at, options.masks.wanted)).forEach(function (mask) {
         mask.style.opacity = options.masks.opacity;
@@ -74,13 +82,12 @@
 
   async function panel(method, number, options) {
     const made = await stage(method, options);
-    const links = made.said.whole ? el("a", { class: "whole", href: made.said.whole, target: "_blank", rel: "noopener", text: "original" }) : null;
     const figure = el("figure", { class: "panel", "data-method": method }, [
       made.view,
       el("figcaption", {}, [
         el("span", { class: "title" }, [IVIF.name(IVIF.title(method))]),
         made.said.words ? el("span", { class: "counts", text: made.said.words }) : null,
-        links]),
+        link(method, made.said)]),
     ]);
     return { figure, inner: made.inner };
   }
@@ -91,7 +98,7 @@
     const two = await stage(right, options);
     const over = el("div", { class: "over" }, [two.view]);
     const line = el("div", {
-      class: "line", role: "slider", tabindex: "0", "aria-label": "Line between " + IVIF.title(left) + " and " + IVIF.title(right),
+      class: "line", id: "line", role: "slider", tabindex: "0", "aria-label": "Line between " + IVIF.title(left) + " and " + IVIF.title(right),
       "aria-valuemin": "0", "aria-valuemax": "100", "aria-orientation": "horizontal",
     }, [el("span", { class: "grip", "aria-hidden": "true", text: "◂▸" })]);
     const frame = el("div", { class: "frame" }, [one.view, over, line]);
@@ -123,9 +130,9 @@
       place(share + step);
     });
     place(share, true);
-    const caption = el("figcaption", {}, [
-      el("span", { class: "title" }, [IVIF.name(IVIF.title(left)), el("span", { class: "counts", text: one.said.words })]),
-      el("span", { class: "title" }, [IVIF.name(IVIF.title(right)), el("span", { class: "counts", text: two.said.words })])]);
+    const caption = el("figcaption", {}, [[left, one], [right, two]].map((each) => el("span", { class: "title" }, [
+      IVIF.name(IVIF.title(each[0])), el("span", { class: "counts", text: each[1].said.words }),
+      el("span", { class: "counts" }, [link(each[0], each[1].said)])])));
     return { figure: el("figure", { class: "panel wide" }, [frame, caption]), inners: [one.inner, two.inner] };
   }
 

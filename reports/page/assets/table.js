@@ -45,7 +45,7 @@
     const down = options.sort === "-" + column.key;
     const label = column.title + arrows[column.direction];
     const content = options.sorted
-      ? el("button", { type: "button", class: "sort", on: { click: () => options.sorted(nextSort(options.sort, column)) } },
+      ? el("button", { type: "button", class: "sort", id: "sort-column-" + column.key, on: { click: () => options.sorted(nextSort(options.sort, column)) } },
         [name(label), el("span", { class: "sign", "aria-hidden": "true", text: up ? "▴" : down ? "▾" : "" })])
       : name(label);
     return el("th", { scope: "col", class: "number", "aria-sort": up ? "ascending" : down ? "descending" : "none" }, [content]);
@@ -59,8 +59,12 @@
     return el("td", { class: "number " + (cell.mark || ""), "data-value": cell.value }, parts);
   }
 
+  function titleOf(row) {
+    return (row.group ? row.group + ": " : "") + row.title;
+  }
+
   function rowHead(row, content, options) {
-    const title = (row.group ? row.group + ": " : "") + row.title;
+    const title = titleOf(row);
     const parts = [options.open && row.method && options.shown(row.method)
       ? el("a", { href: options.open(row.method), title: "images of this method" }, [name(title)])
       : name(title)];
@@ -74,7 +78,7 @@
     const head = el("tr", {}, [el("th", { scope: "col", text: content.head })].concat(columns.map((each) => heading(each.column, options))));
     const body = rows.map((row) => el("tr", { class: row.published ? "published" : row.ranked ? "" : "unranked" },
       [rowHead(row, content, options)].concat(columns.map((each) => value(row.cells[each.at], content.notes, options)))));
-    return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": content.title }, [
+    return el("div", { class: "scroll", id: "table-" + content.name, tabindex: "0", role: "region", "aria-label": content.title }, [
       el("table", {}, [
         el("caption", { class: "unseen", text: content.title }),
         el("thead", {}, [head]), el("tbody", {}, body)]),
@@ -85,12 +89,18 @@
     return /[",\n]/.test(text) ? '"' + text.replace(/"/g, '""') + '"' : text;
   }
 
-  /* What is shown as CSV, numbers unrounded. */
+  /* What is shown as CSV, numbers unrounded; a column with intervals has two more for their ends. */
   function csvOf(content, options) {
     const { columns, rows } = chosen(content, options);
-    const lines = [[content.head].concat(columns.map((each) => each.column.title))].concat(
-      rows.map((row) => [row.title].concat(columns.map((each) => {
-        const found = row.cells[each.at].value;
+    const parts = columns.flatMap(function (each) {
+      const title = each.column.title;
+      const intervals = options.intervals && rows.some((row) => row.cells[each.at].interval);
+      return [[title, "value"]].concat(intervals ? [[title + ", 95 % from", "low"], [title + ", 95 % to", "high"]] : [])
+        .map((part) => ({ title: part[0], of: (row) => row.cells[each.at][part[1]] }));
+    });
+    const lines = [[content.head].concat(parts.map((part) => part.title))].concat(
+      rows.map((row) => [titleOf(row)].concat(parts.map(function (part) {
+        const found = part.of(row);
         return found === undefined ? "" : String(found);
       }))));
     return lines.map((line) => line.map(quoted).join(",") + "\n").join("");
