@@ -94,6 +94,21 @@
     return el("label", { class: "field" }, [el("span", { text: label }), box]);
   }
 
+  /* Draw a part again. What has the focus in it, or is open, is found again by its id; `change` returns the new part. */
+  function redraw(old, change) {
+    const active = document.activeElement;
+    const focused = active && old.contains(active) ? active.id : "";
+    const cursor = focused && active.type === "search" ? active.selectionStart : null;
+    const open = [...old.querySelectorAll("details[id][open]")].map((each) => each.id);
+    const next = change();
+    next.querySelectorAll("details").forEach((each) => { each.open = each.open || open.includes(each.id); });
+    const again = focused ? document.getElementById(focused) : null;
+    if (!again) return;
+    const frame = again.disabled && again.closest("fieldset");
+    (frame ? frame.querySelector("input:not(:disabled)") : again).focus({ preventScroll: true });
+    if (cursor !== null) again.setSelectionRange(cursor, cursor);
+  }
+
   /* A number as tables print it. */
   function printed(value, column) {
     if (value === null || value === undefined) return "–";
@@ -119,6 +134,6 @@
 
   window.IVIF = {
     put: (name, value) => values.set(name, value),
-    load, el, svg, name, select, check, range, printed, arrows, say, download, views: {},
+    load, el, svg, name, redraw, select, check, range, printed, arrows, say, download, views: {},
   };
 })();

@@ -13,19 +13,23 @@
   function frame(root, now) {
     const list = IVIF.stemlist.create((at) => choose(at));
     parts = { list, controls: el("div"), toolbar: el("div"), panels: el("div", { class: "panels" }), metrics: el("div"), title: el("h2"), count: el("p", { class: "quiet" }), dataset: now.id };
-    parts.filters = el("details", { class: "filters" }, [el("summary", { text: "Choose, sort and filter images" }), el("div", {}, [parts.controls, parts.count, list.box])]);
+    parts.filters = el("details", { class: "filters" }, [el("summary", { id: "choose-images", text: "Choose, sort and filter images" }), el("div", {}, [parts.controls, parts.count, list.box])]);
     parts.filters.open = !window.matchMedia("(max-width: 900px)").matches;
     const pick = IVIF.select("Dataset", IVIF.run.datasets.map((each) => [each.id, each.title]), now.id,
       (value) => state.set({ d: value, i: "", s: "", so: "", sm: "", sd: "", tag: "", cls: "", f: "", m: "", ref: "", z: "" }, { push: true }), { id: "pick-dataset" });
-    root.replaceChildren(el("div", { class: "images" }, [
+    const made = el("div", { class: "images" }, [
       el("aside", { class: "side", "aria-label": "Choice of the image" }, [pick, parts.filters]),
       el("div", { class: "work" }, [
         el("div", { class: "bar" }, [
-          el("button", { type: "button", "aria-label": "Previous image", text: "←", on: { click: () => step(-1) } }),
+          el("button", { type: "button", id: "previous", "aria-label": "Previous image", text: "←", on: { click: () => step(-1) } }),
           parts.title,
-          el("button", { type: "button", "aria-label": "Next image", text: "→", on: { click: () => step(1) } })]),
+          el("button", { type: "button", id: "next", "aria-label": "Next image", text: "→", on: { click: () => step(1) } })]),
         parts.toolbar, parts.panels, parts.metrics]),
-    ]));
+    ]);
+    IVIF.redraw(root, function () {
+      root.replaceChildren(made);
+      return root;
+    });
   }
 
   function choose(at) {
@@ -39,28 +43,13 @@
     choose(order[Math.min(order.length - 1, Math.max(0, place + by))]);
   }
 
-  /* New elements take the place of old ones only when they are complete; the focus stays where it was. */
+  /* New elements take the place of old ones only when they are complete. */
   function replace(key, next) {
-    const old = parts[key];
-    const focused = document.activeElement && old.contains(document.activeElement) ? mark(document.activeElement) : null;
-    const cursor = focused && "selectionStart" in document.activeElement && document.activeElement.type === "search" ? document.activeElement.selectionStart : null;
-    old.replaceWith(next);
-    parts[key] = next;
-    if (!focused) return;
-    const again = next.querySelector(focused);
-    if (again) {
-      again.focus();
-      if (cursor !== null) again.setSelectionRange(cursor, cursor);
-    }
-  }
-
-  function mark(element) {
-    if (element.id) return "#" + element.id;
-    if (element.dataset.filter !== undefined) return "[data-filter]";
-    if (element.dataset.mode) return "[data-mode=" + element.dataset.mode + "]";
-    if (element.dataset.method) return "button[data-method=" + element.dataset.method + "]";
-    if (element.getAttribute("role") === "slider") return "[role=slider]";
-    return "button[aria-label='" + (element.getAttribute("aria-label") || "") + "']";
+    IVIF.redraw(parts[key], function () {
+      parts[key].replaceWith(next);
+      parts[key] = next;
+      return next;
+    });
   }
 
   async function panels(now, at, stem) {
@@ -116,7 +105,7 @@
     parts.count.textContent = found.order.length + " of " + found.about.stems.length + " images" + (now.previews < now.count ? "; " + now.previews + " with a preview" : "");
     parts.title.replaceChildren(name(stem), el("span", { class: "quiet", text: "  " + (found.order.indexOf(at) + 1) + " / " + found.order.length }));
     const dragged = document.activeElement && document.activeElement.type === "range" && parts.toolbar.contains(document.activeElement);
-    if (dragged && keys) refresh();
+    if (dragged && keys && keys.every((key) => ["thr", "ko", "gain"].includes(key))) refresh();
     else replace("toolbar", IVIF.toolbar.build(now, () => zoom));
     if (zoom) zoom.destroy();
     replace("panels", made.box);

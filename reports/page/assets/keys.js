@@ -5,6 +5,7 @@
   const list = [
     ["← →", "previous, next image"], ["1 … 9, 0", "show or hide a method"], ["g s d", "side by side, slider, difference"],
     ["b", "boxes"], ["t p e", "masks: truth, prediction, errors"], ["+ −", "zoom"], ["w", "whole image"],
+    ["← → ↑ ↓", "in a plot of lines: next point, next line"], ["Enter", "in a plot: open the images of the point"],
     ["/", "filter"], ["o a i l", "overview, tables, images, plots"], ["?", "this list"],
   ];
 

@@ -1,4 +1,4 @@
-/* Lines of methods with uPlot; a click gives the nearest point. */
+/* Lines of methods with uPlot; a click or the keyboard's cursor gives a point. */
 (function () {
   "use strict";
   const { el } = IVIF;
@@ -19,9 +19,15 @@
 
   /* options: x [numbers], series [{title, values, number}], labels [x, y], points, opened(series, index), label */
   function lines(options) {
-    const box = el("div", { class: "plot", role: "img", "aria-label": options.label });
+    const box = el("div", {
+      class: "plot", id: "plot", role: "application", tabindex: "0", "aria-roledescription": "plot",
+      "aria-label": options.label + ". Arrow keys move over points and lines, Enter opens the images of a point.",
+      on: { keydown: pressed, pointermove: () => { picked = null; } },
+    });
     const data = [options.x].concat(options.series.map((each) => each.values));
     let plot = null;
+    let picked = null; // the point of the keyboard's cursor, until the pointer moves
+
     function draw() {
       if (plot) plot.destroy();
       box.replaceChildren();
@@ -38,7 +44,62 @@
         }))),
         hooks: { setCursor: [(now) => note(now)] },
       }, data, box);
-      plot.over.addEventListener("click", () => open(plot));
+      plot.over.addEventListener("click", () => open(nearest(plot)));
+      if (picked) requestAnimationFrame(mark); // the scales are known by then
+    }
+
+    function valued(at, index) {
+      const value = options.series[at].values[index];
+      return value !== null && value !== undefined;
+    }
+
+    /* The point `by` points further on the line, over gaps; the last one there if there are fewer. */
+    function along(from, by) {
+      let last = from.index;
+      for (let index = from.index + Math.sign(by), left = Math.abs(by); left > 0 && index >= 0 && index < options.x.length; index += Math.sign(by)) {
+        if (valued(from.at, index)) {
+          last = index;
+          left -= 1;
+        }
+      }
+      return { at: from.at, index: last };
+    }
+
+    /* The point of the next line above (1) or below (-1) at the same place; equal ones in their order. */
+    function across(from, by) {
+      const there = options.series.map((_, at) => at).filter((at) => valued(at, from.index));
+      there.sort((a, b) => options.series[a].values[from.index] - options.series[b].values[from.index] || a - b);
+      const next = there[there.indexOf(from.at) + by];
+      return next === undefined ? from : { at: next, index: from.index };
+    }
+
+    function first() {
+      const at = options.series.findIndex((_, each) => options.x.some((__, index) => valued(each, index)));
+      return at < 0 ? null : { at, index: options.x.findIndex((_, index) => valued(at, index)) };
+    }
+
+    function pressed(event) {
+      if (event.ctrlKey || event.metaKey || event.altKey) return;
+      const all = options.x.length;
+      const page = Math.max(1, Math.round(all / 20));
+      const steps = { ArrowLeft: -1, ArrowRight: 1, PageUp: page, PageDown: -page, Home: -all, End: all };
+      const lines = { ArrowUp: 1, ArrowDown: -1 };
+      if (event.key === "Enter" || event.key === " ") open(picked);
+      else if (!(event.key in steps || event.key in lines)) return;
+      else if (picked) picked = event.key in steps ? along(picked, steps[event.key]) : across(picked, lines[event.key]);
+      else picked = first();
+      event.preventDefault();
+      event.stopPropagation();
+      mark();
+    }
+
+    /* Shows the keyboard's cursor. */
+    function mark() {
+      if (!picked) return;
+      const each = options.series[picked.at];
+      const value = each.values[picked.index];
+      plot.setCursor({ left: plot.valToPos(options.x[picked.index], "x"), top: plot.valToPos(value, "y") }, false);
+      output.textContent = options.words(each, picked.index, value);
     }
 
     /* The series whose point at the cursor is nearest. */
@@ -56,12 +117,12 @@
     }
 
     function note(now) {
+      if (picked) return;
       const found = nearest(now);
       output.textContent = found ? options.words(options.series[found.at], found.index, found.value) : "";
     }
 
-    function open(now) {
-      const found = nearest(now);
+    function open(found) {
       if (found) options.opened(options.series[found.at], found.index);
     }
 

@@ -35,7 +35,7 @@
         bodies.push(el("tbody", {}, [el("tr", {}, [el("th", { scope: "rowgroup", colspan: String(methods.length + 1), class: "group" }, [name(question.title)])]), ...rows]));
       }
     }
-    return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Numbers of image " + stem }, [
+    return el("div", { class: "scroll", id: "numbers", tabindex: "0", role: "region", "aria-label": "Numbers of image " + stem }, [
       el("table", { class: "metrics" }, [
         el("caption", {}, ["Image ", name(stem), el("span", { class: "quiet", text: " first seed; best of those shown in bold" })]),
         el("thead", {}, [el("tr", {}, [el("th", { scope: "col", text: "Number" }), ...methods.map((id) => el("th", { scope: "col", class: "number" }, [name(IVIF.title(id))]))])]),

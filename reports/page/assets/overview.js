@@ -64,12 +64,16 @@
 
   async function show(root) {
     const run = IVIF.run;
-    root.replaceChildren(
+    const made = [
       el("ul", { class: "facts", "aria-label": "Size of the run" }, run.facts.map((each) => el("li", {}, [el("b", { text: each[1] }), " " + each[0]]))
         .concat(run.datasets.map((each) => el("li", {}, [el("b", { text: String(each.count) }), " images of ", name(each.title)])))),
       warnings(run), ranks(run),
       el("h2", { text: "Best of each question" }),
-      el("div", { class: "cards" }, best(run)));
+      el("div", { class: "cards" }, best(run))];
+    IVIF.redraw(root, function () {
+      root.replaceChildren(...made);
+      return root;
+    });
   }
 
   IVIF.views.overview = { title: "Overview", show };

@@ -23,7 +23,7 @@
     const tau = outcome.tau[metric.key];
     return [
       el("div", { class: "bar" }, [
-        all.length > 1 ? select("Task", all.map((each, index) => [String(index), each.title]), String(at), (value) => state.set({ pa: value, px: "", py: "" })) : null,
+        all.length > 1 ? select("Task", all.map((each, index) => [String(index), each.title]), String(at), (value) => state.set({ pa: value, px: "", py: "" }), { id: "task" }) : null,
         select("Metric", pair.metrics.map((each) => [each.key, each.key + IVIF.arrows[each.direction]]), metric.key, (value) => state.set({ px: value }), { id: "metric" }),
         select("Score", pair.outcomes.map((each) => [each.title, each.title]), outcome.title, (value) => state.set({ py: value }), { id: "score" })]),
       el("h2", {}, [name(pair.title)]),
@@ -55,10 +55,10 @@
     });
     return [
       el("div", { class: "bar" }, [
-        questions.length > 1 ? select("Protocol", questions.map((each) => [each.id, each.title]), question.id, (value) => state.set({ pq: value })) : null,
+        questions.length > 1 ? select("Protocol", questions.map((each) => [each.id, each.title]), question.id, (value) => state.set({ pq: value }), { id: "curve-protocol" }) : null,
         select("Class", found.classes.map((each) => [each, each]), found.classes[at], (value) => state.set({ pc: value }), { id: "curve-class" })]),
       el("h2", {}, [name(found.title + ", " + found.classes[at])]), drawn.box,
-      el("p", { class: "quiet", text: "A click opens the images of this class, those with most missed objects first, with boxes at the confidence of the point." }),
+      el("p", { class: "quiet", text: "A click or Enter opens the images of this class, those with most missed objects first, with boxes at the confidence of the point." }),
     ];
   }
 
@@ -89,7 +89,7 @@
       },
     });
     const chips = el("div", { class: "chips", role: "group", "aria-label": "Methods" }, question.methods.map((id) => el("button", {
-      type: "button", class: "chip", "aria-pressed": methods.includes(id) ? "true" : "false",
+      type: "button", class: "chip", id: "line-" + id, "aria-pressed": methods.includes(id) ? "true" : "false",
       on: { click: () => state.set({ pm: (methods.includes(id) ? methods.filter((each) => each !== id) : methods.concat(id)).join(",") }) },
     }, [name(IVIF.title(id))])));
     return [
@@ -98,7 +98,7 @@
         select("Number", question.columns.map((each) => [each.key, each.title]), column.key, (value) => state.set({ ic: value }), { id: "image-number" }),
         select("Order by", question.methods.map((id) => [id, IVIF.title(id)]), first, (value) => state.set({ io: value }), { id: "image-order" })]),
       el("h2", {}, [name(column.title + ": " + question.title)]), chips, drawn.box,
-      el("p", { class: "quiet", text: "A click opens the image." }),
+      el("p", { class: "quiet", text: "A click or Enter opens the image." }),
     ];
   }
 
@@ -109,9 +109,12 @@
     leave();
     const made = await kind[2]();
     if (state.get("view") !== "plots") return;
-    root.replaceChildren(el("div", { class: "segments", role: "group", "aria-label": "Plot" }, kinds.map((each) => el("button", {
-      type: "button", "data-plot": each[0], "aria-pressed": each === kind ? "true" : "false", text: each[1], on: { click: () => state.set({ p: each[0] }, { push: true }) },
-    }))), ...made);
+    IVIF.redraw(root, function () {
+      root.replaceChildren(el("div", { class: "segments", role: "group", "aria-label": "Plot" }, kinds.map((each) => el("button", {
+        type: "button", id: "plot-" + each[0], "data-plot": each[0], "aria-pressed": each === kind ? "true" : "false", text: each[1], on: { click: () => state.set({ p: each[0] }, { push: true }) },
+      }))), ...made);
+      return root;
+    });
     if (drawn) drawn.draw();
     document.body.dataset.ready = "plots " + kind[0];
   }

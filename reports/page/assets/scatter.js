@@ -9,7 +9,9 @@
   function scale(values, from, to) {
     const low = Math.min(...values);
     const high = Math.max(...values);
-    const more = (high - low || Math.abs(high) || 1) * 0.08;
+    const largest = Math.max(Math.abs(low), Math.abs(high));
+    const differ = high - low > 1e-6 * largest; // less is rounding, which no axis can show
+    const more = (differ ? high - low : largest || 1) * 0.08;
     const start = low - more;
     const size = high + more - start;
     return { at: (value) => from + ((value - start) / size) * (to - from), ticks: ticks(start, start + size) };
@@ -20,7 +22,8 @@
     const power = Math.pow(10, Math.floor(Math.log10(rough)));
     const step = [1, 2, 5, 10].map((each) => each * power).find((each) => each >= rough);
     const found = [];
-    for (let value = Math.ceil(low / step) * step; value <= high; value += step) found.push(Number(value.toPrecision(6)));
+    const digits = Math.min(100, Math.max(0, -Math.floor(Math.log10(step))));
+    for (let count = Math.ceil(low / step); count <= Math.floor(high / step); count += 1) found.push(Number((count * step).toFixed(digits)));
     return found;
   }
 
@@ -81,4 +84,5 @@
   }
 
   IVIF.scatter = scatter;
+  IVIF.scale = scale;
 })();

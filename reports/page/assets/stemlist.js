@@ -3,53 +3,58 @@
   "use strict";
   const { el, state } = IVIF;
   const height = 30;
+  let shown = null;
+  window.addEventListener("resize", () => { if (shown && shown.box.isConnected) shown.draw(); });
 
   function create(choose) {
     const space = el("div", { class: "space" });
     const box = el("div", {
-      class: "stems", role: "listbox", tabindex: "0", "aria-label": "Images", on: { scroll: draw },
+      class: "stems", id: "stems", role: "listbox", tabindex: "0", "aria-label": "Images", on: { scroll: draw },
     }, [space]);
     let found = { about: { stems: [] }, order: [], values: null, by: null };
     let current = -1;
+    let place = -1;
 
+    /* The chosen row is named to screen readers only while it is an element. */
     function draw() {
       const first = Math.max(0, Math.floor(box.scrollTop / height) - 5);
       const last = Math.min(found.order.length, first + Math.ceil((box.clientHeight || 600) / height) + 10);
       space.style.height = found.order.length * height + "px";
       const rows = [];
-      for (let place = first; place < last; place += 1) rows.push(row(place));
+      for (let each = first; each < last; each += 1) rows.push(row(each));
       space.replaceChildren(...rows);
+      if (place >= first && place < last) box.setAttribute("aria-activedescendant", "stem-" + current);
+      else box.removeAttribute("aria-activedescendant");
     }
 
-    function row(place) {
-      const at = found.order[place];
+    function row(each) {
+      const at = found.order[each];
       const value = found.values ? found.values[at] : undefined;
       const made = el("div", {
-        role: "option", id: "stem-" + at, class: "stem", "aria-posinset": place + 1, "aria-setsize": found.order.length,
+        role: "option", id: "stem-" + at, class: "stem", "aria-posinset": each + 1, "aria-setsize": found.order.length,
         "aria-selected": at === current ? "true" : "false", "data-at": at, on: { click: () => choose(at) },
       }, [
         el("bdi", { text: found.about.stems[at] }),
         value === undefined ? null : el("span", { class: "amount", text: IVIF.printed(value, found.by.column) }),
       ]);
-      made.style.top = place * height + "px";
+      made.style.top = each * height + "px";
       return made;
     }
 
     function show(next, at) {
       found = next;
       current = at;
-      const place = found.order.indexOf(at);
+      place = found.order.indexOf(at);
       if (place >= 0) {
-        box.setAttribute("aria-activedescendant", "stem-" + at);
         const top = place * height;
         space.style.height = found.order.length * height + "px";
         if (top < box.scrollTop) box.scrollTop = top;
         else if (top + height > box.scrollTop + box.clientHeight) box.scrollTop = top - box.clientHeight / 2;
-      } else box.removeAttribute("aria-activedescendant");
+      }
       draw();
     }
 
-    window.addEventListener("resize", draw);
+    shown = { box, draw };
     return { box, show };
   }
 
@@ -57,7 +62,7 @@
   function controls(dataset, about) {
     const questions = IVIF.stems.questionsOf(dataset);
     const filter = el("input", {
-      type: "search", value: state.get("f", ""), "data-filter": true, placeholder: "Filter names  ( / )",
+      type: "search", id: "filter-images", value: state.get("f", ""), "data-filter": true, placeholder: "Filter names  ( / )",
       "aria-label": "Filter names of images", on: { input: () => state.set({ f: filter.value }) },
     });
     const sorts = [["", "name"]].concat(questions.map((question) => [question.title, question.columns.map(
@@ -74,7 +79,7 @@
       IVIF.check("largest first", state.get("sd") === "1", (on) => state.set({ sd: on ? "1" : "" }), { id: "sort-falling" }),
       tags.length ? IVIF.select("Condition", [["", "all"]].concat(tags.map((each) => [each, each])), state.get("tag", ""), (value) => state.set({ tag: value }), { id: "tag" }) : null,
       classes.length ? IVIF.select("Shows", [["", "anything"]].concat(classes.map((each) => [each, each])), state.get("cls", ""), (value) => state.set({ cls: value }), { id: "class" }) : null,
-      about.previews.length < about.stems.length ? IVIF.check("with preview", state.get("pre") === "1", (on) => state.set({ pre: on ? "1" : "" })) : null,
+      about.previews.length < about.stems.length ? IVIF.check("with preview", state.get("pre") === "1", (on) => state.set({ pre: on ? "1" : "" }), { id: "with-preview" }) : null,
     ]);
   }
 

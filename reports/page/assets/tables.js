@@ -18,16 +18,16 @@
     const boxes = content.columns.map((column) => check(column.title, !hidden.includes(column.key), function (on) {
       const now = state.list("th").filter((key) => key !== column.key);
       state.set({ th: (on ? now : now.concat(column.key)).join(",") });
-    }));
-    return el("details", { class: "choice" }, [
-      el("summary", { text: "Columns" }), el("div", { class: "choices" }, boxes)]);
+    }, { id: "show-column-" + column.key }));
+    return el("details", { class: "choice", id: "column-choice" }, [
+      el("summary", { id: "columns", text: "Columns" }), el("div", { class: "choices" }, boxes)]);
   }
 
   function provenance(content) {
     const hash = content.protocol_sha256;
     const notes = Object.entries(content.notes).map((each) => el("p", {}, [el("sup", { text: each[0] }), " ", name(each[1])]));
-    return el("details", { class: "provenance" }, [
-      el("summary", {}, ["Protocol and provenance", hash ? el("code", { text: hash.slice(0, 8) }) : null]),
+    return el("details", { class: "provenance", id: "provenance-lines" }, [
+      el("summary", { id: "provenance" }, ["Protocol and provenance", hash ? el("code", { text: hash.slice(0, 8) }) : null]),
       el("div", {}, [el("p", { text: content.caption })].concat(notes, content.footer.map((line) => el("p", { text: line })))),
     ]);
   }
@@ -36,17 +36,17 @@
     const intervals = content.rows.some((row) => row.cells.some((cell) => cell.interval));
     const published = content.rows.some((row) => row.published);
     const filter = el("input", {
-      type: "search", value: chosen.filter, "data-filter": true, placeholder: "Filter rows  ( / )",
+      type: "search", id: "filter-rows", value: chosen.filter, "data-filter": true, placeholder: "Filter rows  ( / )",
       "aria-label": "Filter rows", on: { input: () => state.set({ tf: filter.value }) },
     });
     return el("div", { class: "bar" }, [
       filter,
-      intervals ? check("95 % intervals", chosen.intervals, (on) => state.set({ ti: on ? "1" : "" })) : null,
-      published ? check("published rows", chosen.published, (on) => state.set({ tp: on ? "1" : "0" })) : null,
+      intervals ? check("95 % intervals", chosen.intervals, (on) => state.set({ ti: on ? "1" : "" }), { id: "intervals" }) : null,
+      published ? check("published rows", chosen.published, (on) => state.set({ tp: on ? "1" : "0" }), { id: "published" }) : null,
       columnChoice(content, chosen.hidden),
-      el("button", { type: "button", text: "CSV", title: "all numbers, as the report's file", on: { click: () => IVIF.download(content.name + ".csv", content.csv) } }),
+      el("button", { type: "button", id: "csv", text: "CSV", title: "all numbers, as the report's file", on: { click: () => IVIF.download(content.name + ".csv", content.csv) } }),
       el("button", {
-        type: "button", text: "CSV as shown", on: { click: () => IVIF.download(content.name + "-shown.csv", IVIF.table.csvOf(content, options(entry))) },
+        type: "button", id: "csv-shown", text: "CSV as shown", on: { click: () => IVIF.download(content.name + "-shown.csv", IVIF.table.csvOf(content, options(entry))) },
       }),
     ]);
   }
@@ -66,8 +66,11 @@
     const chosen = options(entry);
     const grid = IVIF.table.table(content, chosen);
     if (keys && drawn && drawn.entry === entry && !keys.includes("t")) {
-      drawn.grid.replaceWith(grid);
-      drawn.grid = grid;
+      IVIF.redraw(drawn.grid, function () {
+        drawn.grid.replaceWith(grid);
+        drawn.grid = grid;
+        return grid;
+      });
       IVIF.say(grid.querySelectorAll("tbody tr").length + " rows");
       return;
     }
@@ -76,11 +79,14 @@
     const pick = select("Table", groups.length > 1 ? groups : groups[0][1], entry.name,
       (value) => state.set({ t: value, ts: "", tf: "", th: "" }, { push: true }), { id: "pick-table" });
     drawn = { entry, grid };
-    root.replaceChildren(
-      el("div", { class: "bar" }, [pick]),
-      el("h2", {}, [name(content.title)]),
-      ...content.warnings.map((text) => el("p", { class: "warning", text: text })),
-      tools(content, entry, chosen), grid, provenance(content));
+    IVIF.redraw(root, function () {
+      root.replaceChildren(
+        el("div", { class: "bar" }, [pick]),
+        el("h2", {}, [name(content.title)]),
+        ...content.warnings.map((text) => el("p", { class: "warning", text: text })),
+        tools(content, entry, chosen), grid, provenance(content));
+      return root;
+    });
   }
 
   IVIF.views.tables = { title: "Tables", show, leave: () => { drawn = null; } };

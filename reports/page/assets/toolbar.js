@@ -34,7 +34,7 @@
   function chips(dataset) {
     const now = methodsOf(dataset);
     return el("div", { class: "chips", role: "group", "aria-label": "Methods" }, dataset.methods.map((id, at) => el("button", {
-      type: "button", class: "chip", "data-method": id, "aria-pressed": now.includes(id) ? "true" : "false", on: { click: () => toggle(dataset, id) },
+      type: "button", class: "chip", id: "show-" + id, "data-method": id, "aria-pressed": now.includes(id) ? "true" : "false", on: { click: () => toggle(dataset, id) },
     }, [at < 10 ? el("kbd", { "aria-hidden": "true", text: String((at + 1) % 10) }) : null, IVIF.name(IVIF.title(id))])));
   }
 
@@ -45,7 +45,7 @@
   function modes() {
     return el("div", { class: "segments", role: "group", "aria-label": "Way of comparing" },
       [["grid", "Side by side"], ["slider", "Slider"], ["difference", "Difference"]].map((each) => el("button", {
-        type: "button", "data-mode": each[0], "aria-pressed": mode() === each[0] ? "true" : "false", text: each[1], on: { click: () => state.set({ mode: each[0] }) },
+        type: "button", id: "mode-" + each[0], "data-mode": each[0], "aria-pressed": mode() === each[0] ? "true" : "false", text: each[1], on: { click: () => state.set({ mode: each[0] }) },
       })));
   }
 
@@ -98,8 +98,8 @@
     kinds.forEach((each, at) => each.classList.add(["found", "missed", "wrong"][at]));
     return el("fieldset", { class: "layer" }, [
       el("legend", { text: "Boxes" }), check("show", on, (value) => state.set({ b: value ? "1" : "0" }), { id: "boxes-on" }), ...kinds, level,
-      el("button", { type: "button", text: "own level", disabled: own, on: { click: () => state.set({ thr: "" }) } }),
-      questions.length > 1 ? select("of", questions.map((each) => [each.id, each.title]), question.id, (value) => state.set({ bq: value })) : null,
+      el("button", { type: "button", id: "own-level", text: "own level", disabled: own, on: { click: () => state.set({ thr: "" }) } }),
+      questions.length > 1 ? select("of", questions.map((each) => [each.id, each.title]), question.id, (value) => state.set({ bq: value }), { id: "boxes-of" }) : null,
     ]);
   }
 
@@ -118,8 +118,8 @@
     return el("fieldset", { class: "layer" }, [
       el("legend", { text: "Masks" }), ...boxesOf,
       range("Opacity", state.get("ko", "0.6"), [0.1, 1, 0.05], (value) => state.set({ ko: String(value) }), { id: "opacity" }),
-      questions.length > 1 ? select("of", questions.map((each) => [each.id, each.title]), question.id, (value) => state.set({ mq: value })) : null,
-      el("details", { class: "choice" }, [el("summary", { text: "Colours" }), el("ul", { class: "legend" }, (on.includes("t") || on.includes("p") || !on ? question.masks.classes : []).concat(on.includes("e") || !on ? question.masks.errors : []).map(swatch))]),
+      questions.length > 1 ? select("of", questions.map((each) => [each.id, each.title]), question.id, (value) => state.set({ mq: value }), { id: "masks-of" }) : null,
+      el("details", { class: "choice", id: "colours" }, [el("summary", { id: "colours-head", text: "Colours" }), el("ul", { class: "legend" }, (on.includes("t") || on.includes("p") || !on ? question.masks.classes : []).concat(on.includes("e") || !on ? question.masks.errors : []).map(swatch))]),
     ]);
   }
 
@@ -135,11 +135,11 @@
     return el("div", { class: "toolbar" }, [
       el("div", { class: "bar" }, [
         modes(), other,
-        mode() === "difference" ? range("Gain", state.get("gain", "4"), [1, 16, 1], (value) => state.set({ gain: String(value) })) : null,
+        mode() === "difference" ? range("Gain", state.get("gain", "4"), [1, 16, 1], (value) => state.set({ gain: String(value) }), { id: "gain" }) : null,
         el("span", { class: "segments" }, [
-          el("button", { type: "button", "aria-label": "Zoom out", text: "−", on: { click: () => zoom().by(1 / 1.5) } }),
-          el("button", { type: "button", "aria-label": "Zoom in", text: "+", on: { click: () => zoom().by(1.5) } }),
-          el("button", { type: "button", text: "Whole image", on: { click: () => zoom().reset() } })]),
+          el("button", { type: "button", id: "zoom-out", "aria-label": "Zoom out", text: "−", on: { click: () => zoom().by(1 / 1.5) } }),
+          el("button", { type: "button", id: "zoom-in", "aria-label": "Zoom in", text: "+", on: { click: () => zoom().by(1.5) } }),
+          el("button", { type: "button", id: "zoom-whole", text: "Whole image", on: { click: () => zoom().reset() } })]),
       ]),
       chips(dataset),
       el("div", { class: "layers" }, [boxTools(dataset), maskTools(dataset)]),
