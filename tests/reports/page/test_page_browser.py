@@ -93,7 +93,7 @@ def test_the_csv_button_gives_the_reports_file(watched, drawn):
 
 def test_images_are_sorted_by_missed_objects_and_by_a_difference(watched, drawn):
     page = watched.open(drawn, "view=images")
-    page.locator("#sort-by").select_option(label="Missed objects\u00a0↓ (detection)")
+    page.locator("#sort-by").select_option(label="Missed objects\u00a0↓")
     watched.turned("s=")
     page.locator("#sort-of").select_option(label=ODD["odd-long"])
     watched.turned("so=m6")
