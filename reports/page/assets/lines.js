@@ -13,11 +13,13 @@
     return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   }
 
-  function axis(label) {
-    return { label, stroke: style("--text"), grid: { stroke: style("--line"), width: 1 }, ticks: { stroke: style("--line"), width: 1 }, labelFont: "13px sans-serif", font: "12px sans-serif" };
+  /* `whole`: a mark only at whole numbers. */
+  function axis(label, whole) {
+    const steps = whole ? { incrs: [1, 2, 5].flatMap((each) => [1, 10, 100, 1e3, 1e4, 1e5].map((power) => each * power)).sort((a, b) => a - b) } : {};
+    return Object.assign(steps, { label, stroke: style("--text"), grid: { stroke: style("--line"), width: 1 }, ticks: { stroke: style("--line"), width: 1 }, labelFont: "13px sans-serif", font: "12px sans-serif" });
   }
 
-  /* options: x [numbers], series [{title, values, number}], labels [x, y], points, opened(series, index), label */
+  /* options: x [numbers], series [{title, values, number}], labels [x, y], whole (x), points, opened(series, index), label */
   function lines(options) {
     const box = el("div", {
       class: "plot", id: "plot", role: "application", tabindex: "0", "aria-roledescription": "plot",
@@ -34,7 +36,7 @@
       plot = new uPlot({
         width: Math.max(280, box.clientWidth || 640), height: Math.min(460, Math.max(300, window.innerHeight * 0.55)),
         scales: { x: { time: false, range: options.xRange }, y: { range: options.yRange } },
-        axes: [axis(options.labels[0]), axis(options.labels[1])],
+        axes: [axis(options.labels[0], options.whole), axis(options.labels[1])],
         legend: { show: false },
         cursor: { focus: { prox: 24 }, points: { size: 8 } },
         focus: { alpha: 0.35 },
@@ -132,7 +134,7 @@
       mark.style.background = colour(each.number);
       return el("li", {}, [mark, IVIF.name(each.title)]);
     }));
-    return { box: el("div", {}, [box, output, legend]), draw, stop: () => plot && plot.destroy() };
+    return { box: el("div", {}, [output, box, legend]), draw, stop: () => plot && plot.destroy() };
   }
 
   IVIF.lines = lines;

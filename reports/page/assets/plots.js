@@ -80,7 +80,7 @@
       series.push({ id, title: IVIF.title(id), number: number(id), values: order.map((at) => (values[at] === null ? null : values[at] * column.scale)) });
     }
     drawn = IVIF.lines({
-      x: order.map((_, at) => at + 1), series, points: order.length <= 60, labels: ["images, by the number of " + IVIF.title(first).slice(0, 40), column.title + IVIF.arrows[column.direction]],
+      x: order.map((_, at) => at + 1), series, whole: true, points: order.length <= 60, labels: ["images, by the number of " + IVIF.title(first).slice(0, 40), column.title + IVIF.arrows[column.direction]],
       label: column.title + " of " + order.length + " images",
       words: (each, index, value) => about.stems[order[index]] + ", " + each.title + ": " + value.toFixed(column.decimals),
       opened: function (each, index) {

@@ -2,7 +2,7 @@
 (function () {
   "use strict";
   const { svg } = IVIF;
-  const width = 640;
+  let width = 640; // of the drawing; on a narrow screen less, so that its texts keep their size
   const height = 420;
   const room = { left: 62, right: 24, top: 20, bottom: 48 };
 
@@ -61,6 +61,8 @@
 
   /* points: {x, y, title, href}; each is a link. */
   function scatter(points, titles, label) {
+    width = Math.min(640, Math.max(320, document.getElementById("main").clientWidth - 24));
+    const most = Math.floor(width / 22); // letters of a name
     const made = svg("svg", { class: "scatter", viewBox: "0 0 " + width + " " + height, role: "group", "aria-label": label });
     if (!points.length) {
       made.append(svg("text", { x: width / 2, y: height / 2, "text-anchor": "middle", class: "axis", text: "No method has both numbers." }));
@@ -72,7 +74,7 @@
     const taken = points.map((each) => ({ left: x.at(each.x) - 7, right: x.at(each.x) + 7, top: y.at(each.y) - 7, bottom: y.at(each.y) + 7 }));
     points.forEach(function (each) {
       const place = [x.at(each.x), y.at(each.y)];
-      const shown = each.title.length > 28 ? each.title.slice(0, 27) + "…" : each.title;
+      const shown = each.title.length > most ? each.title.slice(0, most - 1) + "…" : each.title;
       const link = svg("a", { class: "point", href: each.href, "aria-label": each.title + ": " + titles[0] + " " + each.x.toPrecision(5) + ", " + titles[1] + " " + each.y.toPrecision(4) }, [
         svg("circle", { cx: place[0], cy: place[1], r: 6 }),
         svg("text", Object.assign(beside(place, shown, taken), { text: shown })),

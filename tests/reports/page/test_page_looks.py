@@ -21,6 +21,24 @@ VIEWS = {
 SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 
 
+@pytest.mark.parametrize("watched", [{"viewport": {"width": 390, "height": 844}}], indirect=True)
+def test_names_and_numbers_of_a_scatter_are_large_enough_on_a_phone(watched, drawn):
+    page = watched.open(drawn, "view=plots")
+    sizes = page.eval_on_selector_all(
+        ".scatter text",
+        """(all) => all.map(function (each) {
+          const scale = Math.hypot(each.getScreenCTM().a, each.getScreenCTM().b);
+          return parseFloat(getComputedStyle(each).fontSize) * scale;
+        })""",
+    )
+    assert len(sizes) > 10
+    assert min(sizes) >= 10
+    places = page.eval_on_selector_all(
+        ".scatter text", "(all) => all.map((each) => each.getBoundingClientRect().right)"
+    )
+    assert max(places) <= 390
+
+
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_views_fit_are_readable_and_named_for_screen_readers(
