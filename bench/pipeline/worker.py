@@ -50,8 +50,11 @@ def _stop(number: int, frame: FrameType | None) -> None:
     raise Stopped
 
 
-def main(description: int, events: int) -> int:
+def main(description: int, events: int, warning: int | None = None) -> int:
     """Do the job described in an open file and write its events to another.
+
+    Args:
+        warning: a signal that is taken as SIGTERM: a batch system sends it before the time is over.
 
     Returns:
         Exit code: 0, 2 for a user's error, 1 for a crash, 143 if it was stopped.
@@ -61,6 +64,9 @@ def main(description: int, events: int) -> int:
         job = json.load(file)
     keep_memory()
     stop_on_sigterm()
+    if warning is not None:
+        # As SIGTERM itself, not as ``Stopped``: a training saves its state on that.
+        signal.signal(warning, lambda number, frame: signal.raise_signal(signal.SIGTERM))
     with os.fdopen(events, "w", encoding="utf-8", buffering=1) as told:
         return do(job, told)
 

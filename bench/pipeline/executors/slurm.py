@@ -13,6 +13,7 @@ import os
 import re
 import secrets
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -61,7 +62,11 @@ class SlurmOptions(Options):
     setup: list[str] = Field(
         [], description="lines of shell before each task, such as module load cuda"
     )
-    retries: int = Field(3, ge=0, description="how often a job is submitted again when it is lost")
+    retries: int = Field(
+        3,
+        ge=0,
+        description="how often in a row a job is submitted again without having got further before",
+    )
     poll: float = Field(5.0, gt=0, description="time between looks at the queue (s)")
     settle: float = Field(
         30.0,
@@ -82,11 +87,19 @@ SPECS = (
 
 @dataclass(eq=False, slots=True)
 class _Task:
-    """A job that waits or runs in SLURM."""
+    """A job that waits or runs in SLURM.
+
+    Attributes:
+        lost: tasks in a row that were lost before this one, the first of them having got further.
+        reached: the most steps done by any task of this job, by the number of all steps.
+        further: whether this one has done more.
+    """
 
     job: Job
-    attempt: int
+    lost: int
     since: float
+    reached: dict[int, int] = field(default_factory=dict)
+    further: bool = False
     number: str = ""  # as squeue prints it
     events: Path = Path()
     read: int = 0  # bytes of the events
@@ -251,6 +264,9 @@ class SlurmExecutor(Executor):
             event = parse_json(line)
             if "progress" in event:
                 found = Progress(task.job, *event["progress"])
+                if found.done > task.reached.get(found.total, 0):
+                    task.reached[found.total] = found.done
+                    task.further = True
             else:
                 task.said |= event
         return [found] if found else []
@@ -267,12 +283,17 @@ class SlurmExecutor(Executor):
     def _end(self, task: _Task) -> list[Progress | Ended]:
         if _is_complete(task.said):
             return [ended(task.job, task.said, None)]
-        attempt = task.attempt + 1
-        if attempt > self._options.retries:
-            problem = f"lost its task {attempt} times, the last one was {task.number}"
+        lost = 1 if task.further else task.lost + 1
+        if lost > self._options.retries:
+            problem = (
+                f"lost {lost} tasks in a row, none got further than the first; the last one was "
+                f"{task.number}"
+            )
             return [ended(task.job, {}, None, problem)]
-        self._place.note(f"{task.job.label}: task {task.number} was lost; it is submitted again")
-        self._waiting.append(_Task(task.job, attempt, time.monotonic()))
+        self._place.note(
+            f"{task.job.label}: task {task.number} ended without a result; it is submitted again"
+        )
+        self._waiting.append(_Task(task.job, lost, time.monotonic(), reached=task.reached))
         return []
 
     def _settle_earlier(self) -> None:
@@ -292,7 +313,7 @@ class SlurmExecutor(Executor):
 
 
 def perform(folder: str, order: str, events: str) -> int:
-    """Do a job, in a task of an array.
+    """Do a job, in a task of an array; near its time limit the task ends without having said its end.
 
     Args:
         folder: working directory of the run.
@@ -301,7 +322,9 @@ def perform(folder: str, order: str, events: str) -> int:
     """
     os.chdir(folder)
     said = os.open(events, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    return worker.main(os.open(order, os.O_RDONLY), said)
+    # submitit's handler of this signal would end the job as failed.
+    name = os.environ.get("SUBMITIT_PREEMPT_SIGNAL", "USR2")
+    return worker.main(os.open(order, os.O_RDONLY), said, signal.Signals[f"SIG{name}"])
 
 
 def _is_complete(said: Mapping[str, Any]) -> bool:
