@@ -17,6 +17,7 @@ from ivif_bench.owner import occupying
 from ivif_bench.pipeline.absent import demand_weights
 from ivif_bench.pipeline.costs import Costs
 from ivif_bench.pipeline.executors.base import Place, check_executor, open_executor
+from ivif_bench.pipeline.executors.slurm_queue import settle_earlier
 from ivif_bench.pipeline.forecast import Countdown, Item, forecast
 from ivif_bench.pipeline.graph import Graph
 from ivif_bench.pipeline.jobs import Ended, Job
@@ -99,6 +100,7 @@ def _run(
     config: RunConfig, tasks: tuple[str, ...] | None, workers: int | None, listener: Listener
 ) -> Summary:
     store = Store(config.folder)
+    settle_earlier(store.root, listener.note)
     write_demo_data(config, listener)
     remove_leftovers(store.root)
     plan = RunPlan(config, store, tasks, listener.checking)

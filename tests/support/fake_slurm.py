@@ -128,11 +128,12 @@ def squeue(arguments: list[str]) -> int:
 
 
 def scancel(arguments: list[str]) -> int:
-    """End the tasks of a name."""
+    """Ask the tasks of a name to end; those that run are listed until they have."""
     for number, (_, _, pid) in _matching(arguments).items():
-        (_state() / number).unlink(missing_ok=True)
         if pid:
             os.killpg(pid, signal.SIGTERM)
+        else:
+            (_state() / number).unlink(missing_ok=True)
     return 0
 
 

@@ -6,15 +6,11 @@ The run directory must be on a disk that all nodes share. A task says what it do
 
 from __future__ import annotations
 
-import contextlib
-import getpass
 import importlib.util
 import os
-import re
 import secrets
 import shutil
 import signal
-import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,9 +20,10 @@ from typing import TYPE_CHECKING, Any, Self
 from pydantic import Field
 
 from ivif_bench.errors import UserError, first_few
-from ivif_bench.files import parse_json, read_json, write_bytes, write_json
+from ivif_bench.files import parse_json, write_bytes
 from ivif_bench.options import Options
 from ivif_bench.pipeline import worker
+from ivif_bench.pipeline.executors import slurm_queue
 from ivif_bench.pipeline.executors.base import Executor, ExecutorSpec, Place, ended
 from ivif_bench.pipeline.jobs import Ended, Job, Progress, encoded
 
@@ -34,8 +31,6 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 _PROGRAMS = ("sbatch", "squeue", "scancel", "srun")
-_NAME = re.compile(r"ivif-bench-[0-9a-f]{16}")
-_LONGEST = 60.0  # seconds for an answer of SLURM's
 
 
 class SlurmOptions(Options):
@@ -121,15 +116,13 @@ class SlurmExecutor(Executor):
         self._submitit = submitit
         self._options = options
         self._place = place
-        self._memory = place.run / "cache" / "slurm.json"
         self._name = f"ivif-bench-{secrets.token_hex(8)}"
-        self._folder = (place.run / "cache" / f"slurm-{self._name}").absolute()
+        self._folder = slurm_queue.folder_of(place.run, self._name)
         self.workers = place.workers or options.parallel
         self._waiting: list[_Task] = []
         self._running: list[_Task] = []
         self._count = 0
-        self._settle_earlier()
-        write_json(self._memory, {"name": self._name})
+        self._folder.mkdir(parents=True)
 
     @classmethod
     def check(cls) -> None:
@@ -168,7 +161,7 @@ class SlurmExecutor(Executor):
             late = any(now > task.since + self._options.gather for task in self._waiting)
             if self._waiting and (late or not self._running):
                 self._submit()
-            queued = self._queue()
+            queued = slurm_queue.tasks_of(self._name)
             for task in list(self._running):
                 happened += self._hear(task)
                 if _is_complete(task.said) or self._is_gone(task, queued):
@@ -179,11 +172,10 @@ class SlurmExecutor(Executor):
         return happened
 
     def close(self) -> None:
-        if self._running:
-            self._cancel(self._name)
+        problem = slurm_queue.forget(self._place.run, self._name, cancel=bool(self._running))
         self._waiting, self._running = [], []
-        self._memory.unlink(missing_ok=True)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        if problem:
+            self._place.note(problem)
 
     def _submit(self) -> None:
         """Submit what has been gathered, an array for each stage and need of resources."""
@@ -221,6 +213,7 @@ class SlurmExecutor(Executor):
             **({"exclusive": True} if alone else {}),
         )
         folder = str(Path.cwd())
+        self._running += tasks  # before: whatever interrupts this, they are cancelled
         try:
             with executor.batch():
                 given = []
@@ -238,16 +231,6 @@ class SlurmExecutor(Executor):
             ) from problem
         for task, submitted in zip(tasks, given, strict=True):
             task.number = str(submitted.job_id)
-        self._running += tasks
-
-    def _queue(self) -> set[str] | None:
-        """Tasks that wait or run, as ``squeue`` prints them; None if it does not answer now."""
-        done = _called([*_squeue(self._name), "--format=%i %T"])
-        if done is None:
-            return None
-        ending = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY")
-        rows = [line.split() for line in done.splitlines()]
-        return {row[0] for row in rows if len(row) > 1 and not row[1].startswith(ending)}
 
     def _hear(self, task: _Task) -> list[Progress | Ended]:
         """What a task has said since the last look; of its progress the last."""
@@ -296,21 +279,6 @@ class SlurmExecutor(Executor):
         self._waiting.append(_Task(task.job, lost, time.monotonic(), reached=task.reached))
         return []
 
-    def _settle_earlier(self) -> None:
-        """Cancel what a driver that was killed has left in the queue: nobody hears it."""
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            name = str(read_json(self._memory)["name"])
-            if _NAME.fullmatch(name):
-                self._cancel(name)
-                self._place.note(f"cancelled what an earlier run left in the queue as {name}")
-                while _called([*_squeue(name), "--format=%i"]):
-                    time.sleep(self._options.poll)
-        for left in (self._place.run / "cache").glob("slurm-ivif-bench-*"):
-            shutil.rmtree(left, ignore_errors=True)
-
-    def _cancel(self, name: str) -> None:
-        _called(["scancel", f"--user={getpass.getuser()}", f"--name={name}"])
-
 
 def perform(folder: str, order: str, events: str) -> int:
     """Do a job, in a task of an array; near its time limit the task ends without having said its end.
@@ -329,18 +297,3 @@ def perform(folder: str, order: str, events: str) -> int:
 
 def _is_complete(said: Mapping[str, Any]) -> bool:
     return bool(said.keys() & {"seconds", "user_error", "crash"})
-
-
-def _squeue(name: str) -> list[str]:
-    """The command that lists the tasks of that name, one a line."""
-    return ["squeue", "--noheader", "--array", f"--user={getpass.getuser()}", f"--name={name}"]
-
-
-def _called(command: list[str]) -> str | None:
-    """What a program of SLURM's prints; None if it fails."""
-    try:
-        return subprocess.run(
-            command, capture_output=True, text=True, timeout=_LONGEST, check=True
-        ).stdout
-    except (OSError, subprocess.SubprocessError):
-        return None

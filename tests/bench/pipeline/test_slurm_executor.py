@@ -12,6 +12,7 @@ import fake_slurm
 import pytest
 from small_runs import command, ivif, write_config, write_pairs
 
+from ivif_bench.pipeline.executors import slurm_queue
 from ivif_bench.pipeline.executors.base import Place
 from ivif_bench.pipeline.executors.slurm import SlurmExecutor, SlurmOptions
 from ivif_bench.pipeline.jobs import Job
@@ -95,8 +96,8 @@ def test_what_is_ready_becomes_an_array_for_each_stage_and_need_of_resources(tmp
             task.said["seconds"] = 1.0
 
     monkeypatch.setattr(SlurmExecutor, "_submit_array", note)
-    monkeypatch.setattr(SlurmExecutor, "_queue", lambda self: set())
-    monkeypatch.setattr(SlurmExecutor, "_cancel", lambda self, name: None)
+    monkeypatch.setattr(slurm_queue, "tasks_of", lambda name: set())
+    monkeypatch.setattr(slurm_queue, "forget", lambda run, name, cancel: "")
     options = SlurmOptions(array=3, gpus_per_node=2, poll=0.01)
     executor = SlurmExecutor(None, options, Place(tmp_path, tmp_path, 8))
     for index in range(4):
