@@ -20,6 +20,7 @@ import shutil
 import stat
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
@@ -28,6 +29,7 @@ from pathlib import Path
 from typing import IO, Any
 
 _UNFINISHED = re.compile(r"\.?ivif-bench-([0-9a-f]{8})-(\d+)-.+")
+_OLD = 86400.0  # seconds since the last change; clocks of machines that share a disk differ by less
 _MOST = 1 << 30  # bytes that are read at once; far more than any image or list has
 _KINDS = (
     (stat.S_ISDIR, ""),
@@ -247,13 +249,24 @@ def own_folder(place: Path, name: str) -> Path:
     return folder
 
 
-def remove_leftovers(root: Path) -> None:
-    """Remove the temporary files and folders that killed processes of this machine left below a folder."""
+def remove_leftovers(root: Path, elsewhere: bool = False) -> None:
+    """Remove the temporary files and folders that killed processes of this machine left below a folder.
+
+    Args:
+        elsewhere: also those of other machines that have not changed for a day; for whoever has the
+            folder for itself.
+    """
+
+    def left_over(folder: str, names: list[str]) -> Iterator[Path]:
+        for path in (Path(folder, name) for name in names if _UNFINISHED.fullmatch(name)):
+            if _is_left_over(path.name) or (elsewhere and _is_old_and_elsewhere(path)):
+                yield path
+
     for folder, inside, names in os.walk(root):
-        for name in filter(_is_left_over, names):
-            Path(folder, name).unlink(missing_ok=True)
-        for name in filter(_is_left_over, inside):
-            shutil.rmtree(Path(folder, name), ignore_errors=True)
+        for path in left_over(folder, names):
+            path.unlink(missing_ok=True)
+        for path in left_over(folder, inside):
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def own_prefix() -> str:
@@ -271,6 +284,17 @@ def _is_left_over(name: str) -> bool:
     """Whether a temporary file or folder belongs to a process of this machine that has ended."""
     owner = _UNFINISHED.fullmatch(name)
     return owner is not None and owner[1] == _machine() and has_ended(int(owner[2]))
+
+
+def _is_old_and_elsewhere(path: Path) -> bool:
+    """Whether something temporary of another machine, which cannot be asked, has not changed for a day."""
+    owner = _UNFINISHED.fullmatch(path.name)
+    if owner is None or owner[1] == _machine():
+        return False
+    try:
+        return time.time() - path.lstat().st_mtime > _OLD
+    except FileNotFoundError:  # its owner has just finished it
+        return False
 
 
 def has_ended(pid: int) -> bool:

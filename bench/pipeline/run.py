@@ -100,9 +100,9 @@ def _run(
     config: RunConfig, tasks: tuple[str, ...] | None, workers: int | None, listener: Listener
 ) -> Summary:
     store = Store(config.folder)
-    settle_earlier(store.root, listener.note)
+    alone = settle_earlier(store.root, listener.note)
     write_demo_data(config, listener)
-    remove_leftovers(store.root)
+    remove_leftovers(store.root, elsewhere=alone)
     plan = RunPlan(config, store, tasks, listener.checking)
     plan.check_precomputed_methods(listener.note, listener.checking)
     _write_config(config, store)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -56,3 +57,22 @@ def test_temporary_folders_of_ended_processes_are_removed_and_others_stay(tmp_pa
         files.write_bytes(folder / "best.pt", b"weights")
     files.remove_leftovers(tmp_path)
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["detector-1.part"]
+
+
+def test_temporary_files_of_other_machines_are_removed_after_a_day_by_who_is_alone(
+    tmp_path: Path,
+) -> None:
+    own, other = files.own_prefix(), "ivif-bench-0a1b2c3d-1-"
+    assert files._machine() != "0a1b2c3d"
+    (tmp_path / f".{other}folder.part").mkdir()
+    names = [f".{other}old.part", f".{other}new.part", f".{own}old.part", "fused.part"]
+    now = time.time()
+    for name in names:
+        (tmp_path / name).write_bytes(b"")
+        age = 23 * 3600 if "new" in name else 25 * 3600
+        os.utime(tmp_path / name, (now - age, now - age))
+    os.utime(tmp_path / f".{other}folder.part", (0, 0))
+    files.remove_leftovers(tmp_path)
+    assert len(list(tmp_path.iterdir())) == 5
+    files.remove_leftovers(tmp_path, elsewhere=True)
+    assert {path.name for path in tmp_path.iterdir()} == set(names[1:])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from pathlib import Path
@@ -29,6 +30,8 @@ def run(tmp_path, monkeypatch):
         monkeypatch.setenv(name, value)
     run = tmp_path / "runs" / "small"
     slurm_queue.folder_of(run, NAME).mkdir(parents=True)
+    _old_file(run).write_bytes(b"")
+    os.utime(_old_file(run), (0, 0))
     script = tmp_path / "task.sh"
     script.write_text(TASK.format(name=NAME, begun=tmp_path / "begun", ended=tmp_path / "ended"))
     subprocess.run(["sbatch", script], check=True)
@@ -36,6 +39,11 @@ def run(tmp_path, monkeypatch):
         time.sleep(0.02)
     yield run
     fake_slurm.scancel([f"--name={NAME}"])
+
+
+def _old_file(run: Path) -> Path:
+    """A temporary file of another machine."""
+    return run / ".ivif-bench-0a1b2c3d-1-x.part"
 
 
 def _fuse(tmp_path: Path) -> str:
@@ -53,6 +61,7 @@ def test_a_run_by_another_executor_waits_until_the_tasks_of_a_killed_driver_have
     assert (tmp_path / "ended").exists()
     assert fake_slurm.tasks(tmp_path / "slurm") == {}
     assert not list((run / "cache").glob("slurm*"))
+    assert not _old_file(run).exists()
 
 
 def test_a_queue_that_cannot_be_cancelled_is_named_and_remembered(tmp_path, run, monkeypatch):
@@ -89,3 +98,4 @@ def test_on_a_machine_without_slurm_the_run_says_what_it_cannot_check_and_goes_o
     assert f"'scancel --name={NAME}'" in said
     assert slurm_queue.folder_of(run, NAME).is_dir()
     assert list(run.glob("fused/**/*.png"))
+    assert _old_file(run).exists(), "its owner may be running"
