@@ -66,7 +66,8 @@ def statistics(
     tables = tables_of(items)
     if not tables:
         raise UserError(
-            f"{source}: nothing to compare; statistics need ten images and two methods that are no sources"
+            f"{source}: nothing to compare; statistics need ten images and two methods that are no sources "
+            "and have the same metrics"
         )
     for name, text in texts_of(head, tables).items():
         write_bytes(folder / name, text.encode())

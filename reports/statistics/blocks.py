@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
+from ivif_bench.ranking import FEWEST
 from ivif_bench.reports.comparison import Comparison
 from ivif_bench.reports.scores import ImageScores
 
@@ -32,6 +33,11 @@ class Blocks:
     @property
     def methods(self) -> tuple[str, ...]:
         return tuple(self.values)
+
+    @property
+    def comparable(self) -> bool:
+        """Whether there are methods, and enough images, to compare."""
+        return len(self.methods) > 1 and len(self.stems) >= FEWEST
 
     @property
     def seeds(self) -> int:
@@ -59,15 +65,19 @@ class Blocks:
         return self.means * self.sign
 
 
-def blocks_of(comparison: Comparison) -> list[Blocks]:
+def blocks_of(comparison: Comparison, methods: Collection[str] | None = None) -> list[Blocks]:
     """Every metric of a table over images, without the source images.
 
     A method whose results are not finished, or that has none of the images, takes no part.
+
+    Args:
+        methods: only these; None means all.
     """
     finished = {
         method: results
         for method in comparison.methods
         if method not in comparison.sources
+        and (methods is None or method in methods)
         and (results := comparison.of(method))
         and all(result.about.images or result.scores.stems for result in results)
     }
@@ -89,6 +99,32 @@ def blocks_of(comparison: Comparison) -> list[Blocks]:
         _blocks({m: each[:, :, index] for m, each in values.items()}, stems, metric, direction)
         for index, (metric, direction) in enumerate(metrics.items())
     ]
+
+
+def complete_blocks(
+    comparison: Comparison, blocks: Sequence[Blocks]
+) -> tuple[Sequence[Blocks], dict[str, tuple[str, ...]]]:
+    """The same over the methods that have all metrics, and what each of the others lacks.
+
+    A metric that is not comparable leaves no method out. Without a method, the others may have a metric on
+    more images, so what is comparable is asked again.
+
+    Args:
+        blocks: of the comparison, over all methods.
+    """
+    lacking: dict[str, tuple[str, ...]] = {}
+    while True:
+        methods = dict.fromkeys(method for each in blocks for method in each.methods)
+        metrics = [each for each in blocks if each.comparable]
+        gaps = {
+            method: tuple(each.metric for each in metrics if method not in each.methods)
+            for method in methods
+        }
+        found = {method: gap for method, gap in gaps.items() if gap}
+        if not found:
+            return blocks, lacking
+        lacking |= found
+        blocks = blocks_of(comparison, methods.keys() - found.keys())
 
 
 def _aligned(images: ImageScores, at: Mapping[str, int]) -> np.ndarray:

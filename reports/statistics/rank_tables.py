@@ -45,7 +45,16 @@ def tables_of(
         _differences(study, f"statistics-{name}-differences", what, titles),
         _pairs(study, f"statistics-{name}-pairs", what, titles),
     ]
-    return [replace(table, warnings=(*warnings, *table.warnings)) for table in tables]
+    lacking = _lacking(study, titles)
+    return [replace(table, warnings=(*warnings, *lacking, *table.warnings)) for table in tables]
+
+
+def _lacking(study: Study, titles: Mapping[str, str]) -> tuple[str, ...]:
+    """Which methods take no part, and why."""
+    if not study.lacking:
+        return ()
+    parts = [f"{titles[each]} ({', '.join(gaps)})" for each, gaps in study.lacking.items()]
+    return (f"Methods left out, which have no value of a metric: {', '.join(parts)}.",)
 
 
 def _ranks(study: Study, name: str, what: str, titles: Mapping[str, str]) -> Table:
@@ -210,6 +219,8 @@ def _warnings(study: Study, alike: set[str]) -> tuple[str, ...]:
     if study.left_out:
         few = ", ".join(f"{metric} (n = {n})" for metric, n in study.left_out)
         found.append(f"Left out, fewer than {FEWEST} images on which all are defined: {few}.")
+    if study.single:
+        found.append(f"Left out, fewer than two methods have it: {', '.join(study.single)}.")
     lacking = [
         f"{each.blocks.metric} {each.blocks.left_out}"
         for each in study.verdicts

@@ -13,13 +13,12 @@ metrics, and has no test, because metrics of the same images are no independent 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
-from ivif_bench.ranking import FEWEST
 from ivif_bench.reports.statistics import ranks
 from ivif_bench.reports.statistics.blocks import Blocks
 from ivif_bench.resampling import over_seeds, tail
@@ -76,11 +75,15 @@ class Study:
         methods: names, in the run's order.
         verdicts: one per metric, in the table's order.
         left_out: metrics without enough images, to how many they have.
+        single: metrics that fewer than two methods have.
+        lacking: methods that take no part, to the metrics that they lack.
     """
 
     methods: tuple[str, ...]
     verdicts: tuple[Verdict, ...]
     left_out: tuple[tuple[str, int], ...] = ()
+    single: tuple[str, ...] = ()
+    lacking: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @cached_property
     def borda(self) -> np.ndarray:
@@ -129,16 +132,28 @@ class Study:
         return len(self.verdicts) * k * (k - 1) // 2
 
 
-def study(blocks: Sequence[Blocks]) -> Study | None:
+def study(
+    blocks: Sequence[Blocks], lacking: Mapping[str, tuple[str, ...]] | None = None
+) -> Study | None:
     """Compare methods on every metric; None if there is nothing to compare.
 
-    Methods are those that have all metrics; metrics are left out that are defined on fewer than
+    Metrics are left out that fewer than two methods have, or that are defined on fewer than
     ``ivif_bench.ranking.FEWEST`` common images.
+
+    Args:
+        blocks, lacking: of ``complete_blocks``: the same methods in all that are comparable.
     """
-    enough = [each for each in blocks if len(each.stems) >= FEWEST]
-    few = tuple((each.metric, len(each.stems)) for each in blocks if len(each.stems) < FEWEST)
-    if not enough or len({each.methods for each in enough}) > 1 or len(enough[0].methods) < 2:
+    enough = [each for each in blocks if each.comparable]
+    single = tuple(each.metric for each in blocks if len(each.methods) < 2)
+    few = tuple(
+        (each.metric, len(each.stems))
+        for each in blocks
+        if not each.comparable and each.metric not in single
+    )
+    if not enough:
         return None
+    if len({each.methods for each in enough}) > 1:
+        raise ValueError("the metrics of a study have different methods")
     methods = enough[0].methods
     upper = np.triu_indices(len(methods), 1)
     wilcoxon = [ranks.wilcoxon(each.scores) for each in enough]
@@ -167,7 +182,7 @@ def study(blocks: Sequence[Blocks]) -> Study | None:
                 high=high,
             )
         )
-    return Study(methods, tuple(verdicts), few)
+    return Study(methods, tuple(verdicts), few, single, lacking or {})
 
 
 def samples_of(blocks: Blocks) -> np.ndarray:

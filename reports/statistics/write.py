@@ -10,7 +10,7 @@ from ivif_bench.reports.formats import FORMATS, load_text
 from ivif_bench.reports.frame import RunResults
 from ivif_bench.reports.statistics import against_task, rank_tables
 from ivif_bench.reports.statistics.against_task import Against
-from ivif_bench.reports.statistics.blocks import Blocks, blocks_of
+from ivif_bench.reports.statistics.blocks import Blocks, blocks_of, complete_blocks
 from ivif_bench.reports.statistics.study import Study, study
 from ivif_bench.reports.table import Table
 from ivif_bench.reports.tables import BUILDERS
@@ -23,7 +23,8 @@ class Studied:
     """A table over images and what statistics say of it.
 
     Attributes:
-        study: None if there are too few images or methods.
+        blocks: of all methods.
+        study: over those that have all metrics; None if there are too few images or methods.
         against: its metrics against each table of the tasks on the same dataset.
     """
 
@@ -45,7 +46,9 @@ def studied(every: Sequence[Comparison]) -> list[Studied]:
         if comparison.task == _TASK:
             blocks = blocks_of(comparison)
             pairs = _against(comparison, blocks, judged)
-            found.append(Studied(comparison, blocks, study(blocks), pairs))
+            found.append(
+                Studied(comparison, blocks, study(*complete_blocks(comparison, blocks)), pairs)
+            )
     return found
 
 

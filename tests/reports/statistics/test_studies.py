@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.stats
+from statsmodels.stats.multitest import multipletests
 from synthetic_run import CLASSES, RunBuilder
 
 from ivif_bench.errors import UserError
-from ivif_bench.reports.comparison import comparisons
+from ivif_bench.reports.comparison import Comparison, comparisons
 from ivif_bench.reports.frame import load_run
 from ivif_bench.reports.statistics import association
 from ivif_bench.reports.statistics.against_task import Outcome, against, outcomes_of
@@ -178,6 +181,58 @@ def test_a_sheet_of_authors_is_read_as_a_table_over_images(tmp_path):
     (item,) = studied([read_sheet(sheet, ["E"])])
     assert [each.blocks.direction for each in item.study.verdicts] == ["up", "down"]
     assert [each.best for each in item.study.verdicts] == [1, 0]
+
+
+def _sheet(path: Path, values: dict[tuple[str, str], np.ndarray]) -> Comparison:
+    """A sheet of values by method and metric; an image for each value."""
+    lines = [
+        f"{image:02},{method},{metric},{value}"
+        for (method, metric), line in values.items()
+        for image, value in enumerate(line.tolist())
+    ]
+    path.write_text("\n".join(["image,method,metric,value", *lines]))
+    return read_sheet(path)
+
+
+def test_a_method_that_lacks_a_metric_is_left_out_and_named_and_the_others_keep_their_images(
+    tmp_path,
+):
+    random = np.random.default_rng(3)
+    values = {
+        (method, metric): random.normal(at, 2, size=20)
+        for at, method in enumerate("AB")
+        for metric in "XY"
+    }
+    apart = {
+        metric: scipy.stats.wilcoxon(values["A", metric], values["B", metric]).pvalue
+        for metric in "XY"
+    }
+    lacking = {("C", "X"): random.normal(size=12)}  # neither Y, nor X on the last eight images
+    (item,) = studied([_sheet(tmp_path / "sheet.csv", values | lacking)])
+    assert item.study.methods == ("A", "B")
+    assert item.study.lacking == {"C": ("Y",)}
+    for each in item.study.verdicts:
+        assert len(each.blocks.stems) == 20
+        assert each.wilcoxon[0, 1] == pytest.approx(apart[each.blocks.metric])
+    _, holm, *_ = multipletests([apart[metric] for metric in "XY"], method="holm")
+    assert [each.omnibus for each in item.study.verdicts] == pytest.approx(list(holm))
+    warning = "Methods left out, which have no value of a metric: C (Y)."
+    tables = tables_of([item])
+    assert all(warning in table.warnings for table in tables)
+    assert warning in texts_of("t", tables)["statistics.md"]
+
+
+def test_a_metric_that_cannot_be_compared_leaves_no_method_out(tmp_path):
+    random = np.random.default_rng(4)
+    values = {(method, "X"): random.normal(size=20) for method in "ABC"}
+    values |= {("A", "alone"): random.normal(size=20)}
+    values |= {(method, "few"): random.normal(size=9) for method in "AB"}
+    (item,) = studied([_sheet(tmp_path / "sheet.csv", values)])
+    assert item.study.methods == ("A", "B", "C")
+    assert item.study.lacking == {}
+    warnings = tables_of([item])[0].warnings
+    assert "Left out, fewer than 10 images on which all are defined: few (n = 9)." in warnings
+    assert "Left out, fewer than two methods have it: alone." in warnings
 
 
 @pytest.mark.parametrize(
