@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ivif_bench.errors import UserError, first_few
 
+if TYPE_CHECKING:
+    from ivif_bench.reports.comparison import Comparison
+
 
 def statistics(
-    source: Annotated[
-        Path,
+    sources: Annotated[
+        list[Path],
         typer.Argument(
-            metavar="RUN",
-            help="run directory, its CONFIG, or a CSV sheet: image, method, metric, value",
+            metavar="RUN...",
+            help="run directory, its CONFIG, or a CSV sheet: image, method, metric, value; several runs "
+            "are read as one",
         ),
     ],
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", help="folder to write to; default: the run's report, or ./statistics"
+            "--out",
+            help="folder to write to; default: the run's report, or ./statistics for a sheet or several runs",
         ),
     ] = None,
     down: Annotated[
@@ -46,28 +53,30 @@ def statistics(
     """
     from ivif_bench.files import write_bytes
     from ivif_bench.reports.charts import of_run, style
-    from ivif_bench.reports.comparison import comparisons
-    from ivif_bench.reports.frame import load_run
     from ivif_bench.reports.statistics.sheet import read_sheet
     from ivif_bench.reports.statistics.write import studied, tables_of, texts_of
 
     if venue not in style.COLUMN:
         raise UserError(f"--venue {venue!r}: expected {' or '.join(style.COLUMN)}")
-    if source.suffix.lower() == ".csv":
+    source, *others = sources
+    sheets = [each for each in sources if each.suffix.lower() == ".csv"]
+    if sheets and others:
+        raise UserError(f"{sheets[0]}: a sheet is read alone, not together with {others[0]}")
+    if sheets:
         every = [read_sheet(source, down or (), title)]
         folder, head = out or Path("statistics"), f"Statistics of {title or source.name}"
     else:
         if down or title:
             raise UserError(f"--down and --title are for CSV sheets; {source} says both itself")
-        run = load_run(_folder(source))
-        every = list(comparisons(run))
-        folder, head = out or run.run / "report", f"Statistics of run {run.name}"
+        every, name = _comparisons(sources)
+        folder = out or (Path("statistics") if others else _folder(source) / "report")
+        head = f"Statistics of run{'s' if others else ''} {name}"
     items = studied(every)
     tables = tables_of(items)
     if not tables:
         raise UserError(
-            f"{source}: nothing to compare; statistics need ten images and two methods that are no sources "
-            "and have the same metrics"
+            f"{', '.join(map(str, sources))}: nothing to compare; statistics need ten images and two "
+            "methods that are no sources and have the same metrics"
         )
     for name, text in texts_of(head, tables).items():
         write_bytes(folder / name, text.encode())
@@ -116,6 +125,20 @@ def compare(
         return
     typer.echo(f"{len(changed)} of {len(found)} numbers changed: {first_few(methods)}", err=True)
     raise typer.Exit(1)
+
+
+def _comparisons(sources: Sequence[Path]) -> tuple[list[Comparison], str]:
+    """What runs compare, and what they are called together."""
+    from ivif_bench.reports.comparison import comparisons
+    from ivif_bench.reports.frame import load_run
+    from ivif_bench.reports.several import as_one
+
+    runs = [load_run(_folder(source)) for source in sources]
+    run = runs[0] if len(runs) == 1 else as_one(runs)
+    every = list(comparisons(run))
+    if len(runs) > 1:  # what is stored beside results is in different folders
+        every = [replace(each, folder=None) for each in every]
+    return every, run.name
 
 
 def _folder(source: Path) -> Path:
