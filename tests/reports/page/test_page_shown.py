@@ -108,3 +108,20 @@ def test_images_outside_of_the_run_have_previews_and_no_link_and_the_page_says_w
         assert page.locator("figure[data-method=m0] a").count() == 1
     for path in (run / "report" / "page").rglob("*.js"):
         assert "elsewhere/" not in path.read_text()
+
+
+def test_an_image_that_a_method_lacks_has_no_missed_objects(watched, tmp_path):
+    run = page_run(tmp_path / "run", 2, {"visible": "Visible", "average": "Average"}, masks=False)
+    path = min((run / "checkpoints").glob("detections-*.json"))  # that of the first method
+    content = json.loads(path.read_text())
+    gone = content["truth"]["images"].pop(1)
+    for part in (content["truth"]["annotations"], content["detections"]):
+        part[:] = [each for each in part if each["image_id"] != gone["id"]]
+    path.write_text(json.dumps(content))
+    write_page(run)
+    page = watched.open(run, f"view=images&m=m0,m1&i={Path(gone['file_name']).stem}")
+    first, second = (page.locator(f"figure[data-method={each}]") for each in ("m0", "m1"))
+    assert "this image was not judged" in first.inner_text()
+    assert first.locator(".boxes rect").count() == 0
+    assert " found, " in second.inner_text()
+    assert second.locator(".boxes rect:not(.under)").count() > 1
