@@ -11,6 +11,7 @@ import numpy as np
 from ivif_bench.ranking import FEWEST
 from ivif_bench.reports.comparison import Comparison
 from ivif_bench.reports.scores import ImageScores
+from ivif_bench.reports.statistics.ranks import settled
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,8 +62,11 @@ class Blocks:
 
     @cached_property
     def scores(self) -> np.ndarray:
-        """The same with the sign turned so that more is better; equal methods are exactly equal."""
-        return self.means * self.sign
+        """The same with the sign turned so that more is better; equal methods are exactly equal.
+
+        Also with different numbers of seeds: the mean of three equal values may differ in its last bit.
+        """
+        return settled(self.means) * self.sign
 
 
 def blocks_of(comparison: Comparison, methods: Collection[str] | None = None) -> list[Blocks]:

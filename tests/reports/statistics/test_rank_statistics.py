@@ -12,6 +12,7 @@ from statsmodels.stats.multitest import multipletests
 
 from ivif_bench.reports.statistics import ranks
 from ivif_bench.reports.statistics.association import associate, rhos, taus
+from ivif_bench.reports.statistics.blocks import Blocks
 from ivif_bench.resampling import tail
 
 
@@ -43,13 +44,22 @@ def test_methods_are_apart_by_the_critical_difference_where_nemenyis_p_is_below_
 @pytest.mark.parametrize("images", [2, 9, 14, 60])
 @pytest.mark.parametrize("decimals", [6, 1, 0])
 def test_wilcoxon_is_scipys_for_each_pair_with_ties_and_zeros(images, decimals):
+    """Ties of printed decimals are those that scipy finds in the same values as whole numbers."""
     scores = _scores(images, 4, decimals)
     scores[:, 3] = scores[:, 0]
     p = ranks.wilcoxon(scores)
     for first, second in itertools.combinations(range(4), 2):
-        apart = scores[:, first] - scores[:, second]
+        apart = np.round((scores[:, first] - scores[:, second]) * 10**decimals)
         expected = scipy.stats.wilcoxon(apart).pvalue if apart.any() else 1.0
         assert p[first, second] == p[second, first] == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_method_is_itself_whatever_the_number_of_its_equal_seeds():
+    values = np.round(np.random.default_rng(1).random(2000), 4)
+    of = {"one": values[None], "three": np.repeat(values[None], 3, axis=0)}
+    blocks = Blocks("EN", "up", tuple(map(str, range(2000))), of)
+    assert (blocks.means[:, 0] != blocks.means[:, 1]).any()
+    assert ranks.wilcoxon(blocks.scores)[0, 1] == 1
 
 
 def test_holm_is_that_of_statsmodels():
