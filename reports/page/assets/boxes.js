@@ -1,7 +1,7 @@
 /* Objects and detections of one image at a confidence. */
 (function () {
   "use strict";
-  const { el, load, svg } = IVIF;
+  const { el, load, state, svg } = IVIF;
   const HIT = 1;
   const FALSE = 0;
 
@@ -88,10 +88,21 @@
     return asked === null ? question.boxes.levels[method] : asked;
   }
 
-  function words(groups, used) {
-    const counts = groups.found.length + " found, " + groups.missed.length + " missed, " + groups.wrong.length + " wrong";
-    return counts + (used === null ? "; no detection is right" : "; ≥ " + used.toFixed(2));
+  /* The level chosen for all methods; null for each method's own. */
+  function asked() {
+    const level = Number(state.get("thr", "none"));
+    return Number.isFinite(level) ? level : null;
   }
 
-  IVIF.boxes = { at, draw, level, words };
+  /* The numbers of one image, by the keys of the question's columns. */
+  function counts(groups) {
+    return { missed: groups.missed.length, wrong: groups.wrong.length, found: groups.found.length, objects: groups.found.length + groups.missed.length };
+  }
+
+  function words(groups, used) {
+    const said = groups.found.length + " found, " + groups.missed.length + " missed, " + groups.wrong.length + " wrong";
+    return said + (used === null ? "; no detection is right" : "; ≥ " + used.toFixed(2));
+  }
+
+  IVIF.boxes = { at, draw, level, asked, counts, words };
 })();

@@ -58,7 +58,7 @@
         questions.length > 1 ? select("Protocol", questions.map((each) => [each.id, each.title]), question.id, (value) => state.set({ pq: value }), { id: "curve-protocol" }) : null,
         select("Class", found.classes.map((each) => [each, each]), found.classes[at], (value) => state.set({ pc: value }), { id: "curve-class" })]),
       el("h2", {}, [name(found.title + ", " + found.classes[at])]), drawn.box,
-      el("p", { class: "quiet", text: "A click or Enter opens the images of this class, those with most missed objects first, with boxes at the confidence of the point." }),
+      el("p", { class: "quiet", text: "A click or Enter opens the images of this class, with boxes at the confidence of the point; first those with most missed objects at the method's own confidence." }),
     ];
   }
 

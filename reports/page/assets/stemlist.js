@@ -76,6 +76,7 @@
       IVIF.select("Sort by", sorts, state.get("s", ""), (value) => state.set({ s: value, sd: worstFirst(questions, value) }), { id: "sort-by" }),
       asked ? IVIF.select("of", methods, state.get("so", asked.methods[0]), (value) => state.set({ so: value }), { id: "sort-of" }) : null,
       asked ? IVIF.select("less", [["", "–"]].concat(methods), state.get("sm", ""), (value) => state.set({ sm: value }), { id: "sort-less" }) : null,
+      asked && asked.boxes ? el("p", { class: "quiet", text: "Counted at each method's own confidence, whichever is chosen for the boxes." }) : null,
       IVIF.check("largest first", state.get("sd") === "1", (on) => state.set({ sd: on ? "1" : "" }), { id: "sort-falling" }),
       tags.length ? IVIF.select("Condition", [["", "all"]].concat(tags.map((each) => [each, each])), state.get("tag", ""), (value) => state.set({ tag: value }), { id: "tag" }) : null,
       classes.length ? IVIF.select("Shows", [["", "anything"]].concat(classes.map((each) => [each, each])), state.get("cls", ""), (value) => state.set({ cls: value }), { id: "class" }) : null,

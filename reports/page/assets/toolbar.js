@@ -67,7 +67,7 @@
     if (!question || state.get("b", "1") !== "1") return null;
     const hidden = state.get("bh", "");
     return {
-      question, level: state.get("thr") === undefined ? null : Number(state.get("thr")),
+      question, level: IVIF.boxes.asked(),
       kinds: { found: !hidden.includes("f"), missed: !hidden.includes("m"), wrong: !hidden.includes("w") },
     };
   }

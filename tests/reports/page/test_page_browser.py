@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 from page_runs import MARKUP, METRICS, ODD, page_run
 
+from ivif_bench.detections.stored import read_stored
+from ivif_bench.reports.detection_pictures import shown_on
+from ivif_bench.reports.frame import load_run
 from ivif_bench.reports.page.server import serve
 from ivif_bench.reports.page.write import write_page
 
@@ -182,6 +185,51 @@ def test_boxes_masks_and_the_threshold_change_what_lies_over_the_image(watched, 
     blend = "getComputedStyle(document.querySelector('img.other')).mixBlendMode"
     page.wait_for_selector("img.other")
     assert page.evaluate(blend) == "difference"
+
+
+def test_the_numbers_of_an_image_are_counted_at_the_chosen_confidence(watched, drawn):
+    """Against ``shown_on``, which counts for the report's pictures."""
+    (unit,) = (
+        each
+        for each in load_run(drawn).planned
+        if each.task == "detection" and each.method == "odd-markup"
+    )
+    boxes = read_stored(drawn / "checkpoints" / f"detections-{unit.key}.json").boxes
+    page = watched.open(drawn, "view=images&m=m3&i=00002&s=c1|missed")
+    assert "own confidence" in page.locator(".controls").inner_text()
+    seen = set()
+    for level in (0.3, 0.6, 0.9):
+        page.evaluate(f"IVIF.state.set({{ thr: '{level}' }})")
+        page.wait_for_function(
+            f"() => document.querySelector('.metrics').innerText.includes('confidence ≥ {level:.2f}')"
+        )
+        missed, wrong, found = (
+            page.locator(".metrics tr", has_text=text).locator("td").inner_text()
+            for text in ("Missed objects", "Wrong detections", "Objects found")
+        )
+        said = f"{found} found, {missed} missed, {wrong} wrong"
+        assert said == shown_on(boxes, "00002", level).counts
+        assert page.locator(".counts").inner_text().startswith(said)
+        seen.add(said)
+    assert len(seen) > 1
+
+
+def test_a_source_is_not_the_best_of_an_image_in_fusion_quality(watched, drawn):
+    """The stored values say which of the fused images is best; sources beat it somewhere."""
+    page = watched.open(drawn, "view=images&m=m0,m1,m2,m3")
+    better = 0
+    for stem in ("00002", "00003", "00004"):
+        page.evaluate(f"IVIF.state.set({{ i: '{stem}' }})")
+        watched.ready(f"images {stem}")
+        for key, direction in METRICS.items():
+            row = page.locator(".metrics tr", has_text=key).first
+            cells = row.locator("td").all()
+            values = [float(each.get_attribute("data-value")) for each in cells]
+            bold = [at for at, each in enumerate(cells) if "best" in each.get_attribute("class")]
+            most = max if direction == "up" else min
+            assert bold == [values.index(most(values[2:]))], (stem, key)
+            better += values.index(most(values)) < 2
+    assert better
 
 
 def test_points_of_plots_open_images(watched, drawn):
