@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ivif_bench.data.splits import says_leak
+from ivif_bench.ranking import too_few_images
 from ivif_bench.reports.comparison import Comparison
 from ivif_bench.reports.figures import main_column
 from ivif_bench.reports.ranks import ranks_table
@@ -13,6 +15,10 @@ from ivif_bench.reports.table import MISSING, Column, Table, printed
 
 _TASKS = {"quality": "Fusion quality", "detection": "Detection", "segmentation": "Segmentation"}
 RANKS = "page-ranks"
+_MEAN_RANK = (
+    "Mean rank over tables is the mean of a row, every table counting the same; that of the statistics "
+    "is over images."
+)
 
 
 def ranks_over_tasks(
@@ -20,16 +26,17 @@ def ranks_over_tasks(
 ) -> Table | None:
     """Ranks of the methods over the main tables; None without one that marks anything."""
     found = [each for each in comparisons if each.task in _TASKS and each.name in tables]
-    return ranks_table(
+    ranks = ranks_table(
         RANKS,
         [tables[each.name] for each in found],
-        [("", f"{_TASKS[each.task]}: {short_title(each)}") for each in found],
+        [("", f"{_TASKS[each.task]}: {each.dataset_title or each.dataset}") for each in found],
     )
-
-
-def short_title(comparison: Comparison) -> str:
-    """The shorter of a dataset's title and name."""
-    return min(filter(None, (comparison.dataset_title, comparison.dataset)), key=len)
+    if ranks is None:
+        return None
+    mean = replace(ranks.columns[-1], title="Mean rank over tables")
+    return replace(
+        ranks, caption=f"{ranks.caption} {_MEAN_RANK}", columns=(*ranks.columns[:-1], mean)
+    )
 
 
 def best_of_each(
@@ -40,7 +47,8 @@ def best_of_each(
 ) -> list[dict[str, Any]]:
     """The best methods of each question, with their interval: one entry per table.
 
-    A question is the first mean over classes of a task, or every metric of fusion quality.
+    A question is the first mean over classes of a task, in detection the mean over IoU as well, or every
+    metric of fusion quality.
 
     Args:
         places: the ids of datasets that have images, by name.
@@ -51,7 +59,8 @@ def best_of_each(
         if table is None or each.task not in _TASKS:
             continue
         main = main_column(table)
-        columns = [main] if main is not None else list(table.columns)
+        stricter = [one for one in table.columns if one.key == "mAP50_95" and one != main]
+        columns = [main, *stricter] if main is not None else list(table.columns)
         questions = [q for column in columns if (q := _question(table, column, ids)) is not None]
         if questions:
             found.append(
@@ -109,6 +118,9 @@ def warnings_of(
         leak = str(each.about("leak"))
         if says_leak(leak):
             add("leak", f"Leak between train and test: {leak}", each.name)
+        images = int(each.about("images"))
+        if each.task in _TASKS and images and (few := too_few_images(images)):
+            add("table", few, each.name)  # tables say it only where there is something to rank
     return [
         {"kind": kind, "text": text, "tables": list(where)}
         for (kind, text), where in places.items()

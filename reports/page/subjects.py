@@ -14,7 +14,6 @@ from ivif_bench.reports.comparison import Comparison
 from ivif_bench.reports.detection_counts import counts_per_image
 from ivif_bench.reports.detection_pictures import best_confidence
 from ivif_bench.reports.detections import stored_of
-from ivif_bench.reports.page.overview import short_title
 from ivif_bench.reports.table import Column
 
 if TYPE_CHECKING:
@@ -143,6 +142,11 @@ class Images:
             spread[known] += each
         order = sorted(range(len(self.stems)), key=lambda at: (-spread[at], self.stems[at]))
         return [self.stems[at] for at in sorted(order[:count])]
+
+
+def short_title(comparison: Comparison) -> str:
+    """The shorter of a dataset's title and name."""
+    return min(filter(None, (comparison.dataset_title, comparison.dataset)), key=len)
 
 
 def questions_of(comparisons: Sequence[Comparison], confidence: float | None) -> list[Question]:

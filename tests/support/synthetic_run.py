@@ -113,7 +113,7 @@ class RunBuilder:
         about = {
             "split": "official",
             "split_sha256": SPLIT_HASH,
-            "images": 3,
+            "images": len({stem for line in (values or {}).values() for stem in line}),
             "convention": "reference",
             "metrics": dict(metrics or dict.fromkeys(values or {}, "up")),
             "protocol_sha256": PROTOCOL_HASH,

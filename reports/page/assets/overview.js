@@ -33,21 +33,28 @@
       el("th", { scope: "row" }, [name(each.column + IVIF.arrows[each.direction])]),
       el("td", {}, best),
       el("td", { class: "number" }, [
-        el("span", { class: "value", text: each.value }),
-        each.verdict ? el("span", { class: each.verdict, text: each.verdict === "better" ? " ▲" : " ▼" }) : null]),
-      el("td", { class: "number" }, [el("span", { class: "interval", text: each.interval || "no interval" })]),
+        el("span", { class: "value", text: each.value }), IVIF.table.sign(each.verdict),
+        el("span", { class: "interval", text: each.interval || "no interval" })]),
     ]);
   }
 
   function best(run) {
-    return run.best.map((group) => el("section", { class: "card" }, [
+    if (!run.best.length) return "";
+    const verdicts = run.best.flatMap((group) => group.questions.map((each) => each.verdict));
+    return el("section", { "aria-labelledby": "best" }, [
+      el("h2", { id: "best", text: "Best of each question" }), IVIF.table.legend(verdicts),
+      el("div", { class: "cards" }, run.best.map(card))]);
+  }
+
+  function card(group) {
+    return el("section", { class: "card" }, [
       el("h3", {}, [name(group.task + ": " + group.dataset)]),
       el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Best of " + group.task + ", " + group.dataset }, [
         el("table", {}, [
-          el("thead", {}, [el("tr", {}, ["Number", "Best", "Value", "95 % interval"].map((text, at) => el("th", { scope: "col", class: at > 1 ? "number" : "", text: text })))]),
+          el("thead", {}, [el("tr", {}, ["Number", "Best", "Value, 95 % interval"].map((text, at) => el("th", { scope: "col", class: at > 1 ? "number" : "", text: text })))]),
           el("tbody", {}, group.questions.map((each) => question(each, group.images)))])]),
       el("p", { class: "quiet" }, [tableLink(group.table)]),
-    ]));
+    ]);
   }
 
   function ranks(run) {
@@ -67,9 +74,7 @@
     const made = [
       el("ul", { class: "facts", "aria-label": "Size of the run" }, run.facts.map((each) => el("li", {}, [el("b", { text: each[1] }), " " + each[0]]))
         .concat(run.datasets.map((each) => el("li", {}, [el("b", { text: String(each.count) }), " images of ", name(each.title)])))),
-      warnings(run), ranks(run),
-      el("h2", { text: "Best of each question" }),
-      el("div", { class: "cards" }, best(run))];
+      warnings(run), ranks(run), best(run)];
     IVIF.redraw(root, function () {
       root.replaceChildren(...made);
       return root;

@@ -51,9 +51,20 @@
     return el("th", { scope: "col", class: "number", "aria-sort": up ? "ascending" : down ? "descending" : "none" }, [content]);
   }
 
+  function sign(verdict) {
+    return verdict ? el("span", { class: verdict, text: signs[verdict], title: verdict + " than the best source image" }) : null;
+  }
+
+  /* What the signs of these verdicts mean; null without one. */
+  function legend(verdicts) {
+    const used = Object.keys(signs).filter((each) => verdicts.includes(each));
+    if (!used.length) return null;
+    return el("p", { class: "quiet", text: used.map((each) => signs[each].trim() + " " + each).join(", ") + " than the best source image: the 95 % interval of the difference leaves out zero." });
+  }
+
   function value(cell, notes, options) {
     const parts = [el("span", { class: "value", text: cell.text })];
-    if (cell.verdict) parts.push(el("span", { class: cell.verdict, text: signs[cell.verdict], title: cell.verdict + " than the best source image" }));
+    if (cell.verdict) parts.push(sign(cell.verdict));
     if (options.intervals && cell.interval) parts.push(el("span", { class: "interval", text: cell.interval, title: "95 %: " + cell.what }));
     if (cell.note && notes[cell.note]) parts.push(el("sup", { text: cell.note, title: notes[cell.note] }));
     return el("td", { class: "number " + (cell.mark || ""), "data-value": cell.value }, parts);
@@ -106,5 +117,5 @@
     return lines.map((line) => line.map(quoted).join(",") + "\n").join("");
   }
 
-  IVIF.table = { table, csvOf };
+  IVIF.table = { table, csvOf, sign, legend };
 })();

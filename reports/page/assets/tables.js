@@ -23,12 +23,18 @@
       el("summary", { id: "columns", text: "Columns" }), el("div", { class: "choices" }, boxes)]);
   }
 
+  /* What a reader needs to understand the numbers: caption, signs and footnotes. */
+  function explained(content) {
+    const verdicts = content.rows.flatMap((row) => row.cells.map((cell) => cell.verdict));
+    const notes = Object.entries(content.notes).map((each) => el("p", {}, [el("sup", { text: each[0] }), " ", name(each[1])]));
+    return el("div", { class: "explained" }, [el("p", { text: content.caption }), IVIF.table.legend(verdicts)].concat(notes));
+  }
+
   function provenance(content) {
     const hash = content.protocol_sha256;
-    const notes = Object.entries(content.notes).map((each) => el("p", {}, [el("sup", { text: each[0] }), " ", name(each[1])]));
     return el("details", { class: "provenance", id: "provenance-lines" }, [
       el("summary", { id: "provenance" }, ["Protocol and provenance", hash ? el("code", { text: hash.slice(0, 8) }) : null]),
-      el("div", {}, [el("p", { text: content.caption })].concat(notes, content.footer.map((line) => el("p", { text: line })))),
+      el("div", {}, content.footer.map((line) => el("p", { text: line }))),
     ]);
   }
 
@@ -84,7 +90,7 @@
         el("div", { class: "bar" }, [pick]),
         el("h2", {}, [name(content.title)]),
         ...content.warnings.map((text) => el("p", { class: "warning", text: text })),
-        tools(content, entry, chosen), grid, provenance(content));
+        tools(content, entry, chosen), grid, explained(content), provenance(content));
       return root;
     });
   }

@@ -308,6 +308,61 @@ def test_the_served_page_works_as_from_disk(chromium, drawn):
     assert said == []
 
 
+def test_few_images_are_a_warning_even_of_one_method_and_no_section_is_empty(watched, tmp_path):
+    titles = {"visible": "Visible", "infrared": "Infrared", "average": "Average"}
+    run = page_run(tmp_path / "run", 4, titles, boxes=False, masks=False)
+    write_page(run)
+    page = watched.open(run)
+    assert "4 images are too few to rank" in page.locator(".warnings").inner_text()
+    assert "No warnings" not in page.locator("main").inner_text()
+    assert page.get_by_text("Best of each question").count() == 0
+
+
+def test_the_overview_has_both_means_of_detection_and_titles_of_datasets(watched, drawn):
+    page = watched.open(drawn)
+    card = page.locator(".card", has_text="Detection")
+    assert [text.split("\u00a0")[0] for text in _texts(card, "tbody th")] == [
+        "mAP@0.5",
+        "mAP@[.5:.95]",
+    ]
+    assert "Mean rank over tables" in " ".join(_texts(page, "thead th"))
+    assert "every table counting the same" in page.locator("main").inner_text()
+
+
+def test_headings_end_where_their_numbers_end_sorted_or_not(watched, drawn):
+    """On one line at the bottom, and at the same place whether or not a sort mark is shown."""
+    page = watched.open(drawn, "view=tables&t=quality-m3fd")
+    ends = """() => [...document.querySelectorAll('thead th')].slice(1).map((each, at) => {
+        const text = each.querySelector('bdi').getBoundingClientRect();
+        const cell = document.querySelector(`tbody tr td:nth-child(${at + 2}) .value`);
+        return [text.right, text.bottom, cell.getBoundingClientRect().right];
+    })"""
+    before = page.evaluate(ends)
+    page.get_by_role("button", name="Nabf").click()
+    page.wait_for_selector("th[aria-sort=ascending]")
+    assert page.evaluate(ends) == before
+    for right, bottom, number in before:
+        assert abs(right - number) < 1
+        assert abs(bottom - before[0][1]) < 1
+
+
+def test_caption_and_footnotes_are_shown_and_provenance_is_folded(watched, drawn):
+    page = watched.open(drawn, "view=tables&t=detection-m3fd&ti=1")
+    said = page.locator(".explained").inner_text()
+    assert "Detection on" in said
+    signs = set("".join(_texts(page, "td .better, td .worse"))) & set("▲▼")
+    assert signs
+    for sign in signs:
+        assert f"{sign} " in said
+    assert not page.get_by_text("sha256 01234567").first.is_visible()
+    page = watched.open(drawn, "view=tables&t=quality-m3fd")
+    page.reload()
+    watched.ready()
+    letters = set(_texts(page, "tbody sup"))
+    assert letters
+    assert letters <= set(_texts(page, ".explained sup"))
+
+
 @pytest.mark.parametrize(
     "kind", ["one method", "one image", "quality alone", "detection alone", "a hole", "nothing"]
 )
