@@ -83,6 +83,21 @@
     return [made, labels];
   }
 
+  /* Hides every name that would cover an earlier one; its box stays. */
+  function thin(root) {
+    root.querySelectorAll(".labels").forEach(function (labels) {
+      const all = [...labels.children];
+      const places = all.map((each) => each.getBoundingClientRect());
+      const kept = [];
+      all.forEach(function (each, at) {
+        const one = places[at];
+        const free = kept.every((other) => one.right <= other.left || other.right <= one.left || one.bottom <= other.top || other.bottom <= one.top);
+        each.style.visibility = free ? "" : "hidden";
+        if (free) kept.push(one);
+      });
+    });
+  }
+
   /* The level of a method: the one asked for, or its own, which is null if nothing it finds is right. */
   function level(question, method, asked) {
     return asked === null ? question.boxes.levels[method] : asked;
@@ -104,5 +119,5 @@
     return said + (used === null ? "; no detection is right" : "; ≥ " + used.toFixed(2));
   }
 
-  IVIF.boxes = { at, draw, level, asked, counts, words };
+  IVIF.boxes = { at, draw, level, asked, counts, thin, words };
 })();

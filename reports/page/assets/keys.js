@@ -33,9 +33,9 @@
       if (digit < dataset.methods.length) IVIF.toolbar.toggle(dataset, dataset.methods[digit]);
     } else if (key === "ArrowLeft" || key === "ArrowUp") images.step(-1);
     else if (key === "ArrowRight" || key === "ArrowDown") images.step(1);
-    else if (key === "g") state.set({ mode: "grid" });
-    else if (key === "s") state.set({ mode: "slider" });
-    else if (key === "d") state.set({ mode: "difference" });
+    else if (key === "g") state.set({ mode: "grid" }, { push: true });
+    else if (key === "s") state.set({ mode: "slider" }, { push: true });
+    else if (key === "d") state.set({ mode: "difference" }, { push: true });
     else if (key === "b") state.set({ b: state.get("b", "1") === "1" ? "0" : "1" });
     else if ("tpe".includes(key)) mask(key);
     else if (key === "+" || key === "=") { if (zoom) zoom.by(1.5); }

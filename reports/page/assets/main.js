@@ -59,6 +59,7 @@
 
   load("run").then(function (run) {
     IVIF.run = run;
+    state.learn(run);
     const titles = new Map(run.methods.map((each) => [each.id, each.title]));
     IVIF.title = (id) => titles.get(id) || id;
     if (state.get("view") === undefined) state.set({ view: "overview" }, { quiet: true });

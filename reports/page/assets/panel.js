@@ -82,10 +82,10 @@
 
   async function panel(method, number, options) {
     const made = await stage(method, options);
-    const figure = el("figure", { class: "panel", "data-method": method }, [
+    const figure = el("figure", { class: options.against === method ? "panel is-reference" : "panel", "data-method": method }, [
       made.view,
       el("figcaption", {}, [
-        el("span", { class: "title" }, [IVIF.name(IVIF.title(method))]),
+        el("span", { class: "title" }, [IVIF.name(IVIF.title(method)), options.against === method ? el("span", { class: "reference", text: "reference" }) : null]),
         made.said.words ? el("span", { class: "counts", text: made.said.words }) : null,
         link(method, made.said)]),
     ]);

@@ -27,15 +27,42 @@
 
   function toggle(dataset, id) {
     const now = methodsOf(dataset);
+    if (mode() === "slider") {
+      const sides = pair(dataset);
+      if (id === sides[1]) return;
+      const swap = id === sides[0] && dataset.shown.includes(sides[1]) ? { ref: sides[1] } : {};
+      state.set(Object.assign({ m: now.filter((each) => each !== id).concat(id).join(",") }, swap));
+      return;
+    }
     const next = now.includes(id) ? now.filter((each) => each !== id) : now.concat(id);
     if (next.length) state.set({ m: next.join(",") });
   }
 
   function chips(dataset) {
-    const now = methodsOf(dataset);
+    const sides = mode() === "slider" ? pair(dataset) : [];
+    const now = sides.length ? sides : methodsOf(dataset);
     return el("div", { class: "chips", role: "group", "aria-label": "Methods" }, dataset.methods.map((id, at) => el("button", {
       type: "button", class: "chip", id: "show-" + id, "data-method": id, "aria-pressed": now.includes(id) ? "true" : "false", on: { click: () => toggle(dataset, id) },
-    }, [at < 10 ? el("kbd", { "aria-hidden": "true", text: String((at + 1) % 10) }) : null, IVIF.name(IVIF.title(id))])));
+    }, [at < 10 ? el("kbd", { "aria-hidden": "true", text: String((at + 1) % 10) }) : null, IVIF.name(IVIF.title(id)),
+      sides.includes(id) ? el("span", { class: "side-of", text: id === sides[0] ? "left" : "right" }) : null])));
+  }
+
+  /* The two methods of the slider: left and right; the right one is that chosen last. */
+  function pair(dataset) {
+    const left = against(dataset);
+    const rest = methodsOf(dataset).filter((id) => id !== left);
+    return rest.length ? [left, rest[rest.length - 1]] : [left];
+  }
+
+  /* By how much differences are multiplied. */
+  function gain() {
+    return Number(state.get("gain", "2"));
+  }
+
+  function gainTool() {
+    const made = range("Gain", gain(), [1, 16, 1], (value) => state.set({ gain: String(value) }), { id: "gain" });
+    made.append(el("output", { id: "gain-shown" }));
+    return made;
   }
 
   function mode() {
@@ -45,7 +72,7 @@
   function modes() {
     return el("div", { class: "segments", role: "group", "aria-label": "Way of comparing" },
       [["grid", "Side by side"], ["slider", "Slider"], ["difference", "Difference"]].map((each) => el("button", {
-        type: "button", id: "mode-" + each[0], "data-mode": each[0], "aria-pressed": mode() === each[0] ? "true" : "false", text: each[1], on: { click: () => state.set({ mode: each[0] }) },
+        type: "button", id: "mode-" + each[0], "data-mode": each[0], "aria-pressed": mode() === each[0] ? "true" : "false", text: each[1], on: { click: () => state.set({ mode: each[0] }, { push: true }) },
       })));
   }
 
@@ -64,7 +91,7 @@
   /* Options of layers for panels; null where they are off or there are none. */
   function boxes(dataset) {
     const question = pick(boxQuestions(dataset), "bq");
-    if (!question || state.get("b", "1") !== "1") return null;
+    if (!question || state.get("b", "1") !== "1" || mode() === "difference") return null;
     const hidden = state.get("bh", "");
     return {
       question, level: IVIF.boxes.asked(),
@@ -86,12 +113,12 @@
 
   function boxTools(dataset) {
     const questions = boxQuestions(dataset);
-    if (!questions.length) return null;
+    if (!questions.length || mode() === "difference") return null;
     const question = pick(questions, "bq");
     const hidden = state.get("bh", "");
     const on = state.get("b", "1") === "1";
     const own = state.get("thr") === undefined;
-    const shown = el("output", { text: own ? "each method's own" : "≥ " + Number(state.get("thr")).toFixed(2) });
+    const shown = el("output", { id: "threshold-shown" });
     const level = range("Confidence", own ? 0.5 : state.get("thr"), [question.boxes.floor, 1, 0.01], (value) => state.set({ thr: value.toFixed(2) }), { id: "threshold", disabled: !on });
     level.append(shown);
     const kinds = [["f", "found"], ["m", "missed"], ["w", "wrong"]].map((each) => check(each[1], !hidden.includes(each[0]), () => flip("bh", each[0]), { disabled: !on, id: "box-" + each[1] }));
@@ -132,10 +159,10 @@
 
   function build(dataset, zoom) {
     const other = mode() === "grid" ? null : select(mode() === "slider" ? "Left" : "Less", dataset.shown.map((id) => [id, IVIF.title(id)]), against(dataset), (value) => state.set({ ref: value }), { id: "reference" });
-    return el("div", { class: "toolbar" }, [
+    const made = el("div", { class: "toolbar" }, [
       el("div", { class: "bar" }, [
         modes(), other,
-        mode() === "difference" ? range("Gain", state.get("gain", "4"), [1, 16, 1], (value) => state.set({ gain: String(value) }), { id: "gain" }) : null,
+        mode() === "difference" ? gainTool() : null,
         el("span", { class: "segments" }, [
           el("button", { type: "button", id: "zoom-out", "aria-label": "Zoom out", text: "−", on: { click: () => zoom().by(1 / 1.5) } }),
           el("button", { type: "button", id: "zoom-in", "aria-label": "Zoom in", text: "+", on: { click: () => zoom().by(1.5) } }),
@@ -144,7 +171,18 @@
       chips(dataset),
       el("div", { class: "layers" }, [boxTools(dataset), maskTools(dataset)]),
     ]);
+    tell(made);
+    return made;
   }
 
-  IVIF.toolbar = { build, methodsOf, toggle, mode, boxes, masks, against };
+  /* What the ranges of a toolbar are at. */
+  function tell(made) {
+    const level = IVIF.boxes.asked();
+    const texts = { "threshold-shown": level === null ? "each method's own" : "≥ " + level.toFixed(2), "gain-shown": "× " + gain() };
+    made.querySelectorAll("output").forEach((each) => { each.textContent = texts[each.id]; });
+    const own = made.querySelector("#own-level");
+    if (own) own.disabled = level === null;
+  }
+
+  IVIF.toolbar = { build, tell, methodsOf, toggle, mode, pair, gain, boxes, masks, against };
 })();

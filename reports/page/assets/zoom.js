@@ -31,6 +31,7 @@
       busy = false;
       clearTimeout(timer);
       timer = setTimeout(function () {
+        all.forEach((each) => IVIF.boxes.thin(each.inner));
         const width = source.parentElement.clientWidth || 1;
         const parts = [detail.scale, detail.x / width, detail.y / width].map((each) => Number(each.toFixed(3)));
         state.set({ z: parts[0] === 1 ? "" : parts.join(",") }, { quiet: true });
@@ -57,6 +58,7 @@
         each.panzoom.zoom(values[0], { animate: false, silent: true, force: true });
         each.panzoom.pan(values[1] * width, values[2] * width, { animate: false, silent: true, force: true });
       });
+      requestAnimationFrame(() => all.forEach((each) => IVIF.boxes.thin(each.inner)));
       busy = false;
     }
 

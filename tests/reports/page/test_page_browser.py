@@ -99,14 +99,14 @@ def test_images_are_sorted_by_missed_objects_and_by_a_difference(watched, drawn)
     page.locator("#sort-by").select_option(label="Missed objects\u00a0↓")
     watched.turned("s=")
     page.locator("#sort-of").select_option(label=ODD["odd-long"])
-    watched.turned("so=m6")
+    watched.turned("so=odd-long")
     page.wait_for_function("() => document.querySelectorAll('.stem .amount').length > 3")
     page.wait_for_timeout(200)
     counts = [int(text) for text in _texts(page, ".stem .amount")]
     assert counts == sorted(counts, reverse=True)
     assert counts[0] > counts[-1]
     page.locator("#sort-less").select_option(label="Visible")
-    watched.turned("sm=m0")
+    watched.turned("sm=visible")
     page.locator("#tag").select_option("night")
     watched.turned("tag=night")
     page.wait_for_function("() => document.querySelector('.side').innerText.includes('4 of 12')")
@@ -230,6 +230,89 @@ def test_a_source_is_not_the_best_of_an_image_in_fusion_quality(watched, drawn):
             assert bold == [values.index(most(values[2:]))], (stem, key)
             better += values.index(most(values)) < 2
     assert better
+
+
+def test_back_returns_to_the_image_before(watched, drawn):
+    page = watched.open(drawn, "view=images&i=00003")
+    page.get_by_role("button", name="Next image").click()
+    watched.ready("images 00004")
+    page.get_by_role("button", name="Next image").click()
+    watched.ready("images 00005")
+    page.locator("#threshold").focus()
+    page.keyboard.press("ArrowRight")
+    watched.turned("thr=")
+    page.go_back()
+    watched.ready("images 00004")
+    page.go_back()
+    watched.ready("images 00003")
+
+
+def test_the_address_holds_names_and_says_what_the_run_does_not_have(watched, drawn):
+    page = watched.open(drawn, "view=images&d=m3fd&m=average,visible&i=00003")
+    assert _texts(page, "figcaption .title") == ["Average", "Visible"]
+    assert page.locator(".work > .warning").is_hidden()
+    page.locator("button[data-method=m1]").click()
+    watched.turned("m=average,visible,infrared")
+    page = watched.open(drawn, "view=images&d=gone&m=average,lost&i=99999")
+    page.wait_for_selector(".work > .warning")
+    said = page.locator(".work > .warning").inner_text()
+    for part in ("no dataset gone", "no image 99999", "lost"):
+        assert part in said
+
+
+def test_a_filter_without_a_match_shows_no_image(watched, drawn):
+    page = watched.open(drawn, "view=images&i=00003&f=nothing-like-it")
+    watched.ready("images none")
+    assert "No image matches" in page.locator(".work").inner_text()
+    assert page.locator("img.base").count() == 0
+    page.locator("[data-filter]").fill("")
+    watched.ready("images 00003")
+
+
+def test_the_slider_marks_its_two_methods_and_has_only_their_numbers(watched, drawn):
+    page = watched.open(drawn, "view=images&mode=slider&m=visible,infrared,average&i=00003")
+    pressed = "button.chip[aria-pressed=true]"
+    assert [text.split("\n")[-1] for text in _texts(page, pressed)] == ["left", "right"]
+    assert _texts(page, ".metrics thead th")[1:] == ["Visible", "Average"]
+    page.locator("button[data-method=m0]").click()
+    watched.turned("ref=average")
+    page.wait_for_function(
+        "() => document.querySelector('.metrics thead').innerText.includes('Average\tVisible')"
+    )
+    assert _texts(page, "figcaption .title bdi") == ["Average", "Visible"]
+
+
+def test_a_difference_says_its_gain_marks_the_reference_and_has_no_boxes(watched, drawn):
+    page = watched.open(drawn, "view=images&mode=difference&m=visible,average&i=00003")
+    marked = page.locator("figure", has=page.locator(".reference"))
+    assert marked.get_attribute("data-method") == "m0"
+    assert page.locator(".boxes").count() == 0
+    assert page.locator("#gain-shown").inner_text() == "× 2"
+    page.locator("#gain").focus()
+    page.keyboard.press("ArrowRight")
+    watched.turned("gain=3")
+    page.wait_for_function("() => document.querySelector('.pair').parentElement")
+    assert page.locator("#gain-shown").inner_text() == "× 3"
+    assert page.locator("figure[data-method=m2] .pair").evaluate("(each) => each.style.filter") == (
+        "brightness(3)"
+    )
+
+
+def test_no_name_of_a_box_covers_another(watched, drawn):
+    page = watched.open(drawn, "view=images&m=odd-long,odd-emoji&i=00002&thr=0.95")
+    shown = """() => [...document.querySelectorAll('.labels')].map((labels) =>
+        [...labels.children].filter((each) => each.style.visibility !== 'hidden')
+            .map((each) => each.getBoundingClientRect()).map((r) => [r.left, r.top, r.right, r.bottom]))"""
+    hidden = page.locator(".label[style*=hidden]").count()
+    count = 0
+    for boxes in page.evaluate(shown):
+        for at, one in enumerate(boxes):
+            count += 1
+            for other in boxes[:at]:
+                apart = one[2] <= other[0] or other[2] <= one[0]
+                assert apart or one[3] <= other[1] or other[3] <= one[1]
+    assert count
+    assert hidden
 
 
 def test_points_of_plots_open_images(watched, drawn):
