@@ -168,9 +168,11 @@ def _pairs(study: Study, name: str, what: str, titles: Mapping[str, str]) -> Tab
                 at = len(cells)
                 cells.append(_with_interval(_difference(each, first, second), columns[at]))
                 n = len(each.blocks.stems)
-                for matrix in (each.wilcoxon, each.holm, each.nemenyi, each.differs):
-                    at = len(cells)
-                    cells.append(cell(Estimate(float(matrix[first, second]), n=n), columns[at]))
+                for p in (each.wilcoxon, each.holm, each.nemenyi):
+                    estimate = Estimate(float(p[first, second]), n=n)
+                    cells.append(Cell(estimate, _p_value(p[first, second])))
+                differs = Estimate(float(each.differs[first, second]), n=n)
+                cells.append(Cell(differs, "yes" if each.differs[first, second] else "no"))
             title = " − ".join(titles[method] for method in pair)
             rows.append(Row(" - ".join(pair), title, tuple(cells)))
     return Table(
@@ -242,4 +244,9 @@ def _decimals(verdict: Verdict) -> int:
 
 
 def _p(value: float) -> str:
-    return "p < 0.0001" if value < 1e-4 else f"p = {value:.4f}"
+    text = _p_value(value)
+    return f"p {text}" if value < 1e-4 else f"p = {text}"
+
+
+def _p_value(value: float) -> str:
+    return "< 0.0001" if value < 1e-4 else f"{value:.4f}"
