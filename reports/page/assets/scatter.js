@@ -42,9 +42,18 @@
     return made;
   }
 
-  /* The first place beside a point where its name covers nothing; to the right if there is none. */
-  function beside(place, text, taken) {
-    const wide = 6.6 * text.length;
+  /* How wide names are in the font that the page has. */
+  function widths(names) {
+    const texts = names.map((each) => svg("text", { text: each }));
+    const probe = svg("svg", { class: "scatter unseen", "aria-hidden": "true" }, [svg("g", { class: "point" }, texts)]);
+    document.body.append(probe);
+    const found = texts.map((each) => each.getComputedTextLength());
+    probe.remove();
+    return found;
+  }
+
+  /* The first place beside a point where its name covers nothing; to the right, inside the plot, if there is none. */
+  function beside(place, wide, taken) {
     const tries = [];
     [4, -12, 20, -28, 36].forEach((down) => tries.push([10, down, "start"], [-10, down, "end"]));
     let best = null;
@@ -54,8 +63,9 @@
       const free = box.left > room.left && box.right < width && !taken.some((other) => other.left < box.right && box.left < other.right && other.top < box.bottom && box.top < other.bottom);
       if (free && !best) best = { box, at: each };
     });
-    const at = best ? best.at : tries[0];
-    if (best) taken.push(best.box);
+    if (!best) return { x: Math.max(0, Math.min(place[0] + tries[0][0], width - wide - 2)), y: place[1] + tries[0][1], "text-anchor": "start" };
+    const at = best.at;
+    taken.push(best.box);
     return { x: place[0] + at[0], y: place[1] + at[1], "text-anchor": at[2] };
   }
 
@@ -72,12 +82,14 @@
     const y = scale(points.map((each) => each.y), height - room.bottom, room.top);
     made.append(...axes(x, y, titles));
     const taken = points.map((each) => ({ left: x.at(each.x) - 7, right: x.at(each.x) + 7, top: y.at(each.y) - 7, bottom: y.at(each.y) + 7 }));
-    points.forEach(function (each) {
+    const names = points.map((each) => (each.title.length > most ? each.title.slice(0, most - 1) + "…" : each.title));
+    const wide = widths(names);
+    points.forEach(function (each, index) {
       const place = [x.at(each.x), y.at(each.y)];
-      const shown = each.title.length > most ? each.title.slice(0, most - 1) + "…" : each.title;
+      const shown = names[index];
       const link = svg("a", { class: "point", href: each.href, "aria-label": each.title + ": " + titles[0] + " " + each.x.toPrecision(5) + ", " + titles[1] + " " + each.y.toPrecision(4) }, [
         svg("circle", { cx: place[0], cy: place[1], r: 6 }),
-        svg("text", Object.assign(beside(place, shown, taken), { text: shown })),
+        svg("text", Object.assign(beside(place, wide[index], taken), { text: shown })),
         svg("title", { text: each.title }),
       ]);
       made.append(link);

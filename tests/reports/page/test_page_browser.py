@@ -299,20 +299,42 @@ def test_a_difference_says_its_gain_marks_the_reference_and_has_no_boxes(watched
 
 
 def test_no_name_of_a_box_covers_another(watched, drawn):
-    page = watched.open(drawn, "view=images&m=odd-long,odd-emoji&i=00002&thr=0.95")
-    shown = """() => [...document.querySelectorAll('.labels')].map((labels) =>
-        [...labels.children].filter((each) => each.style.visibility !== 'hidden')
-            .map((each) => each.getBoundingClientRect()).map((r) => [r.left, r.top, r.right, r.bottom]))"""
-    hidden = page.locator(".label[style*=hidden]").count()
-    count = 0
-    for boxes in page.evaluate(shown):
-        for at, one in enumerate(boxes):
-            count += 1
-            for other in boxes[:at]:
+    """In a small window, with every object missed at a high confidence; some names have no room."""
+    page = watched.open(drawn, "view=images&m=average&i=00000&thr=1.00")
+    page.set_viewport_size({"width": 320, "height": 800})
+    shown = """() => [...document.querySelectorAll('.label')]
+        .filter((each) => each.style.visibility !== 'hidden')
+        .map((each) => each.getBoundingClientRect()).map((r) => [r.left, r.top, r.right, r.bottom])"""
+    count = hidden = 0
+    for at in range(12):
+        page.evaluate(f"IVIF.state.set({{ i: '{at:05d}', z: '' }})")
+        watched.ready(f"images {at:05d}")
+        if at == 0:
+            continue  # drawn before the window was small
+        boxes = page.evaluate(shown)
+        for index, one in enumerate(boxes):
+            for other in boxes[:index]:
                 apart = one[2] <= other[0] or other[2] <= one[0]
                 assert apart or one[3] <= other[1] or other[3] <= one[1]
+        count += len(boxes)
+        hidden += page.locator(".label[style*=hidden]").count()
     assert count
     assert hidden
+
+
+def test_names_of_a_scatter_are_whole_inside_the_plot(watched, drawn):
+    for width in (1280, 390):
+        page = watched.open(drawn, "view=plots")
+        page.set_viewport_size({"width": width, "height": 900})
+        page.reload()
+        watched.ready("plots")
+        plot = page.locator(".scatter").bounding_box()
+        names = page.locator(".scatter .point text").all()
+        assert names
+        for each in names:
+            box = each.bounding_box()
+            assert box["x"] >= plot["x"] - 1
+            assert box["x"] + box["width"] <= plot["x"] + plot["width"] + 1
 
 
 def test_points_of_plots_open_images(watched, drawn):
