@@ -39,9 +39,11 @@ def _focus_after(page, element: str, change: str) -> str:
     [
         (
             "view=images&m=m0,m2&i=00002&mode=difference",
-            ("reference", "gain", "opacity", "numbers", "mode-slider", "show-m2", "colours-head", "zoom-in", "original-m2"),
+            ("reference", "gain", "opacity", "numbers", "mode-slider", "show-m2",
+             "colours-head", "zoom-in", "original-m2"),
         ),
-        ("view=images&m=m0,m2&i=00002&mode=slider", ("line", "reference", "threshold", "boxes-on", "original-m0")),
+        ("view=images&m=m0,m2&i=00002&mode=slider",
+         ("line", "reference", "threshold", "boxes-on", "original-m0")),
     ],
 )  # fmt: skip
 def test_a_redraw_of_images_leaves_the_focus_where_it_was(watched, drawn, state, elements):
