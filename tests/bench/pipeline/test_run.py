@@ -150,8 +150,10 @@ def test_a_folder_that_cannot_be_written_is_one_line(small):
     (small / "blocked").write_text("a file where the run directory should be")
     done = ivif("run", write_config(small, "blocked"))
     assert done.returncode == 2
-    assert done.stderr.startswith("ivif-bench:")
-    assert "Traceback" not in done.stderr
+    # with PROCESSOR=generic, OpenCV names each feature to be left out that the processor has not
+    lines = [line for line in done.stderr.splitlines() if not line.startswith("OPENCV: ")]
+    assert len(lines) == 1
+    assert lines[0].startswith("ivif-bench:")
 
 
 def test_an_audit_with_a_split_lists_defects_instead_of_stopping_at_the_first(tmp_path):
