@@ -61,7 +61,7 @@ def test_every_training_is_a_row_with_costs_and_values_of_its_last_epoch(builder
         "training-detection-m3fd.pdf",
     } <= written
     image = read_rgb(run / "report" / "training-detection-m3fd.png")
-    assert image.shape == (440, 700, 3)  # a panel for the loss, one for the rate
+    assert image.shape == (1320, 2100, 3)  # a panel for the loss, one for the rate
     assert len({tuple(colour) for colour in image.reshape(-1, 3).tolist()}) > 10
 
 

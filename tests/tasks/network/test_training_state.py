@@ -200,7 +200,7 @@ def test_the_figure_has_a_panel_for_each_curve_and_is_the_same_each_time(tmp_pat
         assert first.read_bytes() == second.read_bytes()
     assert (tmp_path / "one.pdf").read_bytes().startswith(b"%PDF")
     image = read_rgb(tmp_path / "one.png")
-    assert image.shape == (440, 700, 3)  # loss and lr, not seconds and memory
+    assert image.shape == (1320, 2100, 3)  # loss and lr, not seconds and memory
     assert image.min() < 50
 
 
