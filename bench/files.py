@@ -109,6 +109,15 @@ def read_json(path: Path | str) -> Any:
     return parse_json(read_regular(path))
 
 
+def read_object(path: Path | str) -> dict[str, Any]:
+    """JSON object in a file; empty if there is no file, or none that can be read."""
+    try:
+        found = read_json(path)
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 def parse_json(data: bytes | str) -> Any:
     """``json.loads`` whose only error is ``ValueError``."""
     try:

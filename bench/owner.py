@@ -17,7 +17,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from ivif_bench.files import read_json, write_json
+from ivif_bench.files import read_object, write_json
 
 FILE = ".running.json"
 _POLL = 0.5  # seconds
@@ -69,7 +69,7 @@ def running(root: Path) -> str:
         return ""
     try:
         with FileLock(root / ".running.lock").acquire(timeout=0):
-            owner = _read(root / FILE)
+            owner = read_object(root / FILE)
             return _text(owner) if _is_elsewhere(owner) and _age(root) < STALE_AFTER else ""
     except Timeout:
         return _text(_read_from_holder(root / FILE))
@@ -77,7 +77,7 @@ def running(root: Path) -> str:
 
 def _settle_earlier(root: Path, note: Callable[[str], None]) -> None:
     """With the lock, an owner that is still named was killed, or is on a machine that shares no locks."""
-    owner = _read(root / FILE)
+    owner = read_object(root / FILE)
     if not (root / FILE).exists():
         return
     if _is_elsewhere(owner) and _age(root) < STALE_AFTER:
@@ -102,18 +102,10 @@ def _own() -> dict[str, Any]:
     return {"process": os.getpid(), "machine": platform.node(), "since": since}
 
 
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        found = read_json(path)
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
 def _read_from_holder(path: Path) -> dict[str, Any]:
     """What the holder of the lock wrote; it locks first and writes then, so the file may come late."""
     ended = time.monotonic() + _WRITTEN_WITHIN
-    while not (owner := _read(path)) and time.monotonic() < ended:
+    while not (owner := read_object(path)) and time.monotonic() < ended:
         time.sleep(0.02)
     return owner
 

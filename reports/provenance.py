@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ivif_bench.files import read_json, write_json
+from ivif_bench.files import read_object, write_json
 
 if TYPE_CHECKING:
     from ivif_bench.reports.frame import RunResults
@@ -28,7 +28,7 @@ def write_provenance(
         written: content of each file of the report, by name.
     """
     path = results.run / "report" / "report.json"
-    page = _known(path).get("page")
+    page = read_object(path).get("page")
     content: dict[str, Any] = {
         "run": results.name,
         "tables": list(tables),
@@ -58,7 +58,7 @@ def note_page(run: Path, files: int, size: int) -> None:
         size: their bytes.
     """
     path = run / "report" / "report.json"
-    content = _known(path)
+    content = read_object(path)
     if content:
         page = {"index": _INDEX, "files": files, "bytes": size, "made_of": _made_of(content)}
         write_json(path, content | {"page": page})
@@ -68,18 +68,9 @@ def page_is_old(run: Path) -> bool:
     """Whether a run has a page that shows other results than its report."""
     if not (run / "report" / _INDEX).is_file():
         return False
-    content = _known(run / "report" / "report.json")
+    content = read_object(run / "report" / "report.json")
     page = content.get("page")
     return not isinstance(page, dict) or page.get("made_of") != _made_of(content)
-
-
-def _known(path: Path) -> dict[str, Any]:
-    """An earlier report's content; nothing if there is none, or none that can be read."""
-    try:
-        content = read_json(path)
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
 
 
 def _made_of(content: Mapping[str, Any]) -> str:
